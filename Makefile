@@ -1,0 +1,119 @@
+# StreamSteam: one Makefile. `make help` lists the targets.
+#
+#   DEBUG=1                  -O0 -g            into build-debug/
+#   SAN=address,undefined    sanitizers        into build-san-address-undefined/
+#   FAULTS=1                 fault points in   into build-faults/
+#   CC=clang WERROR=1        as in CI
+MAKEFLAGS += --no-builtin-rules
+SHELL   := /bin/sh
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+comma := ,
+BUILD ?= build$(if $(DEBUG),-debug)$(if $(SAN),-san-$(subst $(comma),-,$(SAN)))$(if $(FAULTS),-faults)$(if $(FUZZ),-fuzz)
+O     := $(BUILD)/obj
+
+PKG_CONFIG ?= pkg-config
+HAVE_ISAL  := $(shell $(PKG_CONFIG) --exists libisal && echo 1)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror)
+OPTIMISE := $(if $(DEBUG),-O0,-O2) -g
+HARDEN   := $(if $(SAN)$(DEBUG),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -DSS_VERSION='"$(VERSION)"' -DSS_PREFIX='"$(PREFIX)"' \
+            $(if $(HAVE_ISAL),-DHAVE_ISAL) $(if $(FAULTS),-DSS_FAULTS)
+CFLAGS   += -std=c11 -fvisibility=hidden -fPIC $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANFLAGS) \
+            $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
+LDFLAGS  += -Wl,-z,relro,-z,now $(SANFLAGS)
+ISAL     := $(if $(HAVE_ISAL),-lisal)
+CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lz $(ISAL) -ldl -lpthread -lm
+
+# ---- what is built -----------------------------------------------------------------------------------
+CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
+             core/delivery core/admin core/server core/cli plugins/loader
+CORE_SRC  := $(filter-out core/cli/main.c,$(wildcard $(addsuffix /*.c,$(CORE_DIRS))))
+COMMON_SRC := $(wildcard plugins/common/*.c)
+TESTKIT_SRC := $(wildcard plugins/sdk/testkit/*.c)
+CORE_LIB  := $(BUILD)/lib/libcore.a
+COMMON_LIB := $(BUILD)/lib/libstreamsteam-common.a
+TESTKIT_LIB := $(BUILD)/lib/libstreamsteam-testkit.a
+BIN       := $(BUILD)/bin/streamsteam
+
+RECEIVERS := $(patsubst receivers/%/,receiver-%,$(sort $(dir $(wildcard receivers/*/*.c))))
+ENRICHERS := $(patsubst enrichers/%/,enricher-%,$(sort $(dir $(wildcard enrichers/*/*.c))))
+MODULES   := $(patsubst modules/%/,module-%,$(sort $(dir $(wildcard modules/*/*.c))))
+PLUGINS   := $(RECEIVERS) $(ENRICHERS) $(MODULES)
+PLUGIN_SO := $(PLUGINS:%=$(BUILD)/plugins/%.so)
+# A plugin that needs a library says so in its own folder: LIBS_module-lake := -lz
+-include $(wildcard receivers/*/plugin.mk enrichers/*/plugin.mk modules/*/plugin.mk)
+
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+# Shared objects that tests load: shims (LD_PRELOAD) and sample plugins, each one file.
+TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/shim_*.c tests/contract/plugin_*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all help setup run test check-fast interop bench fuzz torture lint format install clean unit plugins san tests-build soak
+
+all: $(BIN) $(PLUGIN_SO) ## build the server and its plugins (build/bin, build/plugins)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(CORE_LIB): $(call obj,$(CORE_SRC))
+$(COMMON_LIB): $(call obj,$(COMMON_SRC))
+$(TESTKIT_LIB): $(call obj,$(TESTKIT_SRC))
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BIN): $(call obj,core/cli/main.c) $(CORE_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIE -pie -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+
+# One shared object per plugin folder: nothing of the server is linked, only plugins/common.
+define plugin_rule
+$(BUILD)/plugins/$(1).so: $(call obj,$(wildcard $(2)/*.c)) $(COMMON_LIB)
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) -shared -o $$@ $(call obj,$(wildcard $(2)/*.c)) $(COMMON_LIB) $(LDFLAGS) \
+	    $$(if $$(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL $$(LIBS_$(1)) -lm
+endef
+$(foreach p,$(RECEIVERS),$(eval $(call plugin_rule,$(p),receivers/$(p:receiver-%=%))))
+$(foreach p,$(ENRICHERS),$(eval $(call plugin_rule,$(p),enrichers/$(p:enricher-%=%))))
+$(foreach p,$(MODULES),$(eval $(call plugin_rule,$(p),modules/$(p:module-%=%))))
+plugins: $(PLUGIN_SO)
+
+# A unit test may name plugin sources that it tests from inside: // with: receivers/matomo/time.c
+$(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
+	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+unit: $(UNIT_BIN)
+
+$(BUILD)/tests/%.so: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden,$(CFLAGS)) -shared -o $@ $< $(LDFLAGS) -ldl -lpthread
+tests-build: all unit $(TEST_SO)
+
+# Fuzz targets need clang and FUZZ=1, which recompiles the code with coverage: make FUZZ=1 CC=clang SAN=address,undefined
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
+	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+fuzz-build: $(FUZZ_BIN)
+
+clean: ## remove everything built
+	rm -rf build build-*
+
+-include $(shell [ -d $(O) ] && find $(O) -name '*.d')
