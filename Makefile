@@ -16,7 +16,7 @@ BUILD ?= build$(if $(DEBUG),-debug)$(if $(SAN),-san-$(subst $(comma),-,$(SAN)))$
 O     := $(BUILD)/obj
 
 PKG_CONFIG ?= pkg-config
-HAVE_ISAL  := $(shell $(PKG_CONFIG) --exists libisal && echo 1)
+HAVE_ISAL  := $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror)
 OPTIMISE := $(if $(DEBUG),-O0,-O2) -g
@@ -57,7 +57,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/shim_*.c tests/contract/plugin_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup run test check-fast interop bench fuzz torture lint format install clean unit plugins san tests-build soak
+.PHONY: all help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
 
 all: $(BIN) $(PLUGIN_SO) ## build the server and its plugins (build/bin, build/plugins)
 
@@ -112,6 +112,79 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LI
 	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 fuzz-build: $(FUZZ_BIN)
+
+# ---- for people --------------------------------------------------------------------------------------
+# Set-up first, then make again: what the set-up installs decides how things are built.
+run: ## install what is missing, build, serve on http://127.0.0.1:8080
+	@packaging/setup.sh build
+	@$(MAKE) --no-print-directory -s all
+	@exec $(BIN) serve -c config/streamsteam.yaml --hints
+
+test: ## install what is missing, build, run every test; last line: N passed, N failed
+	@packaging/setup.sh build test
+	@$(MAKE) --no-print-directory tests-build
+	@$(MAKE) --no-print-directory FAULTS=1 all
+	@python3 tests/run.py --build $(BUILD)
+
+check-fast: tests-build ## the unit and house tests only
+	@python3 tests/run.py --build $(BUILD) --only unit --only house
+
+interop: ## the tests against real clients and servers from the package registries
+	@packaging/setup.sh build test interop
+	@$(MAKE) --no-print-directory all
+	@python3 tests/interop/run_interop.py --build $(BUILD)
+
+bench: ## the comparison table (nginx and wrk from Debian)
+	@packaging/setup.sh build bench
+	@$(MAKE) --no-print-directory all
+	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
+
+san: ## every test under AddressSanitizer and UBSan, then under ThreadSanitizer
+	@packaging/setup.sh build test
+	@for san in address,undefined thread; do \
+	    $(MAKE) --no-print-directory SAN=$$san tests-build && \
+	    $(MAKE) --no-print-directory SAN=$$san FAULTS=1 all && \
+	    python3 tests/run.py --build build-san-$$(echo $$san | tr , -) || exit 1; done
+
+FUZZ_SECONDS ?= 600
+fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
+	@packaging/setup.sh build fuzz
+	@$(MAKE) --no-print-directory CC=clang FUZZ=1 SAN=address,undefined fuzz-build
+	@tests/fuzz/run.sh build-san-address-undefined-fuzz/fuzz $(FUZZ_SECONDS)
+
+torture: ## the long crash test: 1,000 kills, with and without dropping what was not synced
+	@packaging/setup.sh build test
+	@$(MAKE) --no-print-directory tests-build
+	@$(MAKE) --no-print-directory FAULTS=1 all
+	@python3 tests/torture/crash.py --build $(BUILD) --kills 1000
+	@python3 tests/torture/crash.py --build $(BUILD) --kills 1000 --drop-unsynced
+
+SOURCES := $(shell find core plugins receivers enrichers modules include tests -name '*.[ch]' 2>/dev/null)
+format: ## lay the sources out with clang-format
+	@packaging/setup.sh lint
+	@clang-format -i $(SOURCES)
+
+lint: ## layout, warnings as errors with gcc and clang, static analysis
+	@packaging/setup.sh build lint
+	@clang-format --dry-run -Werror $(SOURCES)
+	@$(MAKE) --no-print-directory BUILD=build-lint-gcc CC=gcc WERROR=1 tests-build
+	@$(MAKE) --no-print-directory BUILD=build-lint-clang CC=clang WERROR=1 tests-build
+	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+	    --suppress=missingIncludeSystem -I. -Iinclude core plugins receivers enrichers modules
+
+install: all ## into $(DESTDIR)$(PREFIX): binary, plugins, header, pkg-config file, default configuration
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/streamsteam/plugins $(DESTDIR)$(PREFIX)/include/streamsteam \
+	    $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/streamsteam $(DESTDIR)$(PREFIX)/etc/streamsteam
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(PLUGIN_SO) $(DESTDIR)$(PREFIX)/lib/streamsteam/plugins
+	install -m 644 include/streamsteam/plugin.h $(DESTDIR)$(PREFIX)/include/streamsteam
+	install -m 644 plugins/sdk/plugin.mk $(DESTDIR)$(PREFIX)/share/streamsteam
+	[ -e $(DESTDIR)$(PREFIX)/etc/streamsteam/streamsteam.yaml ] || \
+	    install -m 644 config/streamsteam.yaml $(DESTDIR)$(PREFIX)/etc/streamsteam
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
+	    -e "s,@ABI_MAJOR@,$$(sed -n 's/.*SS_ABI_MAJOR \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)," \
+	    -e "s,@ABI_MINOR@,$$(sed -n 's/.*SS_ABI_MINOR \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)," \
+	    packaging/streamsteam.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/streamsteam.pc
 
 clean: ## remove everything built
 	rm -rf build build-*

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Who may include whom, and which folder owns which third-party header (docs/decisions.md, "Layers").
+
+Arrows only go down the data path and to core/base. Prints TAP."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# folder -> folders of the project that it may include besides itself and include/
+LAYERS = {
+    "core/base": [],
+    "core/journal": ["core/base"],
+    "core/observe": ["core/base", "core/journal", "plugins/common"],
+    "core/config": ["core/base", "core/observe", "plugins/loader"],
+    "core/event": ["core/base", "plugins/common"],
+    "core/pipeline": ["core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
+                      "plugins/common"],
+    "core/http": ["core/base", "core/pipeline", "core/journal", "core/observe", "core/config", "plugins/common"],
+    "core/delivery": ["core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
+                      "plugins/common"],
+    "core/admin": ["core/base", "core/config", "core/observe"],
+    "core/server": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
+                    "core/observe", "core/pipeline", "plugins/loader", "plugins/common"],
+    "core/cli": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
+                 "core/observe", "core/pipeline", "core/server", "plugins/loader", "plugins/common"],
+    "plugins/loader": ["core/base", "core/config", "core/observe"],
+    "plugins/common": [],
+    # The testkit lends plugins a fake host; it writes lines with the same code as the server.
+    "plugins/sdk": ["plugins/common", "core/event", "core/base"],
+    "receivers": ["plugins/common"],
+    "enrichers": ["plugins/common"],
+    "modules": ["plugins/common"],
+}
+
+# third-party header -> the folders that own it, and why it is used at all
+OWNERS = {
+    "microhttpd.h": (["core/http"], "HTTP/1.1 server"),
+    "yaml.h": (["core/config"], "YAML with positions"),
+    "jansson.h": (["core/config", "core/admin"], "configuration handed to children; never per event"),
+    "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
+    "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "zlib.h": (["core/http", "modules/lake"], "where ISA-L is missing"),
+}
+
+SYSTEM = re.compile(r"^(sys|linux|net|netinet|arpa|asm|bits)/|^(emmintrin|immintrin|nmmintrin|x86intrin|cpuid|arm_acle)\.h$")
+STANDARD = set("""aio assert ctype dirent dlfcn elf errno fcntl fenv float fnmatch getopt glob grp inttypes libgen limits link locale
+math netdb poll pthread pwd sched semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio
+stdlib string strings syslog termios time ucontext unistd wchar""".split())
+INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
+
+
+def folder_of(path):
+    parts = path.split("/")
+    return parts[0] if parts[0] in ("receivers", "enrichers", "modules") else "/".join(parts[:2])
+
+
+def problems():
+    for folder in ("core", "plugins", "receivers", "enrichers", "modules", "include"):
+        for source in sorted((ROOT / folder).rglob("*.[ch]")):
+            name = source.relative_to(ROOT).as_posix()
+            own = folder_of(name)
+            for quote, header in INCLUDE.findall(source.read_text()):
+                yield from judge(name, own, quote, header)
+
+
+def judge(name, own, quote, header):
+    if header == "streamsteam/plugin.h":
+        return
+    if own.startswith("include"):
+        if not SYSTEM.search(header) and header.removesuffix(".h") not in STANDARD:
+            yield f"{name}: the public header may include only the C library, not {header}"
+        return
+    if quote == '"':
+        if "/" not in header:
+            yield f'{name}: name {header} from the top of the tree ("folder/{header}")'
+            return
+        other = folder_of(header)
+        same_plugin = own in ("receivers", "enrichers", "modules") and header.split("/")[:2] == name.split("/")[:2]
+        if other == own and (own not in ("receivers", "enrichers", "modules") or same_plugin):
+            return
+        if other not in LAYERS.get(own, []):
+            yield f"{name}: {own} may not include {header}"
+        return
+    if SYSTEM.search(header) or header.removesuffix(".h") in STANDARD:
+        return
+    key = header.split("/")[0]
+    owners = OWNERS.get(key, OWNERS.get(header))
+    if owners is None:
+        yield f"{name}: {header} is in no row of OWNERS: name its owner and the reason"
+    elif not any(name.startswith(o + "/") for o in owners[0]):
+        yield f"{name}: {header} belongs to {', '.join(owners[0])}"
+
+
+def main():
+    found = list(problems())
+    for text in found:
+        print("# " + text)
+    print("1..1")
+    print(("not ok" if found else "ok") + " 1 - includes follow the layers and the owners of third-party headers")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
