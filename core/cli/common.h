@@ -1,0 +1,32 @@
+/* What several verbs share: finding the configuration and the data directory, usage errors. */
+#ifndef CLI_COMMON_H
+#define CLI_COMMON_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* Prints "streamsteam VERB: text" to stderr and returns code: `return cli_fail(CLI_USAGE, argv[0], "...")`.
+ */
+int cli_fail(int code, const char *verb, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* True where argv has --help or -h: the text was printed to stdout. */
+bool cli_help(int argc, char **argv, const char *text);
+
+/* Takes `-NAME VALUE`, `--NAME VALUE` and `--NAME=VALUE` out of argv (argc is lowered). Returns the value, or
+   NULL where it is absent; *bad is set where the value is missing. short_name may be NULL. */
+const char *cli_take_option(int *argc, char **argv, const char *short_name, const char *long_name, bool *bad);
+bool cli_take_flag(int *argc, char **argv, const char *name);
+
+/* The configuration file: the given one, else config/streamsteam.yaml of the current directory, else
+   SS_PREFIX/etc/streamsteam/streamsteam.yaml. */
+const char *cli_config_path(const char *given);
+
+/* Takes -c FILE and -d DIR out of argv and finds the data directory: DIR, else server.data_dir of FILE, else
+   $STREAMSTEAM_DATA, else the data directory of the default configuration, else var. 0, or an exit code
+   after saying why. */
+int cli_data_dir(int *argc, char **argv, char out[PATH_MAX]);
+
+#endif
