@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Kills the server at random, or at fault points, under load; afterwards the lake must hold exactly what was
+acknowledged.
+
+    crash.py --kills 1000                    SIGKILL of ingest, of the lake module, of the supervisor, of all
+    crash.py --kills 1000 --drop-unsynced    as a power cut: what was not synced is gone after each kill of all
+    crash.py --points                        at the 1st, 2nd, 5th passage of every FAULT_POINT in the sources"""
+import argparse
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.lib import lake, load as loads
+from tests.lib.server import ROOT, Server
+from tests.lib.wait import until
+from tests.torture.power import Power
+
+PASSAGES = (1, 2, 5)
+CLIENTS = 4
+EVENTS_BETWEEN_KILLS = (5, 120)  # a kill comes after so many further acknowledgements
+CHANCES = (0.0, 0.0, 0.3, 0.8)   # how much of the unsynced a disk had written anyway
+CONFIG = {"server": {"journal": {"segment_bytes": "1MiB"}, "drain": "20s"}}
+MODULES = {"lake": {"path": "lake", "roll": {"bytes": "128KiB", "age": "1s"}, "max_bytes": "4GiB"}}
+
+
+class Failure(Exception):
+    pass
+
+
+def make_server(folder, faults=False, power=None, env=None, config=None, modules=None):
+    return Server(folder, config=config or CONFIG, modules=modules or MODULES, faults=faults,
+                  preload=[power.shim] if power else [], env=dict(env or {}, **(power.env if power else {})))
+
+
+def verify(server, load):
+    """The server is stopped. Raises Failure with every sentence that is wrong."""
+    wrong = loads.problems(load, server.lake)
+    wrong += [f"temporary file left: {path.relative_to(server.data)}" for path in lake.temporaries(server.lake)]
+    try:
+        lake.check_manifests(server.lake)
+    except AssertionError as error:
+        wrong.append(f"manifests: {error}")
+    for words in (("journal", "verify"), ("ledger", "--verify")):
+        result = server.verb(*words)
+        if result.returncode != 0:
+            wrong.append(f"streamsteam {' '.join(words)} ended with {result.returncode}: {result.stdout}{result.stderr}")
+    if wrong:
+        raise Failure("\n".join(wrong))
+
+
+def finish(server, load):
+    """Ends the load, lets the lake roll, checks."""
+    load.stop()
+    if not server.process:
+        server.start()
+    if server.stop() != 0:  # a module that was still on its way: all is in the journal
+        server.start()
+        code = server.stop()
+        if code != 0:
+            raise Failure(f"the server ended with {code} although nothing was sent to it any more")
+    verify(server, load)
+
+
+def restart_after_cut(server, power, rng):
+    lost = power.cut(rng.choice(CHANCES), rng) if power else []
+    server.start()
+    return lost
+
+
+def random_kills(folder, kills, seed, drop, ignore="", report=None, load_options=None):
+    """Returns the load; raises Failure."""
+    rng = random.Random(seed)
+    power = Power(folder / "data", folder / "shadow", ignore) if drop else None
+    server = make_server(folder, power=power)
+    load = loads.Load(server, **{"clients": CLIENTS, **(load_options or {})})
+    counts = {}
+    try:
+        server.start()
+        load.start()
+        for number in range(1, kills + 1):
+            load.wait_acknowledged(rng.randint(*EVENTS_BETWEEN_KILLS), 60)
+            target = rng.choice(("all",) if drop and rng.random() < 0.7 else ("ingest", "module lake", "all", "supervisor"))
+            counts[target] = counts.get(target, 0) + 1
+            kill(server, target)
+            if target in ("all", "supervisor"):
+                restart_after_cut(server, power, rng)
+            if report and number % 50 == 0:
+                report(f"{number} kills, {len(load.acknowledged)} acknowledged")
+        load.wait_acknowledged(20, 60)
+        finish(server, load)
+    finally:
+        load.stopping.set()
+        server.destroy()
+    return load, counts
+
+
+def kill(server, target):
+    if target == "all":
+        server.kill_all()
+    elif target == "supervisor":
+        kill_supervisor(server)
+    else:
+        server.kill_child(target)
+
+
+def kill_supervisor(server):
+    """Its children learn of it and end by themselves; what they do meanwhile must be right as well."""
+    pids = list(server.children().values())
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait()
+    server.process = None
+    from tests.lib.server import gone
+    for pid in pids:
+        until(lambda p=pid: gone(p), 60, f"the end of child {pid} after its supervisor's", 0.005)
+
+
+def fault_points():
+    """{name: file} of every FAULT_POINT("...") in the sources."""
+    found = {}
+    for folder in ("core", "plugins", "receivers", "enrichers", "modules"):
+        for path in sorted((ROOT / folder).rglob("*.c")):
+            for name in re.findall(r'FAULT_POINT\("([^"]+)"\)', path.read_text()):
+                found[name] = path.relative_to(ROOT).as_posix()
+    return found
+
+
+def at_point(folder, name, passage, seed, drop):
+    """Returns whether the point was passed; raises Failure."""
+    rng = random.Random(seed)
+    folder.mkdir(parents=True)
+    once = folder / "once"
+    power = Power(folder / "data", folder / "shadow") if drop else None
+    env = {"STREAMSTEAM_FAULT": f"{name}:{passage}", "STREAMSTEAM_FAULT_ONCE": str(once)}
+    server = make_server(folder, faults=True, power=power, env=env)
+    load = loads.Load(server, clients=2)
+    dropped = []
+
+    def died():
+        """As soon as the point was passed: a power cut, where that is asked for."""
+        if once.exists() and drop and not dropped:
+            dropped.append(True)
+            server.kill_all()
+            restart_after_cut(server, power, rng)
+        return once.exists()
+
+    try:
+        server.start()
+        load.start()
+        try:
+            until(died, 3, "the point", 0.002)
+        except AssertionError:
+            pass
+        load.wait_acknowledged(30, 60)
+        if not once.exists():  # points of start and recovery
+            server.kill_all()
+            if power:
+                power.cut(0.0, rng)
+            server.start()
+            load.wait_acknowledged(30, 60)
+            died()
+        load.stop()
+        if not once.exists():  # points of the stop
+            server.stop()
+            if drop and once.exists():
+                power.cut(0.0, rng)
+            server.start()
+        finish(server, load)
+        return once.exists()
+    finally:
+        load.stopping.set()
+        server.destroy()
+
+
+def run_points(only, passages, drop, seed, keep, report):
+    """Returns (passed runs, failures, points never reached)."""
+    points = {n: f for n, f in fault_points().items() if not only or only in n}
+    passed, failures, unreached = 0, [], []
+    for name in sorted(points):
+        reached = False
+        for passage in passages:
+            top = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-crash-"))
+            try:
+                reached |= at_point(top / "s", name, passage, seed, drop)
+                passed += 1
+                shutil.rmtree(top, ignore_errors=True)
+            except (Failure, AssertionError) as error:
+                failures.append(f"{name}:{passage} ({points[name]}): {error}")
+                report(failures[-1] + (f"\n  kept: {top}" if keep else ""))
+                if not keep:
+                    shutil.rmtree(top, ignore_errors=True)
+        if not reached:
+            unreached.append(name)
+    return passed, failures, unreached
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--drop-unsynced", action="store_true")
+    parser.add_argument("--points", action="store_true")
+    parser.add_argument("--point", default="", help="with --points: only those whose name contains this")
+    parser.add_argument("--passages", default=",".join(map(str, PASSAGES)))
+    parser.add_argument("--keep", action="store_true", help="keep the folder of a failed run")
+    args = parser.parse_args()
+    os.environ["STREAMSTEAM_BUILD"] = str(pathlib.Path(args.build).resolve())
+    os.environ["STREAMSTEAM_FAULTS_BUILD"] = str(pathlib.Path(args.build).resolve()) + "-faults"
+
+    def say(text):
+        print(text, flush=True)
+    say(f"seed {args.seed}")
+    start = time.monotonic()
+    if args.points:
+        passed, failures, unreached = run_points(args.point, [int(p) for p in args.passages.split(",")], args.drop_unsynced,
+                                                 args.seed, args.keep, say)
+        for name in unreached:
+            say(f"never reached: {name}")
+        say(f"{passed} passed, {len(failures) + len(unreached)} failed ({time.monotonic() - start:.0f} s)")
+        return 1 if failures or unreached or not passed else 0
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-crash-"))
+    try:
+        load, counts = random_kills(folder, args.kills, args.seed, args.drop_unsynced, report=say)
+        say(f"{args.kills} kills {counts}: {len(load.acknowledged)} acknowledged of {len(load.sent)} sent, each exactly once in "
+            f"the lake; answers {dict(load.statuses)}; {time.monotonic() - start:.0f} s")
+        say("1 passed, 0 failed")
+        return 0
+    except (Failure, AssertionError) as error:
+        say(f"seed {args.seed}: {error}")
+        say(f"kept: {folder}" if args.keep else "run again with --keep and this seed to look at the folder")
+        say("0 passed, 1 failed")
+        return 1
+    finally:
+        if not args.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

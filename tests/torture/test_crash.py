@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""100 random kills under load, and a kill at every fault point: the lake holds exactly what was acknowledged."""
+# timeout: 900
+# alone: yes
+import os
+import pathlib
+import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.lib.server import build_dir
+from tests.lib.tap import check, main, test
+from tests.torture import crash
+
+KILLS = int(os.environ.get("STREAMSTEAM_TEST_KILLS", "50"))  # of each of the two kinds
+SEED = int(os.environ.get("STREAMSTEAM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+
+
+@test(f"{KILLS} random kills: every acknowledged event is in the lake exactly once", timeout_s=300)
+def _(t):
+    print(f"# seed {SEED}")
+    load, counts = crash.random_kills(t.tmp / "s", KILLS, SEED, drop=False)
+    print(f"# {counts}: {len(load.acknowledged)} acknowledged of {len(load.sent)} sent")
+
+
+@test(f"{KILLS} power cuts and kills: what was acknowledged had been synced", timeout_s=300)
+def _(t):
+    print(f"# seed {SEED}")
+    load, counts = crash.random_kills(t.tmp / "s", KILLS, SEED, drop=True)
+    print(f"# {counts}: {len(load.acknowledged)} acknowledged of {len(load.sent)} sent")
+
+
+def points(t, drop):
+    if not (build_dir(faults=True) / "bin" / "streamsteam").exists():
+        t.skip("no build with fault points (make FAULTS=1)")
+    check(crash.fault_points(), "the sources have no FAULT_POINT")
+    passed, failures, unreached = crash.run_points("", (1, 3), drop, SEED, False, lambda text: None)
+    check(not failures, "\n".join(failures))
+    check(not unreached, "never reached: " + ", ".join(unreached))
+    print(f"# {passed} runs")
+
+
+@test("a kill at every fault point loses and doubles nothing", timeout_s=600)
+def _(t):
+    points(t, drop=False)
+
+
+@test("a power cut at every fault point loses and doubles nothing", timeout_s=600)
+def _(t):
+    points(t, drop=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
