@@ -1,0 +1,292 @@
+#include "core/event/line.h"
+
+#include <math.h>
+
+#include "core/event/table_inside.h"
+#include "core/event/uuid.h"
+#include "plugins/common/json.h"
+
+#define KEY_BLOCK    32u /* keys up to this are copied with one fixed-size copy */
+#define SCALAR_BYTES 40u /* more than any number, time or word takes            */
+
+static inline const ss_value *value_at(const ss_event *e, size_t i)
+{
+    return (const ss_value *)(const void *)((const char *)e->values + i * e->value_size);
+}
+
+/* ---- times ---- */
+
+#define US_PER_SECOND 1000000
+#define SECOND_MIN    (-62167219200) /* 0000-01-01 */
+#define SECOND_MAX    253402300799   /* 9999-12-31 */
+#define TIME_CACHE    4u
+
+typedef struct time_text {
+    int64_t second;
+    char text[EVENT_DATETIME_SIZE + 1];
+} time_text;
+
+static void put_two(char *out, int64_t value)
+{
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+}
+
+/* Days since 1970 -> civil date (Hinnant's algorithm, years from March). */
+static void render_second(char *out, int64_t second)
+{
+    int64_t days = second / 86400, rest = second % 86400;
+    if (rest < 0) {
+        rest += 86400;
+        days--;
+    }
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097, doe = days - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), month = (5 * doy + 2) / 153;
+    int64_t day = doy - (153 * month + 2) / 5 + 1, year = yoe + era * 400 + (month >= 10);
+    month = month < 10 ? month + 3 : month - 9;
+    memcpy(out, "0000-00-00 00:00:00", EVENT_DATETIME_SIZE);
+    put_two(out, year / 100);
+    put_two(out + 2, year % 100);
+    put_two(out + 5, month);
+    put_two(out + 8, day);
+    put_two(out + 11, rest / 3600);
+    put_two(out + 14, rest / 60 % 60);
+    put_two(out + 17, rest % 60);
+}
+
+/* Events of one moment share their seconds; a few slots, because receive time and event time take turns. */
+static const char *second_text(int64_t second)
+{
+    static _Thread_local time_text cache[TIME_CACHE];
+    second = second < SECOND_MIN ? SECOND_MIN : second > SECOND_MAX ? SECOND_MAX : second;
+    time_text *slot = &cache[(uint64_t)second % TIME_CACHE];
+    if (slot->second != second || slot->text[0] == '\0') {
+        render_second(slot->text, second);
+        slot->second = second;
+    }
+    return slot->text;
+}
+
+static inline int64_t floor_second(int64_t us)
+{
+    return us / US_PER_SECOND - (us % US_PER_SECOND < 0);
+}
+
+void event_put_datetime(char *out, int64_t us)
+{
+    memcpy(out, second_text(floor_second(us)), EVENT_DATETIME_SIZE);
+}
+
+void event_put_timestamp(char *out, int64_t us)
+{
+    int64_t second = floor_second(us);
+    int64_t ms = ((us % US_PER_SECOND + US_PER_SECOND) % US_PER_SECOND) / 1000;
+    memcpy(out, second_text(second), EVENT_DATETIME_SIZE);
+    out[10] = 'T';
+    out[19] = '.';
+    out[20] = (char)('0' + ms / 100);
+    put_two(out + 21, ms % 100);
+    out[23] = 'Z';
+}
+
+/* ---- values ---- */
+
+static char *put_null(char *to)
+{
+    memcpy(to, "null", 4);
+    return to + 4;
+}
+
+static char *put_bool(char *to, bool value)
+{
+    memcpy(to, value ? "true " : "false", 5);
+    return to + (value ? 4 : 5);
+}
+
+static char *put_time(char *to, uint32_t type, int64_t us)
+{
+    *to++ = '"';
+    if (type == SS_FIELD_TIMESTAMP) {
+        event_put_timestamp(to, us);
+        to += EVENT_TIMESTAMP_SIZE;
+    } else {
+        event_put_datetime(to, us);
+        to += EVENT_DATETIME_SIZE;
+    }
+    *to++ = '"';
+    return to;
+}
+
+static char *put_int(char *to, uint32_t type, int64_t value)
+{
+    if (type == SS_FIELD_BOOL)
+        return value == 0 || value == 1 ? put_bool(to, value) : put_null(to);
+    if (type != SS_FIELD_STRING)
+        return to + json_put_i64(to, value);
+    *to++ = '"';
+    to += json_put_i64(to, value);
+    *to++ = '"';
+    return to;
+}
+
+static char *put_double(char *to, uint32_t type, double value)
+{
+    bool whole = type == SS_FIELD_INT && fabs(value) <= 9007199254740992.0 && rint(value) == value;
+    if (whole)
+        return to + json_put_i64(to, (int64_t)value);
+    if (type != SS_FIELD_DOUBLE && type != SS_FIELD_JSON)
+        return put_null(to);
+    return to + json_put_double(to, value);
+}
+
+/* Which kinds a type takes: bit k = kind k. */
+#define KIND(k) (1u << (SS_V_##k))
+static const uint8_t kinds_of[SS_FIELD_JSON + 1] = {
+    [SS_FIELD_STRING] = KIND(STR) | KIND(INT),
+    [SS_FIELD_INT] = KIND(INT) | KIND(BOOL) | KIND(DOUBLE),
+    [SS_FIELD_DOUBLE] = KIND(DOUBLE) | KIND(INT),
+    [SS_FIELD_BOOL] = KIND(BOOL) | KIND(INT),
+    [SS_FIELD_TIMESTAMP] = KIND(TIME),
+    [SS_FIELD_DATETIME] = KIND(TIME),
+    [SS_FIELD_JSON] = KIND(JSON) | KIND(STR) | KIND(INT) | KIND(DOUBLE) | KIND(BOOL),
+};
+
+static inline char *put_value(char *to, uint32_t type, const ss_value *v)
+{
+    if (v->kind > SS_V_NULL || !(kinds_of[type] >> v->kind & 1u))
+        return put_null(to);
+    switch (v->kind) {
+    case SS_V_STR:
+        return to + json_put_string(to, ss_s(v->as.ptr, v->len));
+    case SS_V_INT:
+        return put_int(to, type, v->as.i64);
+    case SS_V_DOUBLE:
+        return put_double(to, type, v->as.f64);
+    case SS_V_BOOL:
+        return type == SS_FIELD_INT ? to + json_put_i64(to, v->as.i64 != 0) : put_bool(to, v->as.i64 != 0);
+    case SS_V_TIME:
+        return put_time(to, type, v->as.i64);
+    case SS_V_JSON:
+        return to + json_put_compact(to, ss_s(v->as.ptr, v->len));
+    default:
+        return put_null(to);
+    }
+}
+
+/* ---- the line ---- */
+
+static inline char *put_key(char *to, const event_table *t, uint32_t at, size_t len)
+{
+    const char *key = t->keys + at;
+    memcpy(to, key, KEY_BLOCK); /* a copy of fixed size is two stores; keys has slack behind it */
+    if (len > KEY_BLOCK)
+        memcpy(to + KEY_BLOCK, key + KEY_BLOCK, len - KEY_BLOCK);
+    return to + len;
+}
+
+static inline char *put_field(char *to, const event_table *t, const ss_event *e, size_t i)
+{
+    const table_field *f = &t->fields[i];
+    to = put_key(to, t, f->key_at, f->key_len);
+    return put_value(to, f->type, value_at(e, i));
+}
+
+static char *put_envelope(char *to, const event_table *t, const ss_event *e)
+{
+    for (size_t k = 0; k < EVENT_ENVELOPE; k++) {
+        uint32_t i = t->envelope[k];
+        if (i == TABLE_NONE)
+            continue;
+        if (ss_has(e, i)) {
+            to = put_field(to, t, e, i);
+            continue;
+        }
+        ss_str text = k == 0 ? e->id : e->type;
+        if (k != 1 && text.len == 0)
+            continue;
+        to = put_key(to, t, t->fields[i].key_at, t->fields[i].key_len);
+        to = k == 1 ? put_time(to, SS_FIELD_TIMESTAMP, e->receive_us) : to + json_put_string(to, text);
+    }
+    return to;
+}
+
+/* A key behind an opening brace has no comma before it. (The line's own brace takes its first comma's place.)
+ */
+static char *put_inner_key(char *to, const char *line, const event_table *t, uint32_t at, size_t len)
+{
+    size_t comma = to > line && to[-1] == '{';
+    return put_key(to, t, at + (uint32_t)comma, len - comma);
+}
+
+static char *close_to(char *to, size_t *depth, size_t want)
+{
+    for (; *depth > want; (*depth)--)
+        *to++ = '}';
+    return to;
+}
+
+static char *put_nested(char *to, const char *line, const event_table *t, const ss_event *e)
+{
+    uint16_t open[EVENT_FIELD_DEPTH_MAX + 1];
+    size_t depth = 0;
+    for (size_t n = 0; n < t->nested_count; n++) {
+        uint32_t i = t->nested[n];
+        if (!ss_has(e, i))
+            continue;
+        uint16_t path[EVENT_FIELD_DEPTH_MAX + 1], object = t->fields[i].object;
+        size_t deep = t->objects[object].depth, common = 0;
+        for (size_t d = deep; d > 0; d--, object = t->objects[object].parent)
+            path[d - 1] = object;
+        while (common < depth && common < deep && open[common] == path[common])
+            common++;
+        to = close_to(to, &depth, common);
+        for (; depth < deep; depth++) {
+            const table_object *o = &t->objects[path[depth]];
+            to = put_inner_key(to, line, t, o->key_at, o->key_len);
+            open[depth] = path[depth];
+        }
+        to = put_inner_key(to, line, t, t->fields[i].key_at, t->fields[i].key_len);
+        to = put_value(to, t->fields[i].type, value_at(e, i));
+    }
+    return close_to(to, &depth, 0);
+}
+
+size_t event_line_bound(const event_table *t, const ss_event *e)
+{
+    size_t bound = 2 + BLOCK_SLACK + EVENT_ENVELOPE * (SCALAR_BYTES + KEY_BLOCK) + t->objects_bytes +
+                   json_escape_bound(e->id.len) + json_escape_bound(e->type.len);
+    for (size_t w = 0; w < t->words; w++)
+        for (uint64_t bits = e->present[w]; bits; bits &= bits - 1) {
+            size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
+            if (i >= t->count)
+                break;
+            const ss_value *v = value_at(e, i);
+            bound += t->fields[i].key_len + SCALAR_BYTES;
+            if (v->kind == SS_V_STR)
+                bound += 6 * (size_t)v->len;
+            else if (v->kind == SS_V_JSON)
+                bound += v->len;
+        }
+    return bound;
+}
+
+size_t event_line_write(const event_table *t, const ss_event *e, char *out)
+{
+    /* Every key starts with a comma; the first one becomes the brace in the end. */
+    char *to = put_envelope(out, t, e);
+    uint64_t deep = 0;
+    for (size_t w = 0; w < t->words; w++) {
+        deep |= e->present[w] & t->deep[w];
+        for (uint64_t bits = e->present[w] & t->flat[w]; bits; bits &= bits - 1)
+            to = put_field(to, t, e, w * 64 + (size_t)__builtin_ctzll(bits));
+    }
+    if (deep)
+        to = put_nested(to, out, t, e);
+    if (to == out)
+        to++;
+    out[0] = '{';
+    *to++ = '}';
+    return (size_t)(to - out);
+}

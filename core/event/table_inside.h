@@ -1,0 +1,42 @@
+/* What table.c lays out and line.c reads; nobody else. */
+#ifndef EVENT_TABLE_INSIDE_H
+#define EVENT_TABLE_INSIDE_H
+
+#include "core/event/table.h"
+
+#define TABLE_NONE     0xFFFFu
+#define BLOCK_SLACK    48u /* keys are copied 32 bytes at a time */
+#define EVENT_ENVELOPE 3u  /* event_id, received_at, event_type  */
+
+extern const char *const event_envelope_names[EVENT_ENVELOPE];
+
+typedef struct table_field {
+    const ss_field *declared;
+    uint32_t key_at; /* `,"name":` in keys; the last part of a dotted name */
+    uint16_t key_len;
+    uint16_t object; /* that it lives in, or TABLE_NONE */
+    uint8_t type;
+} table_field;
+
+typedef struct table_object {
+    ss_str path;     /* "geo_info.loc" */
+    uint32_t key_at; /* `,"loc":{`     */
+    uint16_t key_len;
+    uint16_t parent; /* or TABLE_NONE */
+    uint16_t depth;  /* 1 = top       */
+} table_object;
+
+struct event_table {
+    table_field *fields;
+    const char **owners; /* plugin names */
+    table_object *objects;
+    uint16_t *nested;      /* fields with dotted names in the order of the line */
+    uint64_t *flat, *deep; /* which fields have plain names (without the envelope), which dotted ones */
+    char *keys;
+    size_t count, words, object_count, nested_count, keys_len;
+    size_t objects_bytes; /* of all objects' keys and braces */
+    uint16_t envelope[EVENT_ENVELOPE];
+    uint64_t hash;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* Sixteen bytes at a time: SSE2 where there is one, else eight-byte words. Used by the JSON and URL code
+   only. A block never reads past the text: short tails are put together from overlapping loads. */
+#ifndef COMMON_BLOCK_H
+#define COMMON_BLOCK_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define BLOCK_BYTES 16u
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+typedef __m128i block;
+
+static inline block block_load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+static inline void block_store(char *p, block b)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, b);
+}
+static inline block block_words(uint64_t low, uint64_t high)
+{
+    return _mm_set_epi64x((int64_t)high, (int64_t)low);
+}
+/* Bit i: byte i is that character. */
+static inline uint32_t block_equal(block b, char c)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8(c)));
+}
+/* Bit i: byte i is a quote, a backslash, a control character or not ASCII. */
+static inline uint32_t block_special(block b)
+{
+    /* Signed: bytes from 0x80 on are negative, so that one comparison finds both ends. */
+    __m128i low = _mm_cmplt_epi8(b, _mm_set1_epi8(0x20));
+    __m128i quote = _mm_cmpeq_epi8(b, _mm_set1_epi8('"'));
+    __m128i slash = _mm_cmpeq_epi8(b, _mm_set1_epi8('\\'));
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
+}
+#else
+typedef struct block {
+    unsigned char byte[BLOCK_BYTES];
+} block;
+
+static inline block block_load(const char *p)
+{
+    block b;
+    memcpy(&b, p, BLOCK_BYTES);
+    return b;
+}
+static inline void block_store(char *p, block b)
+{
+    memcpy(p, &b, BLOCK_BYTES);
+}
+static inline block block_words(uint64_t low, uint64_t high)
+{
+    block b;
+    memcpy(b.byte, &low, 8);
+    memcpy(b.byte + 8, &high, 8);
+    return b;
+}
+static inline uint32_t block_equal(block b, char c)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < BLOCK_BYTES; i++)
+        bits |= (uint32_t)(b.byte[i] == (unsigned char)c) << i;
+    return bits;
+}
+static inline uint32_t block_special(block b)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < BLOCK_BYTES; i++)
+        bits |= (uint32_t)(b.byte[i] < 0x20 || b.byte[i] >= 0x80 || b.byte[i] == '"' || b.byte[i] == '\\')
+                << i;
+    return bits;
+}
+#endif
+
+/* A block of len (0 to 15) bytes, the rest zero. Little-endian like the journal. */
+static inline block block_load_tail(const char *p, size_t len)
+{
+    uint64_t low = 0, high = 0;
+    if (len >= 8) {
+        memcpy(&low, p, 8);
+        if (len > 8) {
+            memcpy(&high, p + len - 8, 8);
+            high >>= (16 - len) * 8;
+        }
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+        low = first | (uint64_t)last << (len - 4) * 8;
+    } else if (len > 0) {
+        low = (uint64_t)(unsigned char)p[0] | (uint64_t)(unsigned char)p[len >> 1] << (len >> 1) * 8 |
+              (uint64_t)(unsigned char)p[len - 1] << (len - 1) * 8;
+    }
+    return block_words(low, high);
+}
+
+static inline uint32_t block_first(uint32_t bits)
+{
+    return (uint32_t)__builtin_ctz(bits);
+}
+
+#endif

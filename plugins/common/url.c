@@ -1,0 +1,122 @@
+#include "plugins/common/url.h"
+
+#include "plugins/common/block.h"
+
+/* By character: the value of a hex digit, else 0xFF. */
+#define X 0xFF
+static const uint8_t hex_value[256] = {
+    X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+    X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, X, X, X, X, X, X,
+    X, 10, 11, 12, 13, 14, 15, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+    X, 10, 11, 12, 13, 14, 15, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+    X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+    X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+    X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
+    X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X};
+#undef X
+
+static inline size_t decode(char *out, ss_str in, char plus)
+{
+    const char *at = in.ptr, *end = at + in.len;
+    char *to = out;
+    while (at < end) {
+        char c = *at++;
+        if (c == '%' && end - at >= 2) {
+            uint8_t high = hex_value[(unsigned char)at[0]], low = hex_value[(unsigned char)at[1]];
+            if ((high | low) < 16) {
+                c = (char)(high << 4 | low);
+                at += 2;
+            }
+        } else if (c == '+') {
+            c = plus;
+        }
+        *to++ = c;
+    }
+    return (size_t)(to - out);
+}
+
+size_t url_decode(char *out, ss_str in)
+{
+    return decode(out, in, ' ');
+}
+
+size_t url_decode_path(char *out, ss_str in)
+{
+    return decode(out, in, '+');
+}
+
+/* The first of a, b in [at, end); end where there is none. seen: were there % or + before it? */
+static inline const char *find(const char *at, const char *end, char a, char b, bool *seen)
+{
+    while (at < end) {
+        size_t len = (size_t)(end - at);
+        block text = len >= BLOCK_BYTES ? block_load(at) : block_load_tail(at, len);
+        uint32_t valid = len >= BLOCK_BYTES ? 0xFFFFu : (1u << len) - 1;
+        uint32_t stop = (block_equal(text, a) | block_equal(text, b)) & valid;
+        uint32_t code = (block_equal(text, '%') | block_equal(text, '+')) & valid;
+        if (stop) {
+            *seen |= (code & (stop - 1) & ~stop) != 0;
+            return at + block_first(stop);
+        }
+        *seen |= code != 0;
+        at += len >= BLOCK_BYTES ? BLOCK_BYTES : len;
+    }
+    return end;
+}
+
+bool url_pairs_next(url_pairs *p, url_pair *pair)
+{
+    while (p->at < p->end && *p->at == '&')
+        p->at++;
+    if (p->at >= p->end)
+        return false;
+    const char *from = p->at;
+    pair->key_encoded = pair->value_encoded = false;
+    const char *stop = find(from, p->end, '=', '&', &pair->key_encoded);
+    pair->key = ss_s(from, (size_t)(stop - from));
+    pair->has_value = stop < p->end && *stop == '=';
+    pair->value = ss_s(stop, 0);
+    if (pair->has_value) {
+        from = stop + 1;
+        stop = find(from, p->end, '&', '&', &pair->value_encoded);
+        pair->value = ss_s(from, (size_t)(stop - from));
+    }
+    p->at = stop;
+    return true;
+}
+
+int64_t url_query_get(ss_str query, const char *name, char *out, size_t size)
+{
+    char key[128];
+    url_pairs pairs;
+    url_pair pair;
+    url_pairs_start(&pairs, query);
+    while (url_pairs_next(&pairs, &pair)) {
+        if (pair.key.len > sizeof key)
+            continue;
+        size_t len = url_decode(key, pair.key);
+        if (!ss_eq(ss_s(key, len), ss_cstr(name)))
+            continue;
+        return pair.value.len <= size ? (int64_t)url_decode(out, pair.value) : -1;
+    }
+    return -1;
+}
+
+size_t url_encode(char *out, ss_str in)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *to = out;
+    for (size_t i = 0; i < in.len; i++) {
+        unsigned char c = (unsigned char)in.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
+                     c == '.' || c == '_' || c == '~';
+        if (plain) {
+            *to++ = (char)c;
+            continue;
+        }
+        *to++ = '%';
+        *to++ = hex[c >> 4];
+        *to++ = hex[c & 15];
+    }
+    return (size_t)(to - out);
+}
