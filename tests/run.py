@@ -36,7 +36,9 @@ class File:
         self.alone = bool(re.search(r"^# alone: yes", text, re.M))
         self.passed, self.skipped, self.failed, self.seconds = [], [], [], 0.0
 
-    def command(self):
+    def command(self, build):
+        if self.kind == "house":
+            return [sys.executable, str(self.path), "--build", str(build)]
         return [sys.executable, str(self.path)] if self.path.suffix == ".py" else [str(self.path)]
 
 
@@ -89,7 +91,7 @@ def judge(file, output, code):
 
 def run(file, env, factor):
     start = time.monotonic()
-    process = subprocess.Popen(file.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=TESTS.parent, env=env,
+    process = subprocess.Popen(file.command(env["STREAMSTEAM_BUILD"]), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=TESTS.parent, env=env,
                                start_new_session=True)
     with running_lock:
         running.add(process)

@@ -72,7 +72,7 @@ class Server:
         return {
             "server": {
                 "listen": "127.0.0.1:0",
-                "admin": {"listen": "127.0.0.1:0"},
+                "admin": "127.0.0.1:0",
                 "data_dir": str(self.data),
                 "plugin_dirs": [str(self.build / "plugins")],
                 "journal": {"segment_bytes": "1MiB"},

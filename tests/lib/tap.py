@@ -88,18 +88,18 @@ def run_one(number, name, function, timeout_s):
         function(context)
         signal.alarm(0)
         print(f"ok {number} - {name}")
-        return True
+        return "ok"
     except Skip as why:
         signal.alarm(0)
         print(f"ok {number} - {name} # SKIP {why}")
-        return True
+        return "skipped"
     except (Exception, Overdue):
         signal.alarm(0)
         indent(traceback.format_exc())
         for server in context.servers:
             indent(server.log_tail())
         print(f"not ok {number} - {name}")
-        return False
+        return "failed"
     finally:
         signal.alarm(0)
         context.close()
@@ -112,7 +112,7 @@ def main():
     print(f"1..{len(chosen)}")
     failures = 0
     for number, (name, function, timeout_s) in enumerate(chosen, 1):
-        failures += not run_one(number, name, function, timeout_s)
+        failures += run_one(number, name, function, timeout_s) == "failed"
     return 1 if failures else 0
 
 

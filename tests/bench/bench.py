@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""The comparison table: this server against nginx's empty_gif with a JSON access log, in the same interleaved
+run, and the bounds of the project. CPU is utime + stime of /proc/PID/stat: supervisor and ingest for this
+server (the lake has a row of its own), master and workers for nginx.
+
+    bench.py                     everything, about six minutes
+    bench.py --quick             a smoke test, numbers mean nothing
+    bench.py --only bulk         sections whose name contains "bulk"
+    bench.py --json FILE         the rows as JSON as well
+    bench.py --journal-bytes N   size of the journal for the start-up row (default 1 GiB; the bound is for 10 GB)"""
+import argparse
+import json
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.bench.load import BULK_EVENTS, Wrk, need, write_inputs
+from tests.bench.nginx import Nginx
+from tests.lib import http
+from tests.lib.server import Server
+from tests.lib.wait import until
+
+CORE = 0                # for the one-core placement
+WINDOW_US = 200         # journal.window_us' default
+IDLE_CONNECTIONS = 2000
+NULL_MODULES = 20
+QUEUED_EVENTS = 1_000_000
+SECTIONS = {}
+
+
+def section(function):
+    SECTIONS[function.__name__] = function
+    return function
+
+
+class Bench:
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.seconds = 1 if args.quick else args.seconds
+        self.rounds = 1 if args.quick else args.rounds
+        self.rows, self.count = [], 0
+        self.inputs = folder / "inputs"
+        self.inputs.mkdir()
+        self.about = write_inputs(self.inputs)
+
+    def row(self, name, value, unit, bound=None, at_least=False, note=""):
+        met = None if bound is None else (value >= bound if at_least else value <= bound)
+        self.rows.append({"name": name, "value": value, "unit": unit, "bound": bound, "at_least": at_least, "met": met, "note": note})
+        limit = "" if bound is None else f"{'≥' if at_least else '≤'} {bound:g}"
+        verdict = "" if met is None else "met" if met else f"MISSED by {abs(value / bound - 1) * 100:.0f} %"
+        print(f"{name:<58} {value:>12,.2f} {unit:<14} {limit:<10} {verdict:<16} {note}", flush=True)
+
+    def server(self, modules=None, **server_options):
+        self.count += 1
+        config = {"server": {"journal": {"segment_bytes": "64MiB"}, **server_options}}
+        server = Server(self.folder / f"s{self.count}", config=config, modules=modules if modules is not None else {})
+        return server.start()
+
+    def end(self, server):
+        server.kill_all()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def core_pids(server):
+    return [server.pid, server.child("ingest")]
+
+
+def cpu(pids):
+    ticks = 0
+    for pid in pids:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        fields = stat[stat.rindex(")") + 2:].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def pin(pids, core):
+    """Every thread to one core, or (None) to all."""
+    cores = {core} if core is not None else set(range(os.cpu_count()))
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(task), cores)
+
+
+def measure(bench, pids, port, connections, script="get.lua", core=None, seconds=None):
+    """wrk's result and the CPU microseconds per request of pids."""
+    pin(pids, core)
+    before = cpu(pids)
+    result = Wrk(bench.inputs, port, connections, seconds or bench.seconds, script, core).result()
+    result["cpu_us"] = (cpu(pids) - before) * 1e6 / max(1, result["requests"])
+    pin(pids, None)
+    return result
+
+
+def median(results, key):
+    return statistics.median(r[key] for r in results)
+
+
+def interleaved(bench, contenders, connections, core=None, script="get.lua"):
+    """contenders: {name: (pids, port, reset)}; round by round; {name: [results]}."""
+    found = {name: [] for name in contenders}
+    for _ in range(bench.rounds):
+        for name, (pids, port, reset) in contenders.items():
+            found[name].append(measure(bench, pids, port, connections, script, core))
+            reset()
+    return found
+
+
+GET_BOUNDS = {("free", 256): 1.3, ("one core", 256): 1.75, ("one core", 64): 2.0}
+
+
+@section
+def get(bench):
+    """CPU per durable, parsed GET against nginx's log line."""
+    nginx, server = Nginx(bench.folder / "nginx"), bench.server()
+    contenders = {"nginx": (nginx.pids(), nginx.port, nginx.empty_log), "ours": (core_pids(server), server.port, lambda: None)}
+    measure(bench, contenders["ours"][0], server.port, 8, seconds=1)  # warm: segments, caches
+    for placement, core in (("free", None), ("one core", CORE)):
+        for connections in ((8,) if bench.args.quick else (1, 8, 64, 256, 512)):
+            found = interleaved(bench, contenders, connections, core)
+            ours, theirs = median(found["ours"], "cpu_us"), median(found["nginx"], "cpu_us")
+            bench.row(f"GET c{connections}, {placement}: CPU against nginx", ours / theirs, "x", GET_BOUNDS.get((placement, connections)),
+                      note=f"{ours:.2f} / {theirs:.2f} us; {median(found['ours'], 'rps') / 1e3:.0f}k / "
+                           f"{median(found['nginx'], 'rps') / 1e3:.0f}k rps; p99 {median(found['ours'], 'p99_us') / 1e3:.2f} / "
+                           f"{median(found['nginx'], 'p99_us') / 1e3:.2f} ms")
+    nginx.stop()
+    bench.end(server)
+
+
+@section
+def bulk(bench):
+    server = bench.server()
+    pids = core_pids(server)
+    measure(bench, pids, server.port, 8, "post.lua", seconds=1)
+    for placement, core, connections in (("free", None, 64), ("one core", CORE, 16)):
+        results = [measure(bench, pids, server.port, connections, "post.lua", core) for _ in range(bench.rounds)]
+        bench.row(f"bulk of {BULK_EVENTS}, c{connections}, {placement}: CPU per event", median(results, "cpu_us") / BULK_EVENTS, "us", 1.0,
+                  note=f"{median(results, 'rps') * BULK_EVENTS / 1e3:.0f}k events/s")
+    bench.end(server)
+
+
+@section
+def ack(bench):
+    """What durability costs: the same binary, ack: synced against ack: memory."""
+    servers = {"synced": bench.server(ack="synced"), "memory": bench.server(ack="memory")}
+    contenders = {name: (core_pids(s), s.port, lambda: None) for name, s in servers.items()}
+    for placement, core in (("free", None), ("one core", CORE)):
+        found = interleaved(bench, contenders, 256, core)
+        synced, memory = median(found["synced"], "cpu_us"), median(found["memory"], "cpu_us")
+        bench.row(f"GET c256, {placement}: ack synced against memory", synced / memory, "x", 1.25, note=f"{synced:.2f} / {memory:.2f} us")
+    for server in servers.values():
+        bench.end(server)
+
+
+@section
+def slow_disk(bench):
+    """A sync that takes 1 ms and 5 ms."""
+    for delay_us, least in ((1000, None), (5000, 18000)):
+        server = bench.server(journal={"segment_bytes": "64MiB", "sync_delay_us": delay_us})
+        pids = core_pids(server)
+        results = [measure(bench, pids, server.port, 256) for _ in range(bench.rounds)]
+        bench.row(f"GET c256, sync + {delay_us / 1000:g} ms: requests per second", median(results, "rps"), "/s", least, at_least=True,
+                  note=f"{median(results, 'cpu_us'):.2f} us CPU")
+        bound_ms = (3 * (delay_us + 100 + WINDOW_US) + 1500) / 1e3
+        bench.row(f"GET c256, sync + {delay_us / 1000:g} ms: ack p99", median(results, "p99_us") / 1e3, "ms", bound_ms)
+        bench.end(server)
+
+
+@section
+def readers(bench):
+    """What 20 modules that only read cost: idle, and at c64."""
+    base = bench.server()
+    many = bench.server(modules={f"null{i}": {"use": "null", "max_bytes": "1GiB"} for i in range(NULL_MODULES)})
+    modules = [many.child(f"module null{i}") for i in range(NULL_MODULES)]
+    measure(bench, core_pids(many), many.port, 64, seconds=1)
+    before, start = cpu(modules), time.monotonic()
+    time.sleep(bench.seconds)  # idleness is what is measured
+    bench.row(f"{NULL_MODULES} idle modules: CPU of each", (cpu(modules) - before) / (time.monotonic() - start) / NULL_MODULES * 100, "%", 2.0)
+    bench.row(f"{NULL_MODULES} idle modules: private memory of the largest", max(private(p) for p in modules) / 1e6, "MB", 8.0)
+    contenders = {"0": (core_pids(base), base.port, lambda: None), "20": (core_pids(many), many.port, lambda: None)}
+    before, found = cpu(modules), interleaved(bench, contenders, 64)
+    events = sum(r["requests"] for r in found["20"])
+    bench.row(f"GET c64: ingest's CPU with {NULL_MODULES} readers against none", median(found["20"], "cpu_us") / median(found["0"], "cpu_us"),
+              "x", note=f"{median(found['20'], 'rps') / 1e3:.0f}k / {median(found['0'], 'rps') / 1e3:.0f}k rps")
+    bench.row("null module: CPU per event", (cpu(modules) - before) / NULL_MODULES / max(1, events) * 1e6, "us")
+    bench.end(base)
+    bench.end(many)
+
+
+def fill(bench, server, requests):
+    """At least so many bulk requests; returns how many there were."""
+    done = 0
+    while done < requests:
+        done += Wrk(bench.inputs, server.port, 8, 1 if requests - done < 20000 else 5, "post.lua").result()["requests"]
+    return done
+
+
+def lake_module(**options):
+    return {"lake": {"path": "lake", "roll": {"bytes": "25MB", "age": "60s"}, **options}}
+
+
+@section
+def lake_cpu(bench):
+    """Journal to sealed gz: the lake starts when the events are there already."""
+    server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"})
+    events = fill(bench, server, 200 if bench.args.quick else 10000) * BULK_EVENTS
+    server.config["modules"] = lake_module(roll={"bytes": "25MB", "age": "1s"})
+    server.write_config()
+    server.reload()
+    start, pid = time.monotonic(), server.child("module lake")
+    until(lambda: module_cursor(server, "lake") >= events, 300, "the lake's end", 0.1)
+    seconds = time.monotonic() - start
+    bench.row("lake, journal to sealed gz: CPU per event", cpu([pid]) * 1e6 / events, "us", 0.8,
+              note=f"{events} events, {events / seconds / 1e3:.0f}k events/s (paced)")
+    bench.end(server)
+
+
+def module_cursor(server, name):
+    for module in server.status().get("modules", []):
+        if module.get("name") in (name, f"module {name}"):
+            return module.get("cursor", 0)
+    return 0
+
+
+def private(pid):
+    total = 0
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(("Private_Clean:", "Private_Dirty:")):
+            total += int(line.split()[1]) * 1024
+    return total
+
+
+@section
+def kill(bench):
+    """SIGKILL of ingest to the first 200 on a new connection."""
+    server = bench.server(modules=lake_module())
+    times = []
+    for i in range(3 if bench.args.quick else 9):
+        server.hit(f"before{i}")
+        start = time.monotonic()
+        pid = server.kill_child("ingest")
+        while True:
+            try:
+                if http.get(server.port, http.hit(f"after{i}"), timeout_s=5).status == 200:
+                    break
+            except (OSError, http.Closed):
+                pass
+        times.append((time.monotonic() - start) * 1e3)
+        until(lambda: server.children().get("ingest") not in (None, pid), 10, "the new ingest")
+    bench.row("kill of ingest to the first 200: median", statistics.median(times), "ms", 300, note=f"worst {max(times):.0f} ms")
+    bench.end(server)
+
+
+@section
+def memory(bench):
+    """Ingest's private memory with a million events in the journal, and per idle connection."""
+    server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"})
+    ingest = server.child("ingest")
+    events = fill(bench, server, 100 if bench.args.quick else QUEUED_EVENTS // BULK_EVENTS) * BULK_EVENTS
+    bench.row("ingest: private memory with the events queued", private(ingest) / 1e6, "MB", 40, note=f"{events / 1e6:.2f} M events, after bulk at c8")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(IDLE_CONNECTIONS, (hard if hard != resource.RLIM_INFINITY else 1 << 20) - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + 200), hard))
+    before, connections = private(ingest), []
+    for _ in range(count):
+        connections.append(http.Connection(server.port))
+        connections[-1].get(http.hit("idle"))
+    bench.row("ingest: private memory of an idle connection", (private(ingest) - before) / count / 1e3, "KB", 40, note=f"{count} connections")
+    for connection in connections:
+        connection.close()
+    bench.end(server)
+
+
+@section
+def startup(bench):
+    """exec to /readyz with a large journal."""
+    want = (64 << 20) if bench.args.quick else bench.args.journal_bytes
+    server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"})
+    journal = server.data / "journal"
+    size = lambda: sum(p.stat().st_size for p in journal.glob("*"))
+    while size() < want:
+        Wrk(bench.inputs, server.port, 8, 1, "post.lua").result()
+    for name, end in (("after a stop", server.stop), ("after SIGKILL of all", server.kill_all)):
+        end()
+        start = time.monotonic()
+        server.start()
+        bench.row(f"start-up with a journal of {size() / 1e9:.1f} GB, {name}", time.monotonic() - start, "s", 1.0)
+    bench.end(server)
+
+
+@section
+def beside_lake(bench):
+    """Ack p99 of single hits while bulk requests keep the lake writing about 100 MB of lines per second."""
+    server = bench.server(modules=lake_module())
+    pids, lake_pid = core_pids(server), server.child("module lake")
+    single = measure(bench, pids, server.port, 1, seconds=1)
+    alone = measure(bench, pids, server.port, 16)
+    seconds = max(3, bench.seconds * bench.rounds)
+    lake_before, written = cpu([lake_pid]), io_bytes(lake_pid)
+    pusher = Wrk(bench.inputs, server.port, 2, seconds + 1, "post.lua", BENCH_DELAY_MS="1")
+    result = measure(bench, pids, server.port, 16, seconds=seconds)
+    pushed = pusher.result()
+    bound = (3 * (single["p50_us"] + WINDOW_US) + 1500) / 1e3
+    bench.row("ack p99 without bulk load, c16", alone["p99_us"] / 1e3, "ms")
+    bench.row("ack p99 beside a writing lake, c16", result["p99_us"] / 1e3, "ms", bound,
+              note=f"bulk beside it {pushed['rps'] * BULK_EVENTS / 1e3:.0f}k events/s; the lake wrote "
+                   f"{(io_bytes(lake_pid) - written) / 1e6:.0f} MB with {cpu([lake_pid]) - lake_before:.1f} s of CPU; "
+                   f"one sync {single['p50_us']} us")
+    bench.end(server)
+
+
+def io_bytes(pid):
+    for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines():
+        if line.startswith("wchar:"):
+            return int(line.split()[1])
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--journal-bytes", type=int, default=1 << 30)
+    args = parser.parse_args()
+    os.environ["STREAMSTEAM_BUILD"] = str(pathlib.Path(args.build).resolve())
+    need("wrk", "nginx", "taskset")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-bench-"))
+    bench = Bench(args, folder)
+    print(f"{os.cpu_count()} cores; {bench.about['params']} parameters, {bench.about['query_bytes']:.0f} bytes per query; bulk body "
+          f"{bench.about['body_bytes'] / 1e3:.1f} KB; {bench.rounds} rounds of {bench.seconds} s, medians")
+    failures = 0
+    try:
+        for name, function in SECTIONS.items():
+            if args.only and not any(o in name for o in args.only):
+                continue
+            try:
+                function(bench)
+            except (AssertionError, OSError) as error:
+                failures += 1
+                print(f"{name}: could not be measured: {error}", flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    missed = [r["name"] for r in bench.rows if r["met"] is False]
+    print(f"{sum(r['met'] is True for r in bench.rows)} bounds met, {len(missed)} missed" + (": " + "; ".join(missed) if missed else ""))
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps({"about": bench.about, "rows": bench.rows}, indent=1))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
