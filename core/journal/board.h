@@ -33,7 +33,8 @@ typedef struct journal_board {
     _Atomic uint64_t bytes;       /* of all segments                                                     */
     _Atomic uint32_t state;       /* enum journal_state                                                  */
     _Atomic uint32_t spare;
-    _Alignas(64) journal_slot slots[JOURNAL_READERS_MAX];
+    /* On pages of their own: modules may write their slot, but nothing above it (board_guard). */
+    _Alignas(4096) journal_slot slots[JOURNAL_READERS_MAX];
 } journal_board;
 
 enum journal_state { JOURNAL_CLOSED = 0, JOURNAL_OPEN = 1, JOURNAL_FULL = 2, JOURNAL_FAILED = 3 };

@@ -32,3 +32,8 @@ board *board_map(int fd)
     void *p = mmap(NULL, sizeof(board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
+
+int board_guard(board *b)
+{
+    return mprotect(&b->journal, offsetof(journal_board, slots), PROT_READ);
+}

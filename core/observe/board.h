@@ -56,7 +56,7 @@ typedef struct board_rejects {
 
 typedef struct board {
     uint64_t size; /* sizeof(board): a check against mixed builds */
-    journal_board journal;
+    _Alignas(4096) journal_board journal;
     board_process processes[BOARD_PROCESSES_MAX];
     board_crumb crumbs[BOARD_CRUMBS_MAX];
     board_crumb culprit; /* copied by ingest's fatal-signal handler */
@@ -66,5 +66,6 @@ typedef struct board {
 
 int board_create(void);                     /* a memfd of the right size, zeroed; -1 with errno           */
 board *board_map(int fd);                   /* NULL where the size is not ours                             */
+int board_guard(board *b); /* modules: what ingest publishes becomes read-only in this process; -1 with errno */
 
 #endif
