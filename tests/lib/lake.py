@@ -21,7 +21,10 @@ def temporaries(lake):
 
 def raw(path):
     data = path.read_bytes()
-    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    try:
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise AssertionError(f"{path}: not a whole gzip file ({error})") from None
 
 
 def lines(lake):
@@ -72,7 +75,10 @@ def check_manifests(lake, crc_limit_bytes=1 << 20):
     listed = {}
     ranges = []
     for path in manifests(lake):
-        manifest = json.loads(path.read_text())
+        try:
+            manifest = json.loads(path.read_text())
+        except ValueError as error:
+            raise AssertionError(f"{path}: not JSON ({error})") from None
         span = re.fullmatch(r"(?:.*-)?(\d+)-(\d+)", path.stem)
         if not span:
             raise AssertionError(f"{path}: the name does not end with <a>-<b>")

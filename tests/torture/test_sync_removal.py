@@ -10,6 +10,12 @@ from tests.lib.tap import check, main, test
 from tests.torture import sync_removal
 
 
+@test("with every sync in place the same test passes", timeout_s=300)
+def _(t):
+    how = sync_removal.noticed("nothing", seed=1)
+    check(how is None, how)
+
+
 def add(name):
     @test(f"without the sync {name} ({sync_removal.CLASSES[name]}) the power-cut test fails", timeout_s=300)
     def _(t):
