@@ -16,6 +16,7 @@ typedef struct slot {
     size_t stride;
     const char *path;
     bool secret; /* the option's own flag or that of one around it */
+    bool suffix_ms;
 } slot;
 
 static json_t *check_value(schema *s, const slot *want, const tree *node);
@@ -255,7 +256,8 @@ static void check_count(schema *s, const slot *want, const tree *node)
 static json_t *check_list(schema *s, const slot *want, const tree *node)
 {
     ss_option item = schema_option(want->option->children, want->stride, 0);
-    slot one = {&item, want->stride, want->path, want->secret || (item.flags & SS_OPT_SECRET) != 0};
+    slot one = {&item, want->stride, want->path, want->secret || (item.flags & SS_OPT_SECRET) != 0,
+                want->suffix_ms};
     json_t *list = json_array();
     if (node->kind == TREE_SCALAR && (want->option->flags & SCHEMA_OPT_ONE_OR_LIST)) {
         json_t *value = check_value(s, &one, node);
@@ -285,7 +287,8 @@ static json_t *check_list(schema *s, const slot *want, const tree *node)
 static json_t *check_map(schema *s, const slot *want, const tree *node)
 {
     ss_option item = schema_option(want->option->children, want->stride, 0);
-    slot one = {&item, want->stride, want->path, want->secret || (item.flags & SS_OPT_SECRET) != 0};
+    slot one = {&item, want->stride, want->path, want->secret || (item.flags & SS_OPT_SECRET) != 0,
+                want->suffix_ms};
     if (node->kind != TREE_MAP) {
         problems_add(s->problems, node->at, "%s: a mapping is wanted here, not %s; write {key: value}",
                      want->path, tree_kind_name(node));
@@ -423,7 +426,8 @@ static void check_option(schema *s, const slot *want, const tree_item *given, pl
     if (!value)
         return;
     char key[SCHEMA_KEY_MAX];
-    (void)snprintf(key, sizeof key, "%s%s", o->name, s->suffix_ms && o->type == SS_T_DURATION ? "_ms" : "");
+    (void)snprintf(key, sizeof key, "%s%s", o->name,
+                   want->suffix_ms && o->type == SS_T_DURATION ? "_ms" : "");
     (void)json_object_set_new(out, key, value);
 }
 
@@ -472,15 +476,15 @@ static void check_parts(schema *s, const tree *node, place at, const char *path,
             ss_option o = schema_option(parts[p].options, parts[p].stride, i);
             if (!o.name)
                 break;
-            slot want = {&o, parts[p].stride, join(s, path, o.name),
-                         secret || (o.flags & SS_OPT_SECRET) != 0};
+            slot want = {&o, parts[p].stride, join(s, path, o.name), secret || (o.flags & SS_OPT_SECRET) != 0,
+                         parts[p].suffix_ms};
             check_option(s, &want, tree_find(node, o.name), at, parts[p].out);
         }
 }
 
 static json_t *check_mapping(schema *s, const slot *want, const tree *node, place at)
 {
-    schema_part part = {want->option->children, want->stride, json_object()};
+    schema_part part = {want->option->children, want->stride, json_object(), want->suffix_ms};
     check_parts(s, node, at, want->path, &part, 1, want->secret);
     return part.out;
 }

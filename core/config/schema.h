@@ -19,14 +19,14 @@ typedef struct schema {
     problems *problems;
     reference_rules references;
     const char *data_dir; /* relative PATH options start here; NULL = they stay as they are */
-    bool suffix_ms;       /* core's own tables: DURATION timeout becomes "timeout_ms"        */
 } schema;
 
 /* Several tables may share one mapping (the host's keys and the plugin's); each has an object of its own. */
 typedef struct schema_part {
     const ss_option *options; /* may be NULL: none */
     size_t stride;
-    json_t *out; /* owned by the caller; always an object after schema_check */
+    json_t *out;    /* owned by the caller; always an object after schema_check    */
+    bool suffix_ms; /* core's own tables: the DURATION "timeout" becomes "timeout_ms" */
 } schema_part;
 
 /* node: a mapping, or NULL or null for "nothing given". at: where to point for what is missing. */

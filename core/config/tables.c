@@ -14,7 +14,9 @@
 #define ACK_CHOICES "synced|written|memory"
 
 static const ss_option address_item[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "HOST:PORT, [IPv6]:PORT, or *:PORT; port 0 takes a free one."},
+    {.name = "*",
+     .type = SS_T_STRING,
+     .doc = "HOST:PORT, [IPv6]:PORT, or :PORT for every IPv4 address; port 0 takes a free one."},
     {.name = NULL},
 };
 static const ss_option network_item[] = {
