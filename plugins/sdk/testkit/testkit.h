@@ -1,0 +1,139 @@
+/* The testkit: a host in plain memory for tests of plugins. Nothing listens, nothing sleeps, the clock stands
+   still until the test moves it, and every piece of memory that the host lends is an allocation of its own,
+   so that AddressSanitizer sees each byte that a plugin reads or writes beside it, and each use after its
+   time.
+
+       testkit *k = testkit_new(ss_plugin_v0(), "{\"require_rec\": false}");
+       testkit_receive(k, &(testkit_request){.method = "GET", .target = "/matomo.php?idsite=1&rec=1"});
+       testkit_http(k)          == 200
+       testkit_value(k, 0, "site_id")    "\"1\""
+       testkit_problems(k)      ""  (what the plugin did against the contract)
+       testkit_free(k);
+
+   Link with libstreamsteam-testkit.a. Not thread-safe; every function may be called with the clock at any
+   time. */
+#ifndef STREAMSTEAM_TESTKIT_H
+#define STREAMSTEAM_TESTKIT_H
+
+#include "streamsteam/plugin.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct testkit testkit;
+
+#define TESTKIT_EPOCH_US 1764559445000000 /* 2025-12-01T03:24:05Z: where the clock stands at first */
+
+/* Checks the descriptor, reads the options (JSON, NULL = none) against the option table with its defaults,
+   and calls create(). Where that fails the reason is in testkit_error() and every later call does nothing. */
+testkit *testkit_new(const ss_plugin *plugin, const char *options_json);
+/* start(), with a position or state as a restarted instance gets them. */
+int32_t testkit_start(testkit *k, uint64_t seq, const char *state);
+/* As after a crash or a reload: destroys the instance and makes a new one; state files, the data directory
+   and the clock stay. adopt: the new one is made first and takes over with adopt(). */
+bool testkit_restart(testkit *k, bool adopt);
+void testkit_free(testkit *k);
+
+void *testkit_instance(testkit *k); /* NULL: create() failed */
+const ss_host *testkit_host(testkit *k);
+const ss_config *testkit_config(testkit *k);
+const char *testkit_error(testkit *k);    /* the last ss_error that the plugin filled, "" where none   */
+const char *testkit_problems(testkit *k); /* breaches of the contract, one a line; "" is what one wants */
+
+void testkit_set_time(testkit *k, int64_t us);
+void testkit_advance(testkit *k, int64_t ms); /* and runs the timers that fall due, in order */
+void testkit_set_stopping(testkit *k, bool stopping);
+void testkit_add_app(testkit *k, const char *key, const char *app); /* for app_auth() and app_list() */
+
+/* ---- faults: the nth call (1 = the next) of that host function fails; 0 switches it off ---- */
+
+enum testkit_fault {
+    TESTKIT_MEM = 1,        /* NULL      */
+    TESTKIT_EVENT_NEW = 2,  /* NULL      */
+    TESTKIT_EMIT = 3,       /* SS_RETRY  */
+    TESTKIT_COMMIT = 4,     /* SS_RETRY  */
+    TESTKIT_CALL_BEGIN = 5, /* NULL      */
+    TESTKIT_STATE_FILE = 6, /* NULL      */
+    TESTKIT_SECRET = 7,     /* -1        */
+    TESTKIT_METRIC = 8,     /* NULL      */
+    TESTKIT_FAULTS = 9
+};
+void testkit_fail(testkit *k, enum testkit_fault what, uint32_t nth);
+uint32_t testkit_calls(testkit *k, enum testkit_fault what); /* so far: what a loop over nth needs */
+
+/* ---- receivers ---- */
+
+typedef struct testkit_request {
+    const char *method;  /* NULL = GET                                                     */
+    const char *target;  /* "/path?query", percent-encoded as on the wire                  */
+    const char *headers; /* "Name: value\nName: value\n", NULL = none                      */
+    const char *body;    /* NULL = none                                                    */
+    size_t body_len;     /* 0 = strlen(body)                                               */
+    const char *client_ip, *scheme, *host; /* NULL = 192.0.2.7, http, localhost            */
+    ss_str raw_query; /* used instead of the target's where ptr is set: any bytes       */
+} testkit_request;
+
+/* Calls receive() and keeps what it emitted where that returned SS_OK; returns its status. What a former
+   call left (events, answer, rejects) is cleared first. The route is the first of the plugin's that fits the
+   path and method; SS_DECLINE where none does. */
+int32_t testkit_receive(testkit *k, const testkit_request *request);
+
+uint32_t testkit_http(testkit *k); /* status of the answer */
+const char *testkit_body(testkit *k, size_t *len);
+const char *testkit_content_type(testkit *k);             /* "" = none                     */
+const char *testkit_header(testkit *k, const char *name); /* of the answer; NULL = not set */
+
+/* Events that were stored, in order. */
+size_t testkit_event_count(testkit *k);
+const char *testkit_line(testkit *k, size_t i);
+/* A member of the stored line as JSON text ("\"a\"", "1", "null"), dots go into objects; NULL = absent. */
+const char *testkit_value(testkit *k, size_t i, const char *path);
+/* What goes into the record's header. */
+typedef struct testkit_event {
+    const char *app, *type, *id, *key;
+    int64_t receive_us, event_us;
+} testkit_event;
+testkit_event testkit_event_at(testkit *k, size_t i);
+
+size_t testkit_reject_count(testkit *k);
+const char *testkit_reject_code(testkit *k, size_t i);
+const char *testkit_reject_text(testkit *k, size_t i);
+
+/* ---- enrichers ---- */
+
+/* An event with these fields and values (a flat JSON object; times as microseconds) goes through enrich();
+   the line afterwards, or NULL where it was dropped. Borrowed until the next call. */
+const char *testkit_enrich(testkit *k, const ss_field *receiver_fields, const char *values_json);
+
+/* ---- modules ---- */
+
+void testkit_add_record(testkit *k, const char *receiver, const char *app, const char *type,
+                        const char *json);
+/* deliver() with the records added since the last call; they are kept for testkit_record_status(). */
+int32_t testkit_deliver(testkit *k);
+int32_t testkit_flush(testkit *k);
+uint32_t testkit_record_status(testkit *k, uint32_t i);
+const char *testkit_record_text(testkit *k, uint32_t i);
+int64_t testkit_retry_after_ms(testkit *k);
+size_t testkit_commit_count(testkit *k);
+uint64_t testkit_commit_seq(testkit *k, size_t i);
+const char *testkit_commit_state(testkit *k, size_t i, size_t *len);
+
+/* ---- pull receivers: call_commit() adds to the events above and to these ---- */
+
+size_t testkit_position_count(testkit *k);
+const char *testkit_position(testkit *k, size_t i);
+
+/* ---- what was said ---- */
+
+double testkit_metric(testkit *k, const char *name,
+                      const char *labels); /* labels "" = none; 0 where absent */
+size_t testkit_log_count(testkit *k);
+const char *testkit_log(testkit *k, size_t i, int32_t *level); /* level may be NULL */
+const char *testkit_alarm(testkit *k, const char *name);       /* NULL = not raised */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
