@@ -23,6 +23,15 @@ static size_t counter_count;
 static int64_t second_started_us;
 static uint32_t lines_this_second;
 
+/* Codes come from plugins: nothing in them may break the exposition format. */
+static void put_label(char *out, size_t size, const char *text)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < size; i++)
+        out[i] = strchr("\"\\\n\r", text[i]) ? '_' : text[i];
+    out[i] = '\0';
+}
+
 static ss_metric *counter_for(const char *receiver, const char *code)
 {
     for (size_t i = 0; i < counter_count; i++) {
@@ -31,13 +40,10 @@ static ss_metric *counter_for(const char *receiver, const char *code)
             return counters[i].metric;
     }
     bool full = counter_count == REJECTS_COUNTERS_MAX;
-    char labels[2 * REJECTS_NAME_MAX + 32];
-    (void)snprintf(labels, sizeof labels, "receiver=\"%.*s\",code=\"%.*s\"", 50, full ? "" : receiver, 40,
-                   full ? "other" : code);
-    for (char *p = labels; *p; p++) { /* codes come from plugins: nothing may break the exposition */
-        if (*p == '\\' || *p == '\n')
-            *p = '_';
-    }
+    char who[51], what[41], labels[REJECTS_NAME_MAX * 2];
+    put_label(who, sizeof who, full ? "" : receiver);
+    put_label(what, sizeof what, full ? "other" : code);
+    (void)snprintf(labels, sizeof labels, "receiver=\"%s\",code=\"%s\"", who, what);
     ss_metric *metric =
         metrics_counter("inputs_rejected_total", "Inputs that were not stored, by reason", labels);
     if (!full && metric) {
@@ -94,7 +100,7 @@ void rejects_add(board *b, const char *receiver, const char *code, ss_str text, 
         put_member(&line, "receiver", ss_s(receiver, strlen(receiver)), REJECTS_NAME_MAX);
         put_member(&line, "code", ss_s(code, strlen(code)), REJECTS_NAME_MAX);
         put_member(&line, "client_ip", client_ip, REJECTS_NAME_MAX);
-        put_member(&line, "text", text, REJECTS_TEXT_MAX / 2);
+        put_member(&line, "text", text, REJECTS_TEXT_MAX);
         buf_adds(&line, "}\n");
         if (!line.failed)
             append(&b->rejects, line.ptr, line.len);

@@ -8,7 +8,7 @@
 #include "core/observe/board.h"
 
 #define REJECTS_LINES_PER_SECOND 100u
-#define REJECTS_LINE_MAX         2048u /* bytes of one line; a longer text is cut */
+#define REJECTS_LINE_MAX         4096u /* bytes of one line; names and texts are cut to fit */
 
 /* Any thread of ingest. text and client_ip need not be valid UTF-8. */
 void rejects_add(board *b, const char *receiver, const char *code, ss_str text, ss_str client_ip,
