@@ -123,8 +123,9 @@ static void report_unknown(config *c, const config_instance *i, place at, const 
         (void)loader_list(c->dirs[d], offer_one, &o);
     char hint[96];
     if (o.near.best.len == 0 && o.other_kind)
-        problems_add(&c->problems, at, "%s: %s; a %s has that name, which belongs under '%s:'", i->label,
-                     text, tables_kind(o.other_kind), tables_section(o.other_kind));
+        problems_add(&c->problems, at, "%s: %s; %s %s has that name, which belongs under '%s:'", i->label,
+                     text, o.other_kind == SS_ENRICHER ? "an" : "a", tables_kind(o.other_kind),
+                     tables_section(o.other_kind));
     else
         problems_add(&c->problems, at, "%s: %s%s", i->label, text, suggest_text(&o.near, hint, sizeof hint));
 }

@@ -1,0 +1,11 @@
+/* Everything that can be configured, as commented YAML with the defaults in it. */
+#ifndef CONFIG_EXPLAIN_H
+#define CONFIG_EXPLAIN_H
+
+#include "core/base/buf.h"
+
+void explain_server(buf *out);
+/* Options, routes, views and fields of a plugin that the loader has let in. */
+void explain_plugin(const ss_plugin *p, const char *path, buf *out);
+
+#endif
