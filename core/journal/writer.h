@@ -9,6 +9,24 @@
 
 typedef struct journal_writer journal_writer;
 
+/* Records of one receiver and application in a segment; app "*" gathers what a busy segment does not count
+   by name. */
+typedef struct journal_count {
+    ss_str receiver, app;
+    uint64_t records;
+} journal_count;
+
+/* What a segment held; borrowed for the call. */
+typedef struct journal_segment_summary {
+    uint64_t journal_id, segment_id;
+    uint64_t first_seq, last_seq; /* last < first: no records */
+    uint64_t records, damaged;    /* damaged ones are not in counts */
+    uint64_t bytes;               /* of the file */
+    int64_t event_min_us, event_max_us, receive_min_us, receive_max_us;
+    const journal_count *counts;
+    size_t count_count;
+} journal_segment_summary;
+
 typedef struct journal_options {
     const char *dir;             /* the journal's own directory                                          */
     uint64_t segment_bytes;      /* default 64 MiB                                                       */
@@ -17,6 +35,10 @@ typedef struct journal_options {
     uint64_t queue_bytes;        /* submitted and not yet durable; beyond it journal_ready() is false    */
     int64_t sync_delay_us;       /* bench only: sleep added after each sync, emulates a slow disk        */
     int64_t window_us;           /* longest wait for more arrivals (200)                                 */
+    /* Called before a segment goes, on the keeper thread; the segment stays until this returns 0. After a
+       power cut the same segment may come twice: fold by segment_id. NULL: segments just go. */
+    int (*retire)(void *arg, const journal_segment_summary *segment);
+    void *retire_arg;
 } journal_options;
 
 /* What a segment's dictionary says of a receiver. */
