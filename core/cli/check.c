@@ -26,13 +26,13 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static void print_summary(const config *c, bool connected)
+/* With --print the configuration has stdout to itself. */
+static void print_summary(const config *c, bool connected, FILE *to)
 {
     size_t receivers = config_count(c, SS_RECEIVER), enrichers = config_count(c, SS_ENRICHER);
     size_t modules = config_count(c, SS_MODULE);
-    (void)fprintf(stderr, "ok: %zu receiver%s, %zu enricher%s, %zu module%s%s\n", receivers,
-                  plural(receivers), enrichers, plural(enrichers), modules, plural(modules),
-                  connected ? ", all connected" : "");
+    (void)fprintf(to, "ok: %zu receiver%s, %zu enricher%s, %zu module%s%s\n", receivers, plural(receivers),
+                  enrichers, plural(enrichers), modules, plural(modules), connected ? ", all connected" : "");
 }
 
 static int check_file(const char *path, bool connect, bool print)
@@ -47,7 +47,7 @@ static int check_file(const char *path, bool connect, bool print)
         (void)fputs(buf_text(&text), stdout);
     }
     if (good)
-        print_summary(c, connect);
+        print_summary(c, connect, print ? stderr : stdout);
     else
         (void)fputs(buf_text(&errors), stderr);
     config_free(c);

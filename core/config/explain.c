@@ -5,18 +5,18 @@
 #include "core/config/yaml_out.h"
 #include "plugins/loader/loader.h"
 
-#define NOTES_MAX 512u
+#define NOTES_MAX 1200u
 
 static void explain_table(buf *out, const ss_option *table, size_t stride, unsigned level);
 
-/* "size, between 1kB and 1GiB, required" */
+/* "Largest body. (size, between 1kB and 1GiB)" */
 static void put_notes(buf *out, const ss_option *o, unsigned level)
 {
     char range[96], text[NOTES_MAX];
     (void)schema_range_text(o, range, sizeof range);
     bool counted = o->type == SS_T_LIST || o->type == SS_T_MAP;
-    (void)snprintf(text, sizeof text, "(%s%s%.256s%s%s%s%s%s%s)", o->type == SS_T_ENUM ? "one of " : "",
-                   o->type == SS_T_ENUM ? "" : schema_type_name(o->type),
+    (void)snprintf(text, sizeof text, "%.600s (%s%.256s%s%s%s%s%s%s)", o->doc,
+                   o->type == SS_T_ENUM ? "one of " : schema_type_name(o->type),
                    o->type == SS_T_ENUM ? o->choices : "", *range ? ", " : "", range,
                    *range && counted ? " entries" : "", o->flags & SS_OPT_REQUIRED ? ", required" : "",
                    o->flags & SS_OPT_SECRET ? ", secret" : "",
@@ -39,14 +39,15 @@ static void put_item(buf *out, const ss_option *o, size_t stride, unsigned level
 {
     ss_option item = schema_option(o->children, stride, 0);
     char text[NOTES_MAX];
-    (void)snprintf(text, sizeof text, "Each %s: %s (%s)", o->type == SS_T_LIST ? "item" : "value",
+    (void)snprintf(text, sizeof text, "Each %s: %.600s (%s)", o->type == SS_T_LIST ? "item" : "value",
                    item.doc ? item.doc : "", schema_type_name(item.type));
-    yaml_out_comment(out, level, text);
+    if (item.doc && *item.doc)
+        yaml_out_comment(out, level, text);
     if (item.type != SS_T_OBJECT)
         return;
     buf inner; /* an example within a comment: its lines get a # each */
     buf_init(&inner, 1u << 20);
-    explain_table(&inner, item.children, stride, level + 1);
+    explain_table(&inner, item.children, stride, 1);
     for (const char *line = buf_text(&inner); *line; line += strcspn(line, "\n") + 1) {
         yaml_out_indent(out, level);
         buf_addf(out, "# %.*s\n", (int)strcspn(line, "\n"), line);
@@ -56,7 +57,6 @@ static void put_item(buf *out, const ss_option *o, size_t stride, unsigned level
 
 static void explain_option(buf *out, const ss_option *o, size_t stride, unsigned level)
 {
-    yaml_out_comment(out, level, o->doc);
     put_notes(out, o, level);
     if ((o->type == SS_T_LIST || o->type == SS_T_MAP) && o->children)
         put_item(out, o, stride, level);

@@ -30,11 +30,11 @@ static const ss_option directory_item[] = {
     {.name = NULL},
 };
 static const ss_option name_item[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "A name."},
+    {.name = "*", .type = SS_T_STRING, .doc = ""},
     {.name = NULL},
 };
 static const ss_option path_item[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "A path of a URL, beginning with /."},
+    {.name = "*", .type = SS_T_STRING, .doc = ""},
     {.name = NULL},
 };
 static const ss_option path_list_item[] = {
