@@ -8,7 +8,7 @@
 #define TABLES_MODULES_MAX   64u /* one reader slot each in the shared board */
 #define TABLES_RECEIVERS_MAX 64u
 #define TABLES_ENRICHERS_MAX 64u
-#define TABLES_LISTENERS_MAX 16u
+#define TABLES_LISTENERS_MAX 8u  /* with the admin one */
 #define TABLES_NAME_MAX      40u /* an instance's name: it is a directory, a label and a process title */
 
 #define TABLES_BATCH_RECORDS 500 /* where neither the plugin nor the file says otherwise */

@@ -1,7 +1,6 @@
 #include "plugins/loader/host_base.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -13,6 +12,7 @@
 #include "core/config/node.h"
 #include "core/observe/metrics.h"
 #include "plugins/loader/host_state.h"
+#include "plugins/loader/remove_tree.h"
 
 #define LABELS_MAX 192u
 
@@ -396,18 +396,12 @@ void host_base_init_dry(host_base *b, const char *kind, const char *name)
     b->table.once = dry_timer;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 void host_base_fini(host_base *b)
 {
     for (size_t i = 0; i < b->alarm_count; i++)
         metrics_set(b->alarms[i].gauge, 0);
     host_state_unmap(b);
     if (b->dry && b->dir[0])
-        (void)nftw(b->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        remove_tree(b->dir);
     (void)pthread_mutex_destroy(&b->lock);
 }

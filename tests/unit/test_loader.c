@@ -7,6 +7,7 @@
 
 #include "core/base/buf.h"
 #include "plugins/loader/host_base.h"
+#include "plugins/loader/remove_tree.h"
 #include "tests/unit/check.h"
 
 /* BUILD/tests/contract/plugin_NAME.so */
@@ -110,13 +111,6 @@ static void copy_file(const char *from, const char *to)
     CHECK(system(command) == 0);
 }
 
-static void remove_tree(const char *dir)
-{
-    char command[PATH_MAX + 16];
-    (void)snprintf(command, sizeof command, "rm -rf %s", dir);
-    CHECK(system(command) == 0);
-}
-
 static void finds_by_name_and_refuses_doubles(void)
 {
     char a[] = "/tmp/streamsteam-a-XXXXXX", b[] = "/tmp/streamsteam-b-XXXXXX", from[PATH_MAX], to[PATH_MAX],
@@ -202,6 +196,11 @@ static void a_dry_host_leaves_nothing_behind(void)
     (void)snprintf(dir, sizeof dir, "%.*s", (int)given.len, given.ptr);
     CHECK(access(dir, F_OK) == 0);
     CHECK(h.table.state_file(h.table.self, "s", 10, &err) != NULL);
+    char inner[PATH_MAX + 8];
+    (void)snprintf(inner, sizeof inner, "%s/a", dir);
+    CHECK(mkdir(inner, 0700) == 0);
+    (void)snprintf(inner, sizeof inner, "%s/a/b", dir);
+    CHECK(symlink("/", inner) == 0);
     CHECK(h.table.every(h.table.self, 1000, NULL, NULL) != NULL);
     CHECK_INT(h.table.commit(h.table.self, 1, NULL, 0, 0, &err), SS_DECLINE);
     CHECK(h.table.event_new(NULL) == NULL);
