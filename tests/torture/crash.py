@@ -4,8 +4,11 @@ acknowledged.
 
     crash.py --kills 1000                    SIGKILL of ingest, of the lake module, of the supervisor, of all
     crash.py --kills 1000 --drop-unsynced    as a power cut: what was not synced is gone after each kill of all
-    crash.py --points                        at the 1st, 2nd, 5th passage of every FAULT_POINT in the sources"""
+    crash.py --points                        at the 1st, 2nd, 5th passage of every FAULT_POINT in the sources
+    crash.py --calls 200                     at random system calls: before the nth write, sync, rename, mkdir,
+                                             unlink of ingest or the lake module, each followed by a power cut"""
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import random
@@ -20,13 +23,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import lake, load as loads
 from tests.lib.server import ROOT, Server
 from tests.lib.wait import until
+from tests.torture.faults import Faults
 from tests.torture.power import Power
 
 PASSAGES = (1, 2, 5)
 CLIENTS = 4
+JOBS = 4  # runs at the same time; they mostly wait
 EVENTS_BETWEEN_KILLS = (5, 120)  # a kill comes after so many further acknowledgements
 CHANCES = (0.0, 0.0, 0.3, 0.8)   # how much of the unsynced a disk had written anyway
-CONFIG = {"server": {"journal": {"segment_bytes": "1MiB"}, "drain": "20s"}}
+CONFIG = {"server": {"journal": {"segment_bytes": "128KiB"}, "drain": "20s"}}
 MODULES = {"lake": {"path": "lake", "roll": {"bytes": "128KiB", "age": "1s"}, "max_bytes": "4GiB"}}
 
 
@@ -34,9 +39,9 @@ class Failure(Exception):
     pass
 
 
-def make_server(folder, faults=False, power=None, env=None, config=None, modules=None):
-    return Server(folder, config=config or CONFIG, modules=modules or MODULES, faults=faults,
-                  preload=[power.shim] if power else [], env=dict(env or {}, **(power.env if power else {})))
+def make_server(folder, faults=False, power=None, env=None, preload=()):
+    return Server(folder, config=CONFIG, modules=MODULES, faults=faults, preload=[*preload, *([power.shim] if power else [])],
+                  env=dict(env or {}, **(power.env if power else {})))
 
 
 def verify(server, load):
@@ -178,26 +183,77 @@ def at_point(folder, name, passage, seed, drop):
         server.destroy()
 
 
-def run_points(only, passages, drop, seed, keep, report):
-    """Returns (passed runs, failures, points never reached)."""
-    points = {n: f for n, f in fault_points().items() if not only or only in n}
-    passed, failures, unreached = 0, [], []
-    for name in sorted(points):
-        reached = False
-        for passage in passages:
-            top = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-crash-"))
-            try:
-                reached |= at_point(top / "s", name, passage, seed, drop)
-                passed += 1
-                shutil.rmtree(top, ignore_errors=True)
-            except (Failure, AssertionError) as error:
-                failures.append(f"{name}:{passage} ({points[name]}): {error}")
-                report(failures[-1] + (f"\n  kept: {top}" if keep else ""))
-                if not keep:
-                    shutil.rmtree(top, ignore_errors=True)
-        if not reached:
-            unreached.append(name)
-    return passed, failures, unreached
+def at_call(folder, process, calls, nth, seed):
+    """SIGKILL before the nth such call of that process, then a power cut; returns whether it came to that call."""
+    rng = random.Random(seed)
+    folder.mkdir(parents=True)
+    faults, power = Faults(folder), Power(folder / "data", folder / "shadow")
+    rule = faults.add(calls, "kill", path=folder / "data", process=process, nth=nth, times=1)
+    server = make_server(folder, power=power, env=faults.env, preload=[faults.shim])
+    load = loads.Load(server, clients=2)
+    try:
+        server.start()
+        load.start()
+        try:
+            until(lambda: faults.hits(rule), 4, "the call", 0.002)
+        except AssertionError:
+            pass
+        load.wait_acknowledged(rng.randint(1, 200), 60)
+        server.kill_all()
+        power.cut(rng.choice(CHANCES), rng)
+        server.start()
+        load.wait_acknowledged(20, 60)
+        finish(server, load)
+        return faults.hits(rule) > 0
+    finally:
+        load.stopping.set()
+        server.destroy()
+
+
+def in_a_folder(function, *arguments):
+    """Runs function(folder, *arguments) in a worker process; (result, error or None, folder)."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-crash-"))
+    try:
+        result, error = function(top / "s", *arguments), None
+    except (Failure, AssertionError) as failure:
+        result, error = False, str(failure) or repr(failure)
+    if not error or not os.environ.get("STREAMSTEAM_KEEP"):
+        shutil.rmtree(top, ignore_errors=True)
+    return result, error, str(top)
+
+
+def run_many(jobs, report):
+    """jobs: {name: (function, *arguments)}; returns ({name: result}, failures)."""
+    results, failures = {}, []
+    with concurrent.futures.ProcessPoolExecutor(JOBS) as pool:
+        waiting = {pool.submit(in_a_folder, *job): name for name, job in jobs.items()}
+        for future in concurrent.futures.as_completed(waiting):
+            name = waiting[future]
+            results[name], error, folder = future.result()
+            if error:
+                failures.append(f"{name}: {error}")
+                report(failures[-1] + (f"\n  kept: {folder}" if os.environ.get("STREAMSTEAM_KEEP") else ""))
+    return results, failures
+
+
+def run_points(only, passages, drop, seed, report):
+    """Returns (runs, failures, points never reached)."""
+    points = {n: f for n, f in fault_points().items() if only in n}
+    jobs = {(name, passage): (at_point, name, passage, seed, drop) for name in sorted(points) for passage in passages}
+    results, failures = run_many(jobs, report)
+    unreached = [name for name in sorted(points) if not any(results[name, passage] for passage in passages)]
+    return len(jobs), failures, unreached
+
+
+def run_calls(count, seed, report):
+    rng = random.Random(seed)
+    jobs = {}
+    for number in range(count):
+        process, calls = rng.choice(("ingest", "module lake")), rng.choice(("write", "sync", "sync", "rename", "mkdir", "unlink"))
+        nth = 1 + int(rng.expovariate(1 / (2 if calls == "mkdir" else 30)))
+        jobs[f"{process}, {calls} {nth} (run {number})"] = (at_call, process, calls, nth, seed + number)
+    results, failures = run_many(jobs, report)
+    return len(jobs), failures, sum(map(bool, results.values()))
 
 
 def main():
@@ -207,6 +263,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--drop-unsynced", action="store_true")
     parser.add_argument("--points", action="store_true")
+    parser.add_argument("--calls", type=int, default=0)
     parser.add_argument("--point", default="", help="with --points: only those whose name contains this")
     parser.add_argument("--passages", default=",".join(map(str, PASSAGES)))
     parser.add_argument("--keep", action="store_true", help="keep the folder of a failed run")
@@ -214,17 +271,23 @@ def main():
     os.environ["STREAMSTEAM_BUILD"] = str(pathlib.Path(args.build).resolve())
     os.environ["STREAMSTEAM_FAULTS_BUILD"] = str(pathlib.Path(args.build).resolve()) + "-faults"
 
+    if args.keep:
+        os.environ["STREAMSTEAM_KEEP"] = "1"
+
     def say(text):
         print(text, flush=True)
     say(f"seed {args.seed}")
     start = time.monotonic()
-    if args.points:
-        passed, failures, unreached = run_points(args.point, [int(p) for p in args.passages.split(",")], args.drop_unsynced,
-                                                 args.seed, args.keep, say)
-        for name in unreached:
-            say(f"never reached: {name}")
-        say(f"{passed} passed, {len(failures) + len(unreached)} failed ({time.monotonic() - start:.0f} s)")
-        return 1 if failures or unreached or not passed else 0
+    if args.points or args.calls:
+        if args.points:
+            runs, failures, unreached = run_points(args.point, [int(p) for p in args.passages.split(",")], args.drop_unsynced, args.seed, say)
+            failures += [f"never reached: {name}" for name in unreached]
+            say("\n".join(f"never reached: {name}" for name in unreached))
+        else:
+            runs, failures, reached = run_calls(args.calls, args.seed, say)
+            say(f"{reached} of {runs} came to the call")
+        say(f"{runs} runs, {len(failures)} failed ({time.monotonic() - start:.0f} s)")
+        return 1 if failures or not runs else 0
     folder = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-crash-"))
     try:
         load, counts = random_kills(folder, args.kills, args.seed, args.drop_unsynced, report=say)

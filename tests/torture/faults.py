@@ -8,7 +8,7 @@ from tests.lib.server import shim
 RULES_MAX = 16
 LAYOUT = struct.Struct("=IIIiQQQQQ128s64s")
 CALLS = {"write": 1, "sync": 2, "open": 4, "rename": 8, "unlink": 16, "allocate": 32, "mkdir": 64, "read": 128}
-EFFECTS = {"error": 1, "short": 2, "delay": 3, "grow": 4}
+EFFECTS = {"error": 1, "short": 2, "delay": 3, "grow": 4, "kill": 5}
 
 
 class Faults:

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,7 +28,8 @@ enum effect {
     EFFECT_ERROR = 1, /* the call fails with `error`                                            */
     EFFECT_SHORT = 2, /* a write or read does half of what it was asked for                     */
     EFFECT_DELAY = 3, /* the call happens, and then takes delay_us longer                       */
-    EFFECT_GROW = 4   /* a write fails with `error` where it would make the file longer, as on a full disk */
+    EFFECT_GROW = 4,  /* a write fails with `error` where it would make the file longer, as on a full disk */
+    EFFECT_KILL = 5   /* the process is killed before the call                                  */
 };
 
 typedef struct rule { /* the same layout as in faults.py */
@@ -111,6 +113,8 @@ static rule *judge(uint32_t call, int fd, const char *path, bool growing)
     }
     if (found)
         atomic_fetch_add(&found->hits, 1);
+    if (found && found->effect == EFFECT_KILL)
+        (void)kill(getpid(), SIGKILL);
     errno = saved;
     return found;
 }

@@ -182,6 +182,18 @@ tell(os.pwrite, f, b'y', 4)"""
     equal(python(t, script, faults.shim, faults.env).split(), ["fine", "ENOSPC", "ENOSPC", "fine"])
 
 
+@test("a process is killed before its nth call")
+def _(t):
+    faults = Faults(t.tmp)
+    rule = faults.add("sync", "kill", path="target", nth=2)
+    if "san" in build_dir().name:
+        t.skip("the system's python cannot load a sanitizer's runtime")
+    result = subprocess.run([sys.executable, "-c", "import os; f = os.open('target', os.O_RDWR | os.O_CREAT)\n"
+                             "for i in range(5): os.fsync(f); print(i, flush=True)"], env=dict(os.environ, LD_PRELOAD=str(faults.shim), **faults.env),
+                            cwd=t.tmp, capture_output=True, text=True, timeout=60)
+    equal((result.returncode, result.stdout, faults.hits(rule)), (-9, "0\n", 1))
+
+
 @test("a delayed sync takes longer")
 def _(t):
     faults = Faults(t.tmp)
