@@ -1,0 +1,85 @@
+/* Request -> receiver -> enrichers -> journal. The front end (core/http) hands in decoded requests, one lane
+   per event-loop thread; nothing here blocks.
+
+   Life of a process: pipeline_new, pipeline_set_new (plugins are created), pipeline_attach (the journal is
+   open), pipeline_set_start, pipeline_swap, lanes run; at the end all lanes leave, the journal is closed,
+   pipeline_swap(p, NULL), pipeline_set_free, pipeline_free. */
+#ifndef PIPELINE_PIPELINE_H
+#define PIPELINE_PIPELINE_H
+
+#include "core/config/node.h"
+#include "core/journal/writer.h"
+#include "core/observe/board.h"
+
+typedef struct pipeline pipeline;
+typedef struct pipeline_set pipeline_set;   /* the instances of one configuration and their routes */
+typedef struct pipeline_lane pipeline_lane; /* what one thread needs to run requests               */
+
+#define PIPELINE_LANES_MAX 15u /* event loops; the board has a crumb for each, and one for the timers */
+
+enum pipeline_ack { /* when the response may go out */
+                    PIPELINE_ACK_NOW = 0,
+                    PIPELINE_ACK_LATER = 1 /* done() will be called */
+};
+
+typedef struct pipeline_request {
+    ss_request request; /* filled by the front end, except call, route and path parameters */
+    /* First header of that name; the front end's. */
+    ss_str (*header)(const struct pipeline_request *r, const char *name);
+    void *waiter[1]; /* links requests that wait for one batch */
+} pipeline_request;
+
+/* ---- process --------------------------------------------------------------------------------- */
+
+pipeline *pipeline_new(board *b, const char *data_dir, size_t max_event_bytes, ss_error *err);
+/* After journal_open; registers the set's receivers with it. */
+bool pipeline_attach(pipeline *p, journal_writer *journal, pipeline_set *set, ss_error *err);
+bool pipeline_ready(const pipeline *p); /* the journal takes events now; any thread */
+board *pipeline_board(const pipeline *p);
+void pipeline_stopping(pipeline *p); /* host->stopping() says true from now on */
+/* A plugin said SS_FATAL: the server should make new instances. Clears itself; any thread. */
+bool pipeline_wants_renewal(pipeline *p);
+void pipeline_free(pipeline *p); /* after journal_close */
+
+/* blob: the ingest configuration, borrowed for the set's life. Opens the plugins, creates all instances; with
+   `old` the new ones may take over state. NULL with err: nothing is left behind. */
+pipeline_set *pipeline_set_new(pipeline *p, const ss_config *blob, pipeline_set *old, ss_error *err);
+bool pipeline_set_start(pipeline_set *set, ss_error *err);
+void pipeline_set_drain(pipeline_set *set, int64_t deadline_us);
+void pipeline_set_free(pipeline_set *set); /* stops its timers, destroys its instances */
+/* From now on lanes use this set. Returns the one before. */
+pipeline_set *pipeline_swap(pipeline *p, pipeline_set *set);
+/* True where every lane has begun a pass since the last swap: the old set may go. Wakes those that sleep. */
+bool pipeline_swapped(pipeline *p);
+
+/* ---- lanes: everything below on the lane's own thread ---------------------------------------- */
+
+typedef void (*pipeline_done)(void *arg, pipeline_request *r, bool stored);
+
+/* done: for each request that was answered LATER, once its events are stored (or could not be). */
+pipeline_lane *pipeline_lane_new(pipeline *p, pipeline_done done, void *arg, ss_error *err); /* any thread */
+void pipeline_lane_enter(pipeline_lane *lane); /* once, on its thread */
+void pipeline_lane_leave(
+    pipeline_lane *lane); /* on its thread, with nothing in flight; freed by pipeline_free */
+int pipeline_lane_fd(const pipeline_lane *lane); /* an eventfd that wakes the lane: use EPOLLIN | EPOLLET */
+
+/* Begin of each pass: takes over a new set, keeps time. */
+void pipeline_lane_pass(pipeline_lane *lane, int64_t now_us, int64_t mono_us);
+/* Runs one request. The response's memory is valid until the next call on this lane. */
+enum pipeline_ack pipeline_handle(pipeline_lane *lane, pipeline_request *r, ss_response *response);
+/* End of each pass: gives the journal what was written. */
+void pipeline_lane_submit(pipeline_lane *lane);
+bool pipeline_lane_collect(pipeline_lane *lane); /* true: done() was called, or batches came back */
+bool pipeline_lane_sleep(pipeline_lane *lane);   /* false: collect first */
+void pipeline_lane_awake(pipeline_lane *lane);
+bool pipeline_lane_idle(const pipeline_lane *lane); /* nothing in flight */
+void pipeline_lane_wake(pipeline_lane *lane);       /* any thread */
+void pipeline_lane_flush_counts(pipeline_lane *lane);
+bool pipeline_lane_counted(const pipeline_lane *lane); /* there is something to flush */
+
+/* Fills response with {"error":"...","error_detail":"..."}; static texts. */
+void pipeline_error(ss_response *response, uint32_t status, const char *json);
+/* The body of such an error for a status that the front end answers itself. */
+#define PIPELINE_ERROR_JSON(code, detail) "{\"error\":\"" code "\",\"error_detail\":\"" detail "\"}\n"
+
+#endif
