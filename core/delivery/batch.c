@@ -56,7 +56,8 @@ void batch_release(delivery *d, bool idle)
     batch_free(b);
 }
 
-/* ---- one thing read ---------------------------------------------------------------------------------------- */
+/* ---- one thing read
+ * ---------------------------------------------------------------------------------------- */
 
 static void trail_put(delivery *d, uint64_t n, uint32_t row, enum outcome what)
 {
@@ -77,8 +78,9 @@ static void lost_range(delivery *d, const journal_item *item, enum outcome what)
         (void)atomic_fetch_add(&d->slot->expired, n);
     log_error("module %s: records %llu to %llu %s", d->spec.name, (unsigned long long)d->read_seq + 1,
               (unsigned long long)item->through,
-              what == OUTCOME_EXPIRED ? "expired before they were delivered: raise its max_bytes, or mend what holds it up"
-                                      : "are damaged in the journal: `streamsteam journal verify` says where");
+              what == OUTCOME_EXPIRED
+                  ? "expired before they were delivered: raise its max_bytes, or mend what holds it up"
+                  : "are damaged in the journal: `streamsteam journal verify` says where");
     d->read_seq = item->through;
 }
 
@@ -118,7 +120,8 @@ static void take_record(delivery *d, const journal_item *item)
     d->read_seq = r->seq;
 }
 
-/* ---- the batch --------------------------------------------------------------------------------------------- */
+/* ---- the batch
+ * --------------------------------------------------------------------------------------------- */
 
 static bool reader_ready(delivery *d)
 {
@@ -174,7 +177,8 @@ static void batch_linger(delivery *d)
         if (left_ms <= 0 || d->setup->replay_id || d->stopping)
             return;
         uint64_t had = d->read_seq;
-        (void)journal_wait(d->journal, d->setup->slot, d->read_seq + (d->spec.batch_records - b->count), left_ms);
+        (void)journal_wait(d->journal, d->setup->slot, d->read_seq + (d->spec.batch_records - b->count),
+                           left_ms);
         uint64_t limit = batch_limit(d);
         if (!batch_read(d, limit))
             return;
@@ -200,7 +204,8 @@ bool batch_ready(delivery *d)
     if (batch_size(&d->batch, d->spec.batch_records))
         return true;
     ss_error err = error_init();
-    (void)ss_fail(&err, SS_RETRY, "out of memory for a batch of %u records; lower batch.records", d->spec.batch_records);
+    (void)ss_fail(&err, SS_RETRY, "out of memory for a batch of %u records; lower batch.records",
+                  d->spec.batch_records);
     delivery_failed(d, "memory", &err);
     return false;
 }

@@ -7,13 +7,17 @@
 #include "core/delivery/inner.h"
 #include "core/observe/metrics.h"
 
-/* ---- the call ---------------------------------------------------------------------------------------------- */
+/* ---- the call
+ * ---------------------------------------------------------------------------------------------- */
 
 static ss_result result_for(batch *b)
 {
     memset(b->results, 0, b->count * sizeof *b->results);
     arena_reset(&b->texts);
-    return (ss_result){.struct_size = sizeof(ss_result), .record_size = sizeof *b->results, .count = b->count, .records = b->results};
+    return (ss_result){.struct_size = sizeof(ss_result),
+                       .record_size = sizeof *b->results,
+                       .count = b->count,
+                       .records = b->results};
 }
 
 static int32_t call_deliver(delivery *d, ss_result *result, ss_error *err)
@@ -39,7 +43,8 @@ static int32_t call_deliver(delivery *d, ss_result *result, ss_error *err)
     return rc;
 }
 
-/* ---- verdicts ---------------------------------------------------------------------------------------------- */
+/* ---- verdicts
+ * ---------------------------------------------------------------------------------------------- */
 
 typedef struct verdict {
     uint32_t kept, done, reject_count, bugs;
@@ -86,7 +91,8 @@ static void judge(delivery *d, verdict *v, bool asked)
         bool committed = d->commits && b->records[i].seq <= state_cursor(d->state);
         if (status == SS_RECORD_REJECT && verdict_reject(d, v, i))
             continue;
-        bool bug = status != SS_RECORD_OK && status != SS_RECORD_RETRY && status != SS_RECORD_REJECT && (asked || status);
+        bool bug = status != SS_RECORD_OK && status != SS_RECORD_RETRY && status != SS_RECORD_REJECT &&
+                   (asked || status);
         v->bugs += bug || (committed && status != SS_RECORD_OK);
         if (status == SS_RECORD_OK || committed) {
             if (d->commits)
@@ -151,15 +157,19 @@ static bool verdict_store(delivery *d, const verdict *v)
 static void log_rejects(const delivery *d, const verdict *v)
 {
     if (v->reject_count > 0)
-        log_warn("module %s: %u record%s in quarantine, the first is %llu: %.*s (`streamsteam quarantine list %s`)", d->spec.name,
-                 v->reject_count, v->reject_count == 1 ? " is" : "s are", (unsigned long long)v->copies[0].seq,
-                 (int)v->rejects[0].reason.len, v->rejects[0].reason.ptr, d->spec.name);
+        log_warn("module %s: %u record%s in quarantine, the first is %llu: %.*s (`streamsteam quarantine "
+                 "list %s`)",
+                 d->spec.name, v->reject_count, v->reject_count == 1 ? " is" : "s are",
+                 (unsigned long long)v->copies[0].seq, (int)v->rejects[0].reason.len,
+                 v->rejects[0].reason.ptr, d->spec.name);
     if (v->bugs > 0)
-        log_error("module %s: a bug in the plugin: %u records were left without a verdict (or with an unknown one); they come again",
+        log_error("module %s: a bug in the plugin: %u records were left without a verdict (or with an "
+                  "unknown one); they come again",
                   d->spec.name, v->bugs);
 }
 
-/* ---- what the module said of the batch ----------------------------------------------------------------------- */
+/* ---- what the module said of the batch
+ * ----------------------------------------------------------------------- */
 
 static void pause_delivery(delivery *d, const char *text)
 {
@@ -192,7 +202,8 @@ static int64_t pause_ms(delivery *d, int32_t rc, const ss_result *result, const 
     if (v->kept == 0 && rc != SS_THROTTLE)
         return 0;
     if ((asked || v->kept > 0) && result->retry_after_ms > 0)
-        return result->retry_after_ms < DELIVERY_RETRY_AFTER_MAX_MS ? result->retry_after_ms : DELIVERY_RETRY_AFTER_MAX_MS;
+        return result->retry_after_ms < DELIVERY_RETRY_AFTER_MAX_MS ? result->retry_after_ms
+                                                                    : DELIVERY_RETRY_AFTER_MAX_MS;
     return delivery_backoff_ms(d, d->batch.attempt);
 }
 
@@ -203,8 +214,8 @@ static void batch_again(delivery *d, int32_t rc, const verdict *v, const ss_erro
     ss_str why = err->text[0] ? ss_cstr(err->text) : v->why;
     if (rc != SS_PAUSE && v->kept > 0) {
         log_warn("module %s: %u of records %llu to %llu come again in %lld ms%s%.*s", d->spec.name, v->kept,
-                 (unsigned long long)d->batch.from + 1, (unsigned long long)d->batch.through, (long long)ms, why.len ? ": " : "",
-                 (int)why.len, why.ptr);
+                 (unsigned long long)d->batch.from + 1, (unsigned long long)d->batch.through, (long long)ms,
+                 why.len ? ": " : "", (int)why.len, why.ptr);
         delivery_say(d, "state retrying %u records: %.*s", v->kept, (int)why.len, why.ptr);
     }
 }
@@ -257,7 +268,8 @@ void deliver_batch(delivery *d)
     ss_result result;
     int32_t rc = call_deliver(d, &result, &err);
     if (rc == SS_FATAL) {
-        log_error("module %s: %s; a new instance is started", d->spec.name, err.text[0] ? err.text : "it says that it is broken");
+        log_error("module %s: %s; a new instance is started", d->spec.name,
+                  err.text[0] ? err.text : "it says that it is broken");
         d->fatal = true;
         return;
     }
@@ -280,7 +292,8 @@ void deliver_batch(delivery *d)
     verdict_fini(&v);
 }
 
-/* ---- quarantine, once more ----------------------------------------------------------------------------------- */
+/* ---- quarantine, once more
+ * ----------------------------------------------------------------------------------- */
 
 typedef struct held_row {
     buf bytes;
@@ -318,7 +331,8 @@ static bool hold_row(void *arg, const state_row *row)
 static int release_row(delivery *d, uint64_t seq, ss_error *err)
 {
     const ss_module *ops = d->plugin->module;
-    if (d->commits && ops->flush && ops->flush(d->inst, clock_now_us() + d->spec.deadline_ms * 1000, err) != SS_OK)
+    if (d->commits && ops->flush &&
+        ops->flush(d->inst, clock_now_us() + d->spec.deadline_ms * 1000, err) != SS_OK)
         return -1; /* taken, but not passed on: it stays in quarantine and comes again */
     state_change change = {.cursor = state_cursor(d->state), .released = &seq, .released_count = 1};
     if (position_commit(d, &change, err) != 0)
@@ -364,7 +378,8 @@ void deliver_quarantined(delivery *d)
         held_row held = {0};
         buf_init(&held.bytes, 2 * JOURNAL_RECORD_MAX);
         int rc = state_rows(d->state, after, true, hold_row, &held, &err);
-        bool usable = rc == 0 && held.found && !held.bytes.failed && held.row.record.seq <= state_cursor(d->state);
+        bool usable =
+            rc == 0 && held.found && !held.bytes.failed && held.row.record.seq <= state_cursor(d->state);
         if (usable) {
             after = held.row.record.seq;
             rc = deliver_row(d, &held.row, &err);
@@ -372,8 +387,8 @@ void deliver_quarantined(delivery *d)
         buf_fini(&held.bytes);
         batch_release(d, false);
         if (rc != 0) {
-            log_warn("module %s: retrying from quarantine goes on in %lld ms%s%s", d->spec.name, (long long)d->spec.retry_max_ms,
-                     err.text[0] ? ": " : "", err.text);
+            log_warn("module %s: retrying from quarantine goes on in %lld ms%s%s", d->spec.name,
+                     (long long)d->spec.retry_max_ms, err.text[0] ? ": " : "", err.text);
             d->quarantine_due_us = clock_mono_us() + d->spec.retry_max_ms * 1000;
         }
         if (rc != 0 || !usable)

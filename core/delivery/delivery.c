@@ -11,15 +11,16 @@
 #include "core/observe/metrics.h"
 #include "plugins/loader/loader.h"
 
-#define FAILURE_BASE_MS  100
-#define FAILURE_MAX_MS   10000
-#define OPEN_POLL_MS     100 /* while ingest recovers the journal: nobody wakes us for that */
-#define FLUSH_PAUSE_US   100000
+#define FAILURE_BASE_MS 100
+#define FAILURE_MAX_MS  10000
+#define OPEN_POLL_MS    100 /* while ingest recovers the journal: nobody wakes us for that */
+#define FLUSH_PAUSE_US  100000
 /* Of the server's drain budget, which ingest needed a part of before us. */
 #define DRAIN_SHARE_PERCENT 80
 #define CATCH_UP_PERCENT    50 /* then flush and drain */
 
-/* ---- signals ----------------------------------------------------------------------------------------------- */
+/* ---- signals
+ * ----------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stop_asked, look_asked;
 static journal_board *volatile poke_board;
@@ -44,7 +45,8 @@ void delivery_ask_look(void)
     poke();
 }
 
-/* ---- small things ------------------------------------------------------------------------------------------ */
+/* ---- small things
+ * ------------------------------------------------------------------------------------------ */
 
 void delivery_say(delivery *d, const char *format, ...)
 {
@@ -106,19 +108,22 @@ void delivery_rest(delivery *d, uint64_t wake_seq, int64_t until_us)
         d->stopping = true;
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------- */
+/* ---- start
+ * ------------------------------------------------------------------------------------------------- */
 
 static void register_metrics(delivery *d)
 {
-    static const char *const names[OUTCOME_COUNT] = {"module_delivered_total", "module_rejected_total", "module_gaps_total",
-                                                     "module_filtered_total", "module_damaged_total"};
-    static const char *const helps[OUTCOME_COUNT] = {"Records delivered, as far as the position is stored.",
-                                                     "Records put into quarantine.", "Records that expired before they were read.",
-                                                     "Records that the module's filter passes over.",
-                                                     "Records that could not be read from the journal."};
+    static const char *const names[OUTCOME_COUNT] = {"module_delivered_total", "module_rejected_total",
+                                                     "module_gaps_total", "module_filtered_total",
+                                                     "module_damaged_total"};
+    static const char *const helps[OUTCOME_COUNT] = {
+        "Records delivered, as far as the position is stored.", "Records put into quarantine.",
+        "Records that expired before they were read.", "Records that the module's filter passes over.",
+        "Records that could not be read from the journal."};
     for (int k = 0; k < OUTCOME_COUNT; k++)
         d->metrics.outcomes[k] = metrics_counter(names[k], helps[k], "");
-    d->metrics.retried = metrics_counter("module_retried_total", "Records that were delivered again after a failure.", "");
+    d->metrics.retried =
+        metrics_counter("module_retried_total", "Records that were delivered again after a failure.", "");
     d->metrics.batches = metrics_counter("module_batches_total", "Calls of deliver().", "");
     d->metrics.commits = metrics_counter("module_commits_total", "Transactions on the module's state.", "");
     d->metrics.syncs = metrics_counter("module_syncs_total", "Syncs of the module's state.", "");
@@ -183,14 +188,16 @@ static int start_instance(delivery *d, ss_error *err)
         if (rc != SS_RETRY && rc != SS_PAUSE && rc != SS_THROTTLE)
             return DELIVERY_REFUSED;
         int64_t ms = delivery_backoff_ms(d, attempt);
-        log_warn("module %s: cannot start, trying again in %lld ms: %s", d->spec.name, (long long)ms, err->text);
+        log_warn("module %s: cannot start, trying again in %lld ms: %s", d->spec.name, (long long)ms,
+                 err->text);
         delivery_say(d, "state cannot start: %s", err->text);
         delivery_rest(d, UINT64_MAX, clock_mono_us() + ms * 1000);
     }
     return DELIVERY_CLEAN;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * ---------------------------------------------------------------------------------------------- */
 
 static void look_around(delivery *d)
 {
@@ -270,8 +277,9 @@ static void loop_once(delivery *d)
         flush_asked(d);
     if (!d->batch.open && state_quarantine_count(d->state) >= STATE_QUARANTINE_MAX) {
         ss_error err = error_init();
-        (void)ss_fail(&err, SS_RETRY, "the quarantine is full (%u records): `streamsteam quarantine retry|drop %s`", STATE_QUARANTINE_MAX,
-                      d->spec.name);
+        (void)ss_fail(&err, SS_RETRY,
+                      "the quarantine is full (%u records): `streamsteam quarantine retry|drop %s`",
+                      STATE_QUARANTINE_MAX, d->spec.name);
         delivery_failed(d, "quarantine", &err);
         return;
     }
@@ -283,7 +291,8 @@ static void loop_once(delivery *d)
         delivery_rest(d, d->read_seq + 1, least(due, idle_due(d, now)));
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ----------------------------------------------------------------------------------------------- */
 
 static int finish(delivery *d)
 {
@@ -293,10 +302,12 @@ static int finish(delivery *d)
     int64_t deadline_us = clock_now_us() + (left_us > 0 ? left_us : 0);
     int32_t rc = SS_OK;
     FAULT_POINT("delivery.before_flush");
-    while (ops->flush && (rc = ops->flush(d->inst, deadline_us, &err)) == SS_RETRY && clock_now_us() + FLUSH_PAUSE_US < deadline_us)
+    while (ops->flush && (rc = ops->flush(d->inst, deadline_us, &err)) == SS_RETRY &&
+           clock_now_us() + FLUSH_PAUSE_US < deadline_us)
         delivery_rest(d, UINT64_MAX, clock_mono_us() + FLUSH_PAUSE_US);
     if (rc != SS_OK)
-        log_warn("module %s: what it holds was not passed on in time (%s); the journal keeps it", d->spec.name, err.text);
+        log_warn("module %s: what it holds was not passed on in time (%s); the journal keeps it",
+                 d->spec.name, err.text);
     if (d->plugin->drain && d->plugin->drain(d->inst, deadline_us, &err) != SS_OK)
         log_warn("module %s: drain: %s", d->spec.name, err.text);
     position_settle(d);

@@ -15,11 +15,11 @@ typedef struct delivery_setup {
     board *board;
     uint32_t process_index, slot;
     void *arg;
-    uint32_t (*look)(void *arg);                /* what was asked since the last look: delivery_ask bits, or NULL */
-    void (*say)(void *arg, const char *message); /* "ready", "state TEXT" to the supervisor, or NULL               */
-    const char *replay_id;                      /* NULL: not a replay                                             */
-    uint64_t replay_from, replay_through;       /* both included                                                  */
-    uint64_t *outcomes;                         /* replay: OUTCOME_COUNT sums, or NULL                            */
+    uint32_t (*look)(void *arg); /* what was asked since the last look: delivery_ask bits, or NULL */
+    void (*say)(void *arg, const char *message); /* "ready", "state TEXT" to the supervisor, or NULL */
+    const char *replay_id;                /* NULL: not a replay                                             */
+    uint64_t replay_from, replay_through; /* both included                                                  */
+    uint64_t *outcomes;                   /* replay: OUTCOME_COUNT sums, or NULL                            */
 } delivery_setup;
 
 int delivery_run(const delivery_setup *setup); /* enum delivery_exit */

@@ -5,26 +5,31 @@
 #include "core/config/node.h"
 #include "core/delivery/inner.h"
 
-
-/* ---- commit ------------------------------------------------------------------------------------------------ */
+/* ---- commit
+ * ------------------------------------------------------------------------------------------------ */
 
 static int32_t commit_allowed(const delivery *d, uint64_t through_seq, size_t len, ss_error *err)
 {
     if (!d->commits)
-        return ss_fail(err, SS_DECLINE, "commit: the module does not carry SS_MODULE_COMMITS; set the flag in its ss_module");
+        return ss_fail(err, SS_DECLINE,
+                       "commit: the module does not carry SS_MODULE_COMMITS; set the flag in its ss_module");
     uint64_t most = d->read_seq;
     if (d->batch.open && !d->in_deliver && d->batch.count > 0)
         most = d->batch.records[0].seq - 1;
     uint64_t least = state_cursor(d->state);
     if (through_seq < least || through_seq > most)
-        return ss_fail(err, SS_REJECT, "commit: %llu is not between the cursor %llu and the last record taken, %llu",
+        return ss_fail(err, SS_REJECT,
+                       "commit: %llu is not between the cursor %llu and the last record taken, %llu",
                        (unsigned long long)through_seq, (unsigned long long)least, (unsigned long long)most);
     if (len > STATE_BLOB_MAX)
-        return ss_fail(err, SS_LIMIT, "commit: a state of %zu bytes is more than %u; keep large things in files", len, STATE_BLOB_MAX);
+        return ss_fail(err, SS_LIMIT,
+                       "commit: a state of %zu bytes is more than %u; keep large things in files", len,
+                       STATE_BLOB_MAX);
     return SS_OK;
 }
 
-static int32_t host_commit(void *self, uint64_t through_seq, const void *bytes, size_t len, uint32_t flags, ss_error *err)
+static int32_t host_commit(void *self, uint64_t through_seq, const void *bytes, size_t len, uint32_t flags,
+                           ss_error *err)
 {
     delivery *d = self;
     ss_error local = error_init();
@@ -48,12 +53,14 @@ static int32_t host_commit(void *self, uint64_t through_seq, const void *bytes, 
     return SS_OK;
 }
 
-static void host_result(void *self, ss_result *result, uint32_t i, uint32_t status, uint32_t code, ss_str text)
+static void host_result(void *self, ss_result *result, uint32_t i, uint32_t status, uint32_t code,
+                        ss_str text)
 {
     delivery *d = self;
     if (!result || i >= result->count)
         return;
-    ss_record_result *r = (ss_record_result *)(void *)((char *)result->records + (size_t)i * result->record_size);
+    ss_record_result *r =
+        (ss_record_result *)(void *)((char *)result->records + (size_t)i * result->record_size);
     size_t len = text.len < DELIVERY_TEXT_MAX ? text.len : DELIVERY_TEXT_MAX;
     char *copy = len && d->in_deliver ? arena_take(&d->batch.texts, len) : NULL;
     if (copy)
@@ -61,9 +68,11 @@ static void host_result(void *self, ss_result *result, uint32_t i, uint32_t stat
     *r = (ss_record_result){.status = status, .code = code, .text = ss_s(copy ? copy : "", copy ? len : 0)};
 }
 
-/* ---- timers ------------------------------------------------------------------------------------------------ */
+/* ---- timers
+ * ------------------------------------------------------------------------------------------------ */
 
-static ss_timer *timer_add(delivery *d, int64_t delay_ms, int64_t period_ms, void (*callback)(void *arg), void *arg)
+static ss_timer *timer_add(delivery *d, int64_t delay_ms, int64_t period_ms, void (*callback)(void *arg),
+                           void *arg)
 {
     for (size_t i = 0; i < DELIVERY_TIMERS_MAX; i++) {
         if (d->timers[i].due_us)
@@ -113,7 +122,8 @@ int64_t host_run_timers(delivery *d)
     return next;
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool host_stopping(void *self)
 {
@@ -123,7 +133,8 @@ static bool host_stopping(void *self)
 
 static uint32_t field_type(const ss_config *field)
 {
-    static const char *const names[] = {"", "string", "int", "double", "bool", "timestamp", "datetime", "json"};
+    static const char *const names[] = {"",     "string",    "int",      "double",
+                                        "bool", "timestamp", "datetime", "json"};
     ss_str text = node_str(field, "type");
     for (uint32_t i = 1; i < sizeof names / sizeof *names; i++)
         if (ss_eq(text, ss_cstr(names[i])))
@@ -131,7 +142,8 @@ static uint32_t field_type(const ss_config *field)
     return (uint32_t)node_int(field, "type");
 }
 
-static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg, const ss_field *field), void *arg)
+static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg, const ss_field *field),
+                            void *arg)
 {
     delivery *d = self;
     const ss_config *catalog = node_get(d->spec.root, "catalog");
@@ -156,7 +168,8 @@ static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg
 static ss_call *host_call_begin(void *self)
 {
     delivery *d = self;
-    log_warn("module %s: it wants to emit events, which this server cannot take from modules yet", d->spec.name);
+    log_warn("module %s: it wants to emit events, which this server cannot take from modules yet",
+             d->spec.name);
     return NULL;
 }
 

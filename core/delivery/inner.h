@@ -13,14 +13,14 @@
 #include "core/journal/reader.h"
 #include "plugins/loader/host_base.h"
 
-#define DELIVERY_COMMIT_US       100000    /* positions are committed at least this often ...              */
-#define DELIVERY_COMMIT_RECORDS  10000u    /* ... or after so many records: what a crash delivers again     */
-#define DELIVERY_SYNC_US         1000000   /* and synced this often                                         */
-#define DELIVERY_IDLE_US         1000000   /* then buffers are given back                                   */
-#define DELIVERY_TIMERS_MAX      64u
-#define DELIVERY_VIEWS_MAX       64u
-#define DELIVERY_TEXT_MAX        1024u     /* of one record's reason                                        */
-#define DELIVERY_TEXTS_BYTES_MAX (16u << 20)
+#define DELIVERY_COMMIT_US          100000 /* positions are committed at least this often ...              */
+#define DELIVERY_COMMIT_RECORDS     10000u /* ... or after so many records: what a crash delivers again     */
+#define DELIVERY_SYNC_US            1000000 /* and synced this often                                         */
+#define DELIVERY_IDLE_US            1000000 /* then buffers are given back                                   */
+#define DELIVERY_TIMERS_MAX         64u
+#define DELIVERY_VIEWS_MAX          64u
+#define DELIVERY_TEXT_MAX           1024u /* of one record's reason                                        */
+#define DELIVERY_TEXTS_BYTES_MAX    (16u << 20)
 #define DELIVERY_RETRY_AFTER_MAX_MS 3600000
 
 struct ss_timer {
@@ -73,9 +73,9 @@ typedef struct delivery {
     uint8_t *skip_kinds;
     size_t skip_count, skip_at;
     journal_reader *reader;
-    uint64_t read_seq;  /* everything up to here was read                                     */
-    uint64_t taken_seq; /* COMMITS: the last record that the module took                      */
-    uint64_t done_seq;  /* everything up to here is done and may be committed                 */
+    uint64_t read_seq;     /* everything up to here was read                                     */
+    uint64_t taken_seq;    /* COMMITS: the last record that the module took                      */
+    uint64_t done_seq;     /* everything up to here is done and may be committed                 */
     uint64_t done_through; /* the last record in the stored list of those done before their time */
     bool commit_now;
     uint64_t limit_seq; /* replay: the last one; else UINT64_MAX                              */
@@ -102,7 +102,7 @@ void host_fill(delivery *d);
 int64_t host_run_timers(delivery *d); /* the next one's due time, INT64_MAX = none */
 
 /* batch.c: reading and filtering */
-bool batch_fill(delivery *d); /* true: d->batch is open */
+bool batch_fill(delivery *d);  /* true: d->batch is open */
 bool batch_ready(delivery *d); /* its arrays are there */
 void batch_release(delivery *d, bool idle);
 uint64_t batch_limit(const delivery *d);

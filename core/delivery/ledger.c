@@ -25,14 +25,16 @@ struct ledger {
     char path[PATH_MAX];
 };
 
-static const char ledger_schema[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-256;"
-                                    "CREATE TABLE IF NOT EXISTS folded(id INTEGER PRIMARY KEY CHECK(id=1), journal_id INTEGER,"
-                                    " through_seq INTEGER NOT NULL, records INTEGER NOT NULL, damaged INTEGER NOT NULL);"
-                                    "CREATE TABLE IF NOT EXISTS accepted(receiver TEXT, app TEXT, records INTEGER NOT NULL,"
-                                    " PRIMARY KEY(receiver, app)) WITHOUT ROWID;"
-                                    "INSERT OR IGNORE INTO folded VALUES(1,0,0,0,0);";
+static const char ledger_schema[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-256;"
+    "CREATE TABLE IF NOT EXISTS folded(id INTEGER PRIMARY KEY CHECK(id=1), journal_id INTEGER,"
+    " through_seq INTEGER NOT NULL, records INTEGER NOT NULL, damaged INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS accepted(receiver TEXT, app TEXT, records INTEGER NOT NULL,"
+    " PRIMARY KEY(receiver, app)) WITHOUT ROWID;"
+    "INSERT OR IGNORE INTO folded VALUES(1,0,0,0,0);";
 
-/* ---- folding ----------------------------------------------------------------------------------------------- */
+/* ---- folding
+ * ----------------------------------------------------------------------------------------------- */
 
 static int ledger_fail(const char *path, sqlite3 *db, const char *doing, ss_error *err)
 {
@@ -50,7 +52,9 @@ ledger *ledger_open(const char *data_dir, ss_error *err)
     int n = snprintf(l->path, sizeof l->path, "%s/" LEDGER_FILE, data_dir);
     bool fits = n > 0 && (size_t)n < sizeof l->path;
     int keep_wal = 1;
-    if (!fits || sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) ||
+    if (!fits ||
+        sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
+                        NULL) ||
         sqlite3_busy_timeout(l->db, LEDGER_BUSY_MS) ||
         sqlite3_file_control(l->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal) ||
         sqlite3_exec(l->db, ledger_schema, NULL, NULL, NULL) || file_sync_dir(data_dir) != 0) {
@@ -80,7 +84,8 @@ static int fold_counts(ledger *l, const journal_segment_summary *s)
     int rc = SQLITE_DONE;
     for (size_t i = 0; rc == SQLITE_DONE && i < s->count_count; i++) {
         const journal_count *c = &s->counts[i];
-        (void)sqlite3_bind_text(stmt, 1, c->receiver.len ? c->receiver.ptr : "", (int)c->receiver.len, SQLITE_STATIC);
+        (void)sqlite3_bind_text(stmt, 1, c->receiver.len ? c->receiver.ptr : "", (int)c->receiver.len,
+                                SQLITE_STATIC);
         (void)sqlite3_bind_text(stmt, 2, c->app.len ? c->app.ptr : "", (int)c->app.len, SQLITE_STATIC);
         (void)sqlite3_bind_int64(stmt, 3, (sqlite3_int64)c->records);
         rc = sqlite3_step(stmt);
@@ -93,8 +98,9 @@ static int fold_counts(ledger *l, const journal_segment_summary *s)
 static int fold_through(ledger *l, const journal_segment_summary *s)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(l->db, "UPDATE folded SET journal_id=?1, through_seq=?2, records=records+?3, damaged=damaged+?4", -1, &stmt,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(
+            l->db, "UPDATE folded SET journal_id=?1, through_seq=?2, records=records+?3, damaged=damaged+?4",
+            -1, &stmt, NULL) != SQLITE_OK)
         return -1;
     (void)sqlite3_bind_int64(stmt, 1, (sqlite3_int64)s->journal_id);
     (void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)s->last_seq);
@@ -109,7 +115,8 @@ static uint64_t folded_through(sqlite3 *db)
 {
     sqlite3_stmt *stmt = NULL;
     uint64_t through = 0;
-    if (sqlite3_prepare_v2(db, "SELECT through_seq FROM folded", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+    if (sqlite3_prepare_v2(db, "SELECT through_seq FROM folded", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
         through = (uint64_t)sqlite3_column_int64(stmt, 0);
     (void)sqlite3_finalize(stmt);
     return through;
@@ -142,7 +149,8 @@ int ledger_retire(void *ledger_arg, const journal_segment_summary *s)
     return 0;
 }
 
-/* ---- what was accepted ------------------------------------------------------------------------------------- */
+/* ---- what was accepted
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct accepted_walk {
     const char *journal_dir;
@@ -170,9 +178,10 @@ static int read_totals(const char *data_dir, uint64_t *through, tally *out, ss_e
     if (rc == SQLITE_OK)
         *through = folded_through(db);
     while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-        const char *receiver = (const char *)sqlite3_column_text(stmt, 0), *app = (const char *)sqlite3_column_text(stmt, 1);
-        tally_add(out, tally_row_of(out, ss_cstr(receiver ? receiver : ""), ss_cstr(app ? app : "")), OUTCOME_DELIVERED,
-                  sqlite3_column_int64(stmt, 2));
+        const char *receiver = (const char *)sqlite3_column_text(stmt, 0),
+                   *app = (const char *)sqlite3_column_text(stmt, 1);
+        tally_add(out, tally_row_of(out, ss_cstr(receiver ? receiver : ""), ss_cstr(app ? app : "")),
+                  OUTCOME_DELIVERED, sqlite3_column_int64(stmt, 2));
     }
     (void)sqlite3_finalize(stmt);
     if (rc != SQLITE_OK)
@@ -192,7 +201,8 @@ static int scan_part(accepted_walk *w, uint64_t after_seq)
     while (rc == 1) {
         switch (journal_reader_next(reader, w->through_seq, &item, w->err)) {
         case JOURNAL_READ_RECORD:
-            tally_add(w->out, tally_row_of(w->out, item.record.receiver, item.record.app), OUTCOME_DELIVERED, 1);
+            tally_add(w->out, tally_row_of(w->out, item.record.receiver, item.record.app), OUTCOME_DELIVERED,
+                      1);
             break;
         case JOURNAL_READ_FULL:
             journal_reader_release(reader);
@@ -225,7 +235,8 @@ static int add_segment(void *arg, const journal_segment_summary *s)
     return 0;
 }
 
-int ledger_accepted(const char *data_dir, const char *journal_dir, uint64_t through_seq, tally *out, ss_error *err)
+int ledger_accepted(const char *data_dir, const char *journal_dir, uint64_t through_seq, tally *out,
+                    ss_error *err)
 {
     for (int attempt = 0; attempt < LEDGER_TRIES_MAX; attempt++) {
         uint64_t before, after;
@@ -244,7 +255,8 @@ int ledger_accepted(const char *data_dir, const char *journal_dir, uint64_t thro
     return ss_fail(err, -1, "%s: segments go faster than they can be counted; try again later", journal_dir);
 }
 
-/* ---- the books --------------------------------------------------------------------------------------------- */
+/* ---- the books
+ * --------------------------------------------------------------------------------------------- */
 
 typedef struct book {
     ledger_row *rows;
@@ -274,7 +286,8 @@ static ledger_row *book_row(book *b, ss_str receiver, ss_str app)
     }
     memcpy(copy, receiver.len ? receiver.ptr : "", receiver.len);
     memcpy(copy + receiver.len, app.len ? app.ptr : "", app.len);
-    b->rows[b->count] = (ledger_row){.receiver = ss_s(copy, receiver.len), .app = ss_s(copy + receiver.len, app.len)};
+    b->rows[b->count] =
+        (ledger_row){.receiver = ss_s(copy, receiver.len), .app = ss_s(copy + receiver.len, app.len)};
     return &b->rows[b->count++];
 }
 
@@ -375,17 +388,21 @@ static bool book_balances(ledger_module *m, book *b, bool verify)
             continue;
         }
         if (row->accepted < row_sum(row))
-            return wrong(m, "receiver %.*s, application %.*s: accepted %lld, but %lld are accounted for", (int)row->receiver.len,
-                         row->receiver.ptr, (int)row->app.len, row->app.ptr, (long long)row->accepted, (long long)row_sum(row));
+            return wrong(m, "receiver %.*s, application %.*s: accepted %lld, but %lld are accounted for",
+                         (int)row->receiver.len, row->receiver.ptr, (int)row->app.len, row->app.ptr,
+                         (long long)row->accepted, (long long)row_sum(row));
         missing += row->accepted - row_sum(row);
     }
     if (missing > unknown)
-        return wrong(m, "%lld accepted records are neither delivered, rejected nor filtered, but only %lld expired or were damaged",
+        return wrong(m,
+                     "%lld accepted records are neither delivered, rejected nor filtered, but only %lld "
+                     "expired or were damaged",
                      (long long)missing, (long long)unknown);
     return true;
 }
 
-static int book_read(const char *path, const char *data_dir, bool verify, ledger_module *m, book *b, ss_error *err)
+static int book_read(const char *path, const char *data_dir, bool verify, ledger_module *m, book *b,
+                     ss_error *err)
 {
     state *s = state_open_existing(path, err);
     if (!s)
@@ -408,7 +425,8 @@ static int book_read(const char *path, const char *data_dir, bool verify, ledger
     return rc == 0 && b->failed ? ss_fail(err, -1, "%s: out of memory", path) : rc;
 }
 
-static int visit_module(const char *data_dir, const char *name, bool verify, ledger_visit visit, void *arg, ss_error *err)
+static int visit_module(const char *data_dir, const char *name, bool verify, ledger_visit visit, void *arg,
+                        ss_error *err)
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/modules/%s/" STATE_FILE, data_dir, name);

@@ -19,7 +19,8 @@ int ledger_retire(void *ledger_arg, const journal_segment_summary *segment);
 void ledger_close(ledger *l);
 
 /* Adds what was accepted up to through_seq to counts[0] of `out`. */
-int ledger_accepted(const char *data_dir, const char *journal_dir, uint64_t through_seq, tally *out, ss_error *err);
+int ledger_accepted(const char *data_dir, const char *journal_dir, uint64_t through_seq, tally *out,
+                    ss_error *err);
 
 typedef struct ledger_row {
     ss_str receiver, app; /* both empty: expired and damaged records, whose owner is not known */

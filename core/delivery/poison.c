@@ -12,7 +12,8 @@
 
 #define POISON_CRASHES 2u /* then the batch is halved */
 
-/* ---- deadline ---------------------------------------------------------------------------------------------- */
+/* ---- deadline
+ * ---------------------------------------------------------------------------------------------- */
 
 static char deadline_text[256];
 static size_t deadline_len;
@@ -28,14 +29,16 @@ static void deadline_passed(int signal_number)
 bool deadline_init(delivery *d)
 {
     int n = snprintf(deadline_text, sizeof deadline_text,
-                     "{\"level\":\"error\",\"process\":\"module %s\",\"msg\":\"deliver() took longer than its deadline of %lld ms: "
+                     "{\"level\":\"error\",\"process\":\"module %s\",\"msg\":\"deliver() took longer than "
+                     "its deadline of %lld ms: "
                      "the process ends and is started again\"}\n",
                      d->spec.name, (long long)d->spec.deadline_ms);
     deadline_len = n > 0 && (size_t)n < sizeof deadline_text ? (size_t)n : 0;
     struct sigaction action = {.sa_handler = deadline_passed};
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1};
     (void)sigemptyset(&action.sa_mask);
-    return sigaction(SIGRTMIN + 1, &action, NULL) == 0 && timer_create(CLOCK_MONOTONIC, &event, &d->deadline) == 0;
+    return sigaction(SIGRTMIN + 1, &action, NULL) == 0 &&
+           timer_create(CLOCK_MONOTONIC, &event, &d->deadline) == 0;
 }
 
 static void deadline_set(delivery *d, int64_t ms)
@@ -64,11 +67,15 @@ void deadline_fini(delivery *d)
     (void)timer_delete(d->deadline);
 }
 
-/* ---- suspects ---------------------------------------------------------------------------------------------- */
+/* ---- suspects
+ * ---------------------------------------------------------------------------------------------- */
 
 static int poison_store(delivery *d, const state_suspect *suspect, const state_reject *reject, ss_error *err)
 {
-    state_change change = {.cursor = state_cursor(d->state), .suspect = suspect, .rejects = reject, .reject_count = reject ? 1 : 0};
+    state_change change = {.cursor = state_cursor(d->state),
+                           .suspect = suspect,
+                           .rejects = reject,
+                           .reject_count = reject ? 1 : 0};
     if (state_commit(d->state, &change, err) != 0)
         return -1;
     return state_sync(d->state, err);
@@ -78,15 +85,18 @@ static int poison_store(delivery *d, const state_suspect *suspect, const state_r
 static int poison_convict(delivery *d, const state_suspect *suspect, ss_error *err)
 {
     state_suspect none = {0};
-    journal_reader *reader = journal_reader_open(d->spec.journal_dir, suspect->through - 1, JOURNAL_RECORD_MAX, err);
+    journal_reader *reader =
+        journal_reader_open(d->spec.journal_dir, suspect->through - 1, JOURNAL_RECORD_MAX, err);
     if (!reader)
         return -1;
     journal_item item;
     enum journal_read what = journal_reader_next(reader, suspect->through, &item, err);
     int rc = 0;
     if (what == JOURNAL_READ_RECORD && item.record.seq == suspect->through) {
-        state_reject reject = {.record = &item.record, .attempts = suspect->crashes, .reason = SS_LIT("crashed the module")};
-        log_error("module %s: record %llu crashed it %u times and goes into quarantine: `streamsteam quarantine show %s %llu`",
+        state_reject reject = {
+            .record = &item.record, .attempts = suspect->crashes, .reason = SS_LIT("crashed the module")};
+        log_error("module %s: record %llu crashed it %u times and goes into quarantine: `streamsteam "
+                  "quarantine show %s %llu`",
                   d->spec.name, (unsigned long long)suspect->through, suspect->crashes, d->spec.name,
                   (unsigned long long)suspect->through);
         rc = poison_store(d, &none, &reject, err);
@@ -101,7 +111,8 @@ static int poison_convict(delivery *d, const state_suspect *suspect, ss_error *e
 
 static int poison_retried(delivery *d, uint64_t seq, ss_error *err)
 {
-    log_error("module %s: record %llu, retried from quarantine, crashed it again", d->spec.name, (unsigned long long)seq);
+    log_error("module %s: record %llu, retried from quarantine, crashed it again", d->spec.name,
+              (unsigned long long)seq);
     if (state_refuse(d->state, seq, 0, SS_LIT("crashed the module again"), err) != 0)
         return -1;
     return state_sync(d->state, err);
@@ -109,7 +120,8 @@ static int poison_retried(delivery *d, uint64_t seq, ss_error *err)
 
 int poison_learn(delivery *d, ss_error *err)
 {
-    uint64_t through = atomic_load(&d->process->deliver_through), from = atomic_load(&d->process->deliver_from);
+    uint64_t through = atomic_load(&d->process->deliver_through),
+             from = atomic_load(&d->process->deliver_from);
     if (through == 0 || d->setup->replay_id)
         return 0;
     if (through <= state_cursor(d->state)) {

@@ -9,7 +9,8 @@
 #include "core/delivery/ledger.h"
 #include "core/observe/metrics.h"
 
-/* ---- the first position ------------------------------------------------------------------------------------ */
+/* ---- the first position
+ * ------------------------------------------------------------------------------------ */
 
 static uint64_t first_position(const delivery *d)
 {
@@ -20,7 +21,9 @@ static uint64_t first_position(const delivery *d)
         return end;
     uint64_t earliest = first ? first - 1 : 0;
     if (d->spec.start == SPEC_SEQ && d->spec.start_seq > 0)
-        return d->spec.start_seq - 1 > end ? end : d->spec.start_seq - 1 < earliest ? earliest : d->spec.start_seq - 1;
+        return d->spec.start_seq - 1 > end        ? end
+               : d->spec.start_seq - 1 < earliest ? earliest
+                                                  : d->spec.start_seq - 1;
     return earliest;
 }
 
@@ -28,14 +31,16 @@ static int position_begin(delivery *d, ss_error *err)
 {
     state_start start = {.journal_id = atomic_load(&d->journal->journal_id), .start_seq = first_position(d)};
     tally baseline = {0};
-    if (!d->setup->replay_id && ledger_accepted(d->spec.data_dir, d->spec.journal_dir, start.start_seq, &baseline, err) != 0) {
+    if (!d->setup->replay_id &&
+        ledger_accepted(d->spec.data_dir, d->spec.journal_dir, start.start_seq, &baseline, err) != 0) {
         tally_fini(&baseline);
         return DELIVERY_FAILED;
     }
     int rc = state_begin(d->state, &start, &baseline, err);
     tally_fini(&baseline);
     if (rc == 0)
-        log_info("module %s: new here: it begins after record %llu", d->spec.name, (unsigned long long)start.start_seq);
+        log_info("module %s: new here: it begins after record %llu", d->spec.name,
+                 (unsigned long long)start.start_seq);
     return rc == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
 }
 
@@ -47,18 +52,22 @@ static int position_check(delivery *d, ss_error *err)
     uint64_t first = atomic_load(&d->journal->first_seq);
     if (state_cursor(d->state) <= end) {
         if (start.journal_id != id)
-            log_warn("module %s: the journal has a new id (%016llx, was %016llx); going on after record %llu", d->spec.name,
-                     (unsigned long long)id, (unsigned long long)start.journal_id, (unsigned long long)state_cursor(d->state));
+            log_warn("module %s: the journal has a new id (%016llx, was %016llx); going on after record %llu",
+                     d->spec.name, (unsigned long long)id, (unsigned long long)start.journal_id,
+                     (unsigned long long)state_cursor(d->state));
         return DELIVERY_CLEAN;
     }
     if (start.journal_id == id) {
         (void)ss_fail(err, SS_FATAL,
-                      "it stands at record %llu, but the journal ends at %llu: an older copy of the journal was put back; give it "
+                      "it stands at record %llu, but the journal ends at %llu: an older copy of the journal "
+                      "was put back; give it "
                       "a new id with `streamsteam journal new-id` and move %s/modules/%s/%s away",
-                      (unsigned long long)state_cursor(d->state), (unsigned long long)end, d->spec.data_dir, d->spec.name, STATE_FILE);
+                      (unsigned long long)state_cursor(d->state), (unsigned long long)end, d->spec.data_dir,
+                      d->spec.name, STATE_FILE);
         return DELIVERY_FAILED;
     }
-    log_error("module %s: its position %llu is of another journal (%016llx); it begins anew with the first record of this one",
+    log_error("module %s: its position %llu is of another journal (%016llx); it begins anew with the first "
+              "record of this one",
               d->spec.name, (unsigned long long)state_cursor(d->state), (unsigned long long)start.journal_id);
     start = (state_start){.journal_id = id, .start_seq = first ? first - 1 : 0};
     return state_restart(d->state, &start, err) == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
@@ -107,7 +116,8 @@ int position_open(delivery *d, ss_error *err)
     return position_sync(d, err) == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
 }
 
-/* ---- commit and sync --------------------------------------------------------------------------------------- */
+/* ---- commit and sync
+ * --------------------------------------------------------------------------------------- */
 
 static void count_outcomes(delivery *d)
 {
@@ -162,7 +172,8 @@ void position_settle(delivery *d)
 {
     if (d->batch.open)
         return;
-    if (!d->commits || d->taken_seq <= state_cursor(d->state)) /* the module holds nothing: only filtered ones */
+    if (!d->commits ||
+        d->taken_seq <= state_cursor(d->state)) /* the module holds nothing: only filtered ones */
         d->done_seq = d->read_seq;
 }
 

@@ -27,8 +27,9 @@ static int private_board(board *b, const replay_options *o, const char *journal_
     if (journal_last_seq(journal_dir, &first, &last, err) != 0)
         return -1;
     if (o->from == 0 || o->through < o->from || o->through > last)
-        return ss_fail(err, -1, "%llu to %llu is not a range of this journal, which has %llu to %llu", (unsigned long long)o->from,
-                       (unsigned long long)o->through, (unsigned long long)first, (unsigned long long)last);
+        return ss_fail(err, -1, "%llu to %llu is not a range of this journal, which has %llu to %llu",
+                       (unsigned long long)o->from, (unsigned long long)o->through, (unsigned long long)first,
+                       (unsigned long long)last);
     journal_reader *reader = journal_reader_open(journal_dir, o->from - 1, JOURNAL_RECORD_MAX, err);
     if (!reader)
         return -1;
@@ -50,7 +51,8 @@ static int replay_on(board *b, const replay_options *o, replay_summary *out, ss_
     node_free(config);
     if (private_board(b, o, journal_dir, err) != 0)
         return -1;
-    (void)snprintf(out->id, sizeof out->id, "%llu-%llu", (unsigned long long)o->from, (unsigned long long)o->through);
+    (void)snprintf(out->id, sizeof out->id, "%llu-%llu", (unsigned long long)o->from,
+                   (unsigned long long)o->through);
     uint64_t outcomes[OUTCOME_COUNT] = {0};
     delivery_setup setup = {.blob = o->blob,
                             .board = b,
@@ -74,7 +76,8 @@ static int replay_on(board *b, const replay_options *o, replay_summary *out, ss_
         return ss_fail(err, -1, "the module did not take the replay; the lines above say why");
     uint64_t cursor = atomic_load(&b->journal.slots[0].cursor);
     if (cursor < o->through)
-        return ss_fail(err, -1, "stopped after record %llu; the same command goes on from there", (unsigned long long)cursor);
+        return ss_fail(err, -1, "stopped after record %llu; the same command goes on from there",
+                       (unsigned long long)cursor);
     return 0;
 }
 

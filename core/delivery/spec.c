@@ -7,7 +7,8 @@
 
 #define HOST_JSON_MAX (4u * 1024 * 1024)
 
-/* ---- filter ------------------------------------------------------------------------------------------------ */
+/* ---- filter
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool list_has(const ss_str *list, size_t count, ss_str value)
 {
@@ -19,8 +20,8 @@ static bool list_has(const ss_str *list, size_t count, ss_str value)
 
 bool spec_wants(const spec_filter *f, const ss_record *r)
 {
-    return list_has(f->receivers, f->receiver_count, r->receiver) && list_has(f->types, f->type_count, r->type) &&
-           list_has(f->apps, f->app_count, r->app);
+    return list_has(f->receivers, f->receiver_count, r->receiver) &&
+           list_has(f->types, f->type_count, r->type) && list_has(f->apps, f->app_count, r->app);
 }
 
 static int read_list(const ss_config *node, const char *path, ss_str **list, size_t *count, ss_error *err)
@@ -61,7 +62,8 @@ static int read_filter(spec *s, const ss_config *host, ss_error *err)
     return read_list(host, "apps", &f->apps, &f->app_count, err);
 }
 
-/* ---- what is stored of it ---------------------------------------------------------------------------------- */
+/* ---- what is stored of it
+ * ---------------------------------------------------------------------------------- */
 
 static void put_string(buf *out, ss_str s)
 {
@@ -126,7 +128,8 @@ int spec_release(spec *s, ss_error *err)
     return rc;
 }
 
-/* ---- the blob ---------------------------------------------------------------------------------------------- */
+/* ---- the blob
+ * ---------------------------------------------------------------------------------------------- */
 
 static int64_t between(int64_t value, int64_t least, int64_t most)
 {
@@ -142,7 +145,9 @@ static int read_path(const ss_config *root, const char *key, char *out, ss_error
 {
     ss_str value = node_str(root, key);
     if (value.len == 0 || value.len >= PATH_MAX)
-        return ss_fail(err, -1, "module: the configuration has no usable `%s`; start the server with `streamsteam serve`", key);
+        return ss_fail(
+            err, -1,
+            "module: the configuration has no usable `%s`; start the server with `streamsteam serve`", key);
     memcpy(out, value.ptr, value.len);
     out[value.len] = '\0';
     return 0;
@@ -164,15 +169,19 @@ static int read_start(spec *s, const ss_config *host, ss_error *err)
         s->start = SPEC_SEQ;
         s->start_seq = strtoull(number, &end, 10);
         if (*end || text.len >= sizeof number)
-            return ss_fail(err, -1, "module %s: start: '%s' is neither earliest, latest nor a sequence number", s->name, number);
+            return ss_fail(err, -1,
+                           "module %s: start: '%s' is neither earliest, latest nor a sequence number",
+                           s->name, number);
     }
     return 0;
 }
 
 static void read_limits(spec *s, const ss_config *host)
 {
-    s->batch_records = (uint32_t)between(positive_or(node_int(host, "batch.records"), 500), 1, SPEC_BATCH_MAX);
-    s->batch_bytes = (size_t)between(positive_or(node_int(host, "batch.bytes"), 4 << 20), SPEC_BATCH_BYTES_MIN, SPEC_BATCH_BYTES_MAX);
+    s->batch_records =
+        (uint32_t)between(positive_or(node_int(host, "batch.records"), 500), 1, SPEC_BATCH_MAX);
+    s->batch_bytes = (size_t)between(positive_or(node_int(host, "batch.bytes"), 4 << 20),
+                                     SPEC_BATCH_BYTES_MIN, SPEC_BATCH_BYTES_MAX);
     s->linger_ms = node_int(host, "batch.linger_ms");
     s->deadline_ms = positive_or(node_int(host, "deadline_ms"), 60000);
     s->retry_base_ms = positive_or(node_int(host, "retry.base_ms"), 200);
@@ -199,11 +208,14 @@ int spec_read(spec *s, ss_str blob, ss_error *err)
         return -1;
     ss_str name = node_str(s->root, "name");
     if (name.len == 0 || name.len >= sizeof s->name)
-        return ss_fail(err, -1, "module: the configuration has no usable name; start the server with `streamsteam serve`");
+        return ss_fail(
+            err, -1,
+            "module: the configuration has no usable name; start the server with `streamsteam serve`");
     (void)snprintf(s->name, sizeof s->name, "%.*s", (int)name.len, name.ptr);
     const ss_config *host = node_get(s->root, "host");
     s->options = node_get(s->root, "options");
-    if (read_path(s->root, "path", s->plugin_path, err) != 0 || read_path(s->root, "data_dir", s->data_dir, err) != 0 ||
+    if (read_path(s->root, "path", s->plugin_path, err) != 0 ||
+        read_path(s->root, "data_dir", s->data_dir, err) != 0 ||
         read_path(s->root, "journal_dir", s->journal_dir, err) != 0 || read_start(s, host, err) != 0 ||
         read_filter(s, host, err) != 0)
         return -1;

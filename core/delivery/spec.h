@@ -7,10 +7,10 @@
 #include "core/base/error.h"
 
 #define SPEC_NAME_MAX        48u
-#define SPEC_BATCH_MAX       65536u             /* records in one batch, whatever the file says */
+#define SPEC_BATCH_MAX       65536u /* records in one batch, whatever the file says */
 #define SPEC_BATCH_BYTES_MIN (64u * 1024)
 #define SPEC_BATCH_BYTES_MAX (256u * 1024 * 1024)
-#define SPEC_DRAIN_MS        20000              /* where the blob says nothing */
+#define SPEC_DRAIN_MS        20000 /* where the blob says nothing */
 
 enum spec_start { SPEC_EARLIEST = 1, SPEC_LATEST = 2, SPEC_SEQ = 3 };
 
@@ -21,8 +21,8 @@ typedef struct spec_filter {
 } spec_filter;
 
 typedef struct spec {
-    ss_config *root;  /* owned */
-    ss_config *held;  /* owned: the host's part that is still in force, NULL = the blob's own */
+    ss_config *root; /* owned */
+    ss_config *held; /* owned: the host's part that is still in force, NULL = the blob's own */
     char name[SPEC_NAME_MAX];
     char plugin_path[PATH_MAX], data_dir[PATH_MAX], journal_dir[PATH_MAX];
     const ss_config *options;

@@ -55,13 +55,15 @@ static const char schema[] =
     " start_seq INTEGER NOT NULL, cursor INTEGER NOT NULL, blob BLOB, done BLOB,"
     " suspect_from INTEGER NOT NULL DEFAULT 0, suspect_through INTEGER NOT NULL DEFAULT 0,"
     " suspect_crashes INTEGER NOT NULL DEFAULT 0);"
-    "CREATE TABLE IF NOT EXISTS ledger(receiver TEXT, app TEXT, delivered INTEGER NOT NULL, rejected INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS ledger(receiver TEXT, app TEXT, delivered INTEGER NOT NULL, rejected INTEGER "
+    "NOT NULL,"
     " expired INTEGER NOT NULL, filtered INTEGER NOT NULL, damaged INTEGER NOT NULL,"
     " PRIMARY KEY(receiver, app)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS baseline(receiver TEXT, app TEXT, accepted INTEGER NOT NULL,"
     " PRIMARY KEY(receiver, app)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS quarantine(seq INTEGER PRIMARY KEY, receiver TEXT, app TEXT, type TEXT,"
-    " event_id TEXT, key TEXT, receive_us INTEGER, event_us INTEGER, schema_rev INTEGER, json BLOB, code INTEGER,"
+    " event_id TEXT, key TEXT, receive_us INTEGER, event_us INTEGER, schema_rev INTEGER, json BLOB, code "
+    "INTEGER,"
     " reason TEXT, attempts INTEGER, quarantined_us INTEGER, retry INTEGER NOT NULL);"
     "INSERT INTO meta VALUES('version','" STATE_VERSION "') ON CONFLICT DO NOTHING;";
 
@@ -79,15 +81,16 @@ struct state {
 
 static void state_load_count(state *s);
 
-/* ---- errors ------------------------------------------------------------------------------------------------ */
+/* ---- errors
+ * ------------------------------------------------------------------------------------------------ */
 
 static int state_fail(const state *s, ss_error *err, const char *doing)
 {
     int rc = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM;
     bool broken = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
-    const char *remedy = broken                ? "the file is damaged: move it away and the module starts anew at `start:`"
-                         : rc == SQLITE_FULL   ? "free some disk space"
-                         : rc == SQLITE_BUSY   ? "another process holds it: look for a verb that still runs"
+    const char *remedy = broken ? "the file is damaged: move it away and the module starts anew at `start:`"
+                         : rc == SQLITE_FULL     ? "free some disk space"
+                         : rc == SQLITE_BUSY     ? "another process holds it: look for a verb that still runs"
                          : rc == SQLITE_CANTOPEN ? "check the rights of its directory"
                                                  : "check the disk and the kernel's log";
     (void)ss_fail(err, broken ? SS_FATAL : SS_RETRY, "%s: cannot %s: %s; %s", s->path, doing,
@@ -141,25 +144,31 @@ static ss_str column_str(sqlite3_stmt *stmt, int at)
     return ss_s(text ? text : "", text ? (size_t)sqlite3_column_bytes(stmt, at) : 0);
 }
 
-/* ---- open -------------------------------------------------------------------------------------------------- */
+/* ---- open
+ * -------------------------------------------------------------------------------------------------- */
 
 static int state_prepare_file(state *s, ss_error *err)
 {
-    static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;"
-                                  "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=1048576;";
+    static const char pragmas[] =
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;"
+        "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=1048576;";
     int keep_wal = 1; /* closing must not change the directory behind our back */
     (void)sqlite3_busy_timeout(s->db, STATE_BUSY_MS);
     (void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal);
-    if (sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK || sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
-        sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK || sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
+        sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
         return state_fail(s, err, "open it");
     buf version;
     buf_init(&version, 64);
     bool known = state_get(s, "version", &version) && ss_eq(buf_str(&version), SS_LIT(STATE_VERSION));
     buf_fini(&version);
     if (!known) {
-        (void)ss_fail(err, SS_FATAL, "%s: written by another version of StreamSteam; use that version, or move the file away",
-                      s->path);
+        (void)ss_fail(
+            err, SS_FATAL,
+            "%s: written by another version of StreamSteam; use that version, or move the file away",
+            s->path);
         err->code = SS_FATAL;
         return -1;
     }
@@ -169,7 +178,9 @@ static int state_prepare_file(state *s, ss_error *err)
 static int state_load(state *s, ss_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(s->db, "SELECT journal_id, start_seq, cursor, blob, suspect_from, suspect_through, suspect_crashes FROM position",
+    if (sqlite3_prepare_v2(s->db,
+                           "SELECT journal_id, start_seq, cursor, blob, suspect_from, suspect_through, "
+                           "suspect_crashes FROM position",
                            -1, &stmt, NULL) != SQLITE_OK)
         return state_fail(s, err, "read the position");
     int rc = sqlite3_step(stmt);
@@ -237,7 +248,8 @@ state *state_open(const char *path, ss_error *err)
 state *state_open_existing(const char *path, ss_error *err)
 {
     if (access(path, F_OK) != 0) {
-        (void)ss_fail(err, SS_FATAL, "%s: %m; is it the name of a module that ran in this data directory?", path);
+        (void)ss_fail(err, SS_FATAL, "%s: %m; is it the name of a module that ran in this data directory?",
+                      path);
         err->code = SS_FATAL;
         return NULL;
     }
@@ -255,7 +267,8 @@ void state_close(state *s)
     free(s);
 }
 
-/* ---- what is in it ----------------------------------------------------------------------------------------- */
+/* ---- what is in it
+ * ----------------------------------------------------------------------------------------- */
 
 bool state_is_new(const state *s)
 {
@@ -331,8 +344,8 @@ static int cmp_seq(const void *a, const void *b)
 }
 
 /* Both lists are sorted by seq; merges them. */
-static size_t merge_skips(const uint64_t *done, size_t done_count, const uint64_t *held, size_t held_count, uint64_t *seqs,
-                          uint8_t *kinds)
+static size_t merge_skips(const uint64_t *done, size_t done_count, const uint64_t *held, size_t held_count,
+                          uint64_t *seqs, uint8_t *kinds)
 {
     size_t n = 0, i = 0, j = 0;
     while (i < done_count || j < held_count) {
@@ -360,7 +373,8 @@ int state_skips(state *s, uint64_t **seqs, uint8_t **kinds, size_t *count, ss_er
     (void)sqlite3_finalize(stmt);
     stmt = NULL;
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(s->db, "SELECT seq FROM quarantine WHERE seq>?1 ORDER BY seq", -1, &stmt, NULL);
+        rc = sqlite3_prepare_v2(s->db, "SELECT seq FROM quarantine WHERE seq>?1 ORDER BY seq", -1, &stmt,
+                                NULL);
     if (rc == SQLITE_OK) {
         bind_seq(stmt, 1, s->cursor);
         while (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -384,12 +398,16 @@ int state_skips(state *s, uint64_t **seqs, uint8_t **kinds, size_t *count, ss_er
     return rc == SQLITE_OK ? 0 : state_fail(s, err, "read what is already done");
 }
 
-/* ---- begin and restart ------------------------------------------------------------------------------------- */
+/* ---- begin and restart
+ * ------------------------------------------------------------------------------------- */
 
 static int state_write_baseline(state *s, const tally *baseline)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(s->db, "INSERT OR REPLACE INTO baseline VALUES(?1,?2,?3)", -1, &stmt, NULL) == SQLITE_OK ? 0 : -1;
+    int rc = sqlite3_prepare_v2(s->db, "INSERT OR REPLACE INTO baseline VALUES(?1,?2,?3)", -1, &stmt, NULL) ==
+                     SQLITE_OK
+                 ? 0
+                 : -1;
     for (uint32_t i = 0; rc == 0 && baseline && i < baseline->count; i++) {
         bind_str(stmt, 1, baseline->rows[i].receiver);
         bind_str(stmt, 2, baseline->rows[i].app);
@@ -403,8 +421,9 @@ static int state_write_baseline(state *s, const tally *baseline)
 static int state_set_start(state *s, const state_start *start)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(s->db, "INSERT OR REPLACE INTO position(id,journal_id,start_seq,cursor) VALUES(1,?1,?2,?2)", -1,
-                                &stmt, NULL);
+    int rc = sqlite3_prepare_v2(
+        s->db, "INSERT OR REPLACE INTO position(id,journal_id,start_seq,cursor) VALUES(1,?1,?2,?2)", -1,
+        &stmt, NULL);
     if (rc == SQLITE_OK) {
         bind_seq(stmt, 1, start->journal_id);
         bind_seq(stmt, 2, start->start_seq);
@@ -449,13 +468,16 @@ int state_restart(state *s, const state_start *start, ss_error *err)
 {
     int rc = state_run(s, Q_BEGIN);
     if (rc == 0)
-        rc = sqlite3_exec(s->db, "DELETE FROM ledger; DELETE FROM baseline", NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+        rc = sqlite3_exec(s->db, "DELETE FROM ledger; DELETE FROM baseline", NULL, NULL, NULL) == SQLITE_OK
+                 ? 0
+                 : -1;
     if (rc == 0)
         rc = state_set_start(s, start);
     return state_started_at(s, start, rc, err);
 }
 
-/* ---- commit ------------------------------------------------------------------------------------------------ */
+/* ---- commit
+ * ------------------------------------------------------------------------------------------------ */
 
 static int commit_counts(state *s, const tally *counts)
 {
@@ -510,7 +532,10 @@ static int commit_release(state *s, uint64_t seq)
         bind_str(count, 1, receiver);
         bind_str(count, 2, app);
         for (int k = 0; k < OUTCOME_COUNT; k++)
-            (void)sqlite3_bind_int64(count, 3 + k, k == OUTCOME_DELIVERED ? 1 : k == OUTCOME_REJECTED ? -1 : 0);
+            (void)sqlite3_bind_int64(count, 3 + k,
+                                     k == OUTCOME_DELIVERED  ? 1
+                                     : k == OUTCOME_REJECTED ? -1
+                                                             : 0);
         counted = state_step(count);
         rc = sqlite3_step(stmt);
     }
@@ -600,8 +625,10 @@ int state_sync(state *s, ss_error *err)
     if (rc == SQLITE_OK && wal && wal->pMethods)
         rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
     if (rc != SQLITE_OK) {
-        /* What a failed sync left in the page cache is not to be trusted to a second one: write it elsewhere. */
-        log_warn("%s: syncing the write-ahead log failed (%s): copying it into the main file", s->path, sqlite3_errstr(rc));
+        /* What a failed sync left in the page cache is not to be trusted to a second one: write it elsewhere.
+         */
+        log_warn("%s: syncing the write-ahead log failed (%s): copying it into the main file", s->path,
+                 sqlite3_errstr(rc));
         rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         if (rc != SQLITE_OK)
             return state_fail(s, err, "sync it");
@@ -610,7 +637,8 @@ int state_sync(state *s, ss_error *err)
     return 0;
 }
 
-/* ---- quarantine and ledger --------------------------------------------------------------------------------- */
+/* ---- quarantine and ledger
+ * --------------------------------------------------------------------------------- */
 
 static state_row row_of(sqlite3_stmt *stmt)
 {
@@ -638,8 +666,8 @@ static state_row row_of(sqlite3_stmt *stmt)
 int state_rows(state *s, uint64_t after_seq, bool only_retry, state_visit visit, void *arg, ss_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(s->db, "SELECT * FROM quarantine WHERE seq>?1 AND (retry OR NOT ?2) ORDER BY seq", -1, &stmt, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT * FROM quarantine WHERE seq>?1 AND (retry OR NOT ?2) ORDER BY seq",
+                           -1, &stmt, NULL) != SQLITE_OK)
         return state_fail(s, err, "read the quarantine");
     bind_seq(stmt, 1, after_seq);
     (void)sqlite3_bind_int(stmt, 2, only_retry);
@@ -679,16 +707,18 @@ int64_t state_mark(state *s, uint64_t seq, bool retry, ss_error *err)
 
 int64_t state_drop(state *s, uint64_t seq, ss_error *err)
 {
-    return state_change_rows(s, "DELETE FROM quarantine WHERE (?1=0 OR seq=?1) AND ?2=0 AND seq<=(SELECT cursor FROM position)",
-                             seq, 0, err);
+    return state_change_rows(
+        s, "DELETE FROM quarantine WHERE (?1=0 OR seq=?1) AND ?2=0 AND seq<=(SELECT cursor FROM position)",
+        seq, 0, err);
 }
 
 int state_refuse(state *s, uint64_t seq, uint32_t code, ss_str reason, ss_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(
-                 s->db, "UPDATE quarantine SET retry=0, attempts=attempts+1, code=?2, reason=?3, quarantined_us=?4 WHERE seq=?1", -1,
-                 &stmt, NULL) == SQLITE_OK
+    int rc = sqlite3_prepare_v2(s->db,
+                                "UPDATE quarantine SET retry=0, attempts=attempts+1, code=?2, reason=?3, "
+                                "quarantined_us=?4 WHERE seq=?1",
+                                -1, &stmt, NULL) == SQLITE_OK
                  ? 0
                  : -1;
     if (rc == 0) {
@@ -716,7 +746,8 @@ void state_thaw(state *s)
 
 int state_counts(state *s, bool baseline, state_count_visit visit, void *arg, ss_error *err)
 {
-    const char *sql = baseline ? "SELECT receiver, app, accepted, 0, 0, 0, 0 FROM baseline" : "SELECT * FROM ledger";
+    const char *sql =
+        baseline ? "SELECT receiver, app, accepted, 0, 0, 0, 0 FROM baseline" : "SELECT * FROM ledger";
     sqlite3_stmt *stmt = NULL;
     if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
         return state_fail(s, err, "read the ledger");

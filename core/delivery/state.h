@@ -8,11 +8,11 @@
 #include "core/base/error.h"
 #include "core/delivery/tally.h"
 
-#define STATE_FILE            "state.db"
-#define STATE_QUARANTINE_MAX  100000u            /* rows; then the module pauses instead of discarding        */
-#define STATE_BLOB_MAX        (16u * 1024 * 1024) /* what a module may hand to commit()                        */
-#define STATE_REASON_MAX      1024u              /* bytes of a reason that are kept                            */
-#define STATE_BUSY_MS         5000               /* how long a verb may hold the file                          */
+#define STATE_FILE           "state.db"
+#define STATE_QUARANTINE_MAX 100000u /* rows; then the module pauses instead of discarding        */
+#define STATE_BLOB_MAX       (16u * 1024 * 1024) /* what a module may hand to commit()                        */
+#define STATE_REASON_MAX     1024u /* bytes of a reason that are kept                            */
+#define STATE_BUSY_MS        5000  /* how long a verb may hold the file                          */
 
 typedef struct state state;
 
@@ -100,7 +100,8 @@ int64_t state_drop(state *s, uint64_t seq, ss_error *err);
 int state_refuse(state *s, uint64_t seq, uint32_t code, ss_str reason, ss_error *err);
 
 /* Ledger rows: table "ledger" (counts by outcome) or "baseline" (counts[0] = accepted before the start). */
-typedef void (*state_count_visit)(void *arg, ss_str receiver, ss_str app, const int64_t counts[OUTCOME_COUNT]);
+typedef void (*state_count_visit)(void *arg, ss_str receiver, ss_str app,
+                                  const int64_t counts[OUTCOME_COUNT]);
 int state_counts(state *s, bool baseline, state_count_visit visit, void *arg, ss_error *err);
 
 #endif

@@ -65,7 +65,8 @@ static uint32_t tally_insert(tally *t, uint32_t at, ss_str receiver, ss_str app)
         memcpy(copy, receiver.ptr, receiver.len);
     if (app.len)
         memcpy(copy + receiver.len, app.ptr, app.len);
-    t->rows[t->count] = (tally_row){.receiver = ss_s(copy, receiver.len), .app = ss_s(copy + receiver.len, app.len)};
+    t->rows[t->count] =
+        (tally_row){.receiver = ss_s(copy, receiver.len), .app = ss_s(copy + receiver.len, app.len)};
     t->slots[at] = ++t->count;
     t->last = t->count;
     return t->count - 1;
@@ -172,7 +173,8 @@ bool trail_add(trail *t, uint64_t n, uint32_t row, enum outcome what)
 {
     while (n > 0) {
         uint64_t *last = t->count > t->first ? &t->runs[t->count - 1] : NULL;
-        bool same = last && run_row(*last) == row && run_outcome(*last) == what && run_length(*last) < RUN_LENGTH_MAX;
+        bool same =
+            last && run_row(*last) == row && run_outcome(*last) == what && run_length(*last) < RUN_LENGTH_MAX;
         uint64_t room = same ? RUN_LENGTH_MAX - run_length(*last) : RUN_LENGTH_MAX;
         uint64_t part = n < room ? n : room;
         if (same)

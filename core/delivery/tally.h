@@ -6,8 +6,8 @@
 
 #include "core/base/error.h"
 
-#define TALLY_ROWS_MAX   65536u       /* receiver and application pairs; more are counted as "__other__" */
-#define TRAIL_RUNS_MAX   (4u << 20)   /* 32 MiB: a module that holds more is asked to flush              */
+#define TALLY_ROWS_MAX 65536u     /* receiver and application pairs; more are counted as "__other__" */
+#define TRAIL_RUNS_MAX (4u << 20) /* 32 MiB: a module that holds more is asked to flush              */
 
 enum outcome {
     OUTCOME_DELIVERED = 0,
@@ -40,7 +40,7 @@ typedef struct trail {
     struct trail_reject {
         uint64_t seq;
         uint32_t row;
-    } *rejects; /* taken as delivered, rejected later */
+    } * rejects; /* taken as delivered, rejected later */
     size_t reject_count, reject_size;
 } trail;
 

@@ -37,8 +37,9 @@ int view_load(delivery *d, ss_error *err)
             d->view_count++;
     }
     if (d->view_count == 0)
-        return ss_fail(err, -1, "module %s: no receiver has a view '%s'; `streamsteam explain RECEIVER` lists them", d->spec.name,
-                       d->spec.view);
+        return ss_fail(err, -1,
+                       "module %s: no receiver has a view '%s'; `streamsteam explain RECEIVER` lists them",
+                       d->spec.name, d->spec.view);
     return 0;
 }
 
@@ -55,7 +56,8 @@ static void view_refuse(batch *b, uint32_t i, const char *text)
     char *copy = arena_take(&b->texts, len + 1);
     if (copy)
         memcpy(copy, text, len);
-    b->results[i] = (ss_record_result){.status = SS_RECORD_REJECT, .text = ss_s(copy ? copy : "", copy ? len : 0)};
+    b->results[i] =
+        (ss_record_result){.status = SS_RECORD_REJECT, .text = ss_s(copy ? copy : "", copy ? len : 0)};
 }
 
 static void view_one(delivery *d, uint32_t i)

@@ -17,8 +17,9 @@
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5 };
 
-#define MESSAGE_MAX         1024
-#define MAP_THRESHOLD_BYTES (256 * 1024) /* larger buffers are mapped, so that an idle module gives them back */
+#define MESSAGE_MAX 1024
+#define MAP_THRESHOLD_BYTES                                                                                  \
+    (256 * 1024) /* larger buffers are mapped, so that an idle module gives them back */
 
 static void on_stop(int signal_number)
 {
@@ -95,11 +96,14 @@ static int run_with(ss_str blob, board *b)
     log_init(process, SS_INFO);
     uint32_t index;
     if (!name[0] || !find_slot(b, name, &index)) {
-        log_error("module '%s': no place in the shared page is named so; it is started by `streamsteam serve` only", name);
+        log_error(
+            "module '%s': no place in the shared page is named so; it is started by `streamsteam serve` only",
+            name);
         return DELIVERY_REFUSED;
     }
     metrics_init(b, index);
-    delivery_setup setup = {.blob = blob, .board = b, .process_index = index, .slot = index - 2, .look = look, .say = say};
+    delivery_setup setup = {
+        .blob = blob, .board = b, .process_index = index, .slot = index - 2, .look = look, .say = say};
     return delivery_run(&setup);
 }
 
@@ -113,7 +117,8 @@ int module_main(void)
     struct stat st;
     board *b = board_map(FD_BOARD);
     if (!b || fstat(FD_BLOB, &st) != 0 || st.st_size <= 0) {
-        log_error("module: descriptors 3 and 4 are not what `streamsteam serve` hands over; do not start this by hand");
+        log_error("module: descriptors 3 and 4 are not what `streamsteam serve` hands over; do not start "
+                  "this by hand");
         return DELIVERY_REFUSED;
     }
     void *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, FD_BLOB, 0);

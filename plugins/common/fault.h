@@ -27,10 +27,10 @@ static inline void fault_plugin_point(const char *name, atomic_long *passages)
 }
 
 /* One counter for each place: a name stands at one place only. */
-#define FAULT_POINT(name) \
-    do { \
-        static atomic_long passages_; \
-        fault_plugin_point((name), &passages_); \
+#define FAULT_POINT(name)                                                                                    \
+    do {                                                                                                     \
+        static atomic_long passages_;                                                                        \
+        fault_plugin_point((name), &passages_);                                                              \
     } while (0)
 #else
 #define FAULT_POINT(name) ((void)0)

@@ -1,0 +1,79 @@
+/* A cut: the journal range (a,b] over all partitions, first as temporary files, then sealed: plan stored,
+   files synced and renamed, manifest written, b committed. Every step can be done again. One thread. */
+#ifndef LAKE_CUT_H
+#define LAKE_CUT_H
+
+#include <limits.h>
+
+#include "modules/lake/gz.h"
+#include "modules/lake/layout.h"
+
+#define CUT_CHUNK_BYTES    (256u * 1024) /* raw lines that are compressed at once                          */
+#define CUT_FIRST_BYTES    (16u * 1024)
+#define CUT_OPEN_MAX       64u    /* partitions with a buffer and an open file; more of them spill  */
+#define CUT_PARTITIONS_MAX 10000u /* then the cut ends                                              */
+#define CUT_ROUTES         256u   /* cache: key -> partition                                        */
+#define CUT_NAME_MAX       200u
+#define CUT_PACE_BYTES     (4u * 1024 * 1024) /* unwritten bytes of one file before we wait for the disk   */
+
+typedef struct cut_settings { /* what a plan keeps, so that a redo gives the same files */
+    char path[PATH_MAX];
+    char partition[LAYOUT_TEMPLATE_MAX];
+    bool gzip;
+    int level;
+} cut_settings;
+
+typedef struct cut_part {
+    char *dir; /* owned; relative, ends in '/' or is empty */
+    uint32_t number;
+    int fd; /* -1: not open now */
+    char *lines;
+    size_t lines_len, lines_size;
+    uint64_t out_bytes, raw_bytes, count, used;
+    uint64_t started_at, waited_at; /* offsets: write-back begun, finished */
+    uint32_t crc;
+    int64_t event_min_us, event_max_us;
+    bool created, closed, published;
+} cut_part;
+
+typedef struct cut_route {
+    char *key; /* owned */
+    size_t key_len;
+    uint64_t hash;
+    cut_part *part;
+} cut_route;
+
+typedef struct cut {
+    const ss_host *host;
+    cut_settings settings;
+    layout layout;
+    uint64_t journal_id;
+    char module[64];
+    char tmp_dir[PATH_MAX]; /* <path>/_tmp/<journal>-<module>/ */
+    gz *gz;
+    uint64_t a, b; /* b: the last record taken */
+    uint64_t raw_bytes, count, ticks;
+    cut_part **parts, **slots; /* slots: by directory, open addressing */
+    size_t part_count, part_size, slot_count;
+    cut_part *open[CUT_OPEN_MAX];
+    size_t open_count;
+    cut_route routes[CUT_ROUTES];
+    uint64_t objects, object_bytes; /* of the last seal */
+    bool manifest_done;
+} cut;
+
+/* Results: SS_OK; SS_RETRY: nothing is lost, the same call may come again; SS_FATAL: the temporary files are
+   not to be trusted any more (a failed sync): begin anew from the committed position. */
+void cut_init(cut *c, const ss_host *host, uint64_t journal_id);
+void cut_fini(cut *c);
+/* Takes settings for the next cut (none may be open), makes the directories, deletes temporaries. */
+int32_t cut_settle(cut *c, const cut_settings *settings, ss_error *err);
+int32_t cut_add(cut *c, const ss_record *r, ss_error *err);
+bool cut_is_full(const cut *c); /* as many partitions as there may be */
+/* Files synced and renamed, manifest written: all but plan and commit. */
+int32_t cut_publish(cut *c, ss_error *err);
+void cut_clear(cut *c); /* forgets the cut; temporaries that were not renamed are deleted */
+/* One record out of quarantine: an object of its own, named after its number. */
+int32_t cut_single(cut *c, const ss_record *r, ss_error *err);
+
+#endif

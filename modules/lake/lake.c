@@ -1,0 +1,437 @@
+/* The lake: records as lines in files, partitioned by event time. What is promised: every record is in
+   exactly one file that a manifest names, whatever happened in between. cut.h says how; here is when. */
+#include <stdlib.h>
+
+#include "modules/lake/cut.h"
+#include "plugins/common/fault.h"
+
+#define LAKE_BATCH_RECORDS 10000u
+#define LAKE_BATCH_BYTES   (2u << 20)
+#define LAKE_RETRY_MS      1000
+#define LAKE_STATE_MAX     (PATH_MAX + LAYOUT_TEMPLATE_MAX + 256)
+#define LAKE_STATE_HEAD    "lake1\n"
+
+typedef struct lake {
+    const ss_host *host;
+    cut_settings settings; /* what the YAML says; a redo has the plan's in cut.settings */
+    uint64_t roll_bytes;
+    int64_t roll_age_ms;
+    cut cut;
+    bool cut_open, sealing, redo, broken, timer_set, settled;
+    uint64_t redo_b;
+    uint64_t last_b; /* the end of the last cut */
+    int64_t opened_us;
+    char why[sizeof((ss_error *)0)->text];
+    ss_metric *objects, *bytes, *records, *cuts;
+} lake;
+
+/* ---- options
+ * ----------------------------------------------------------------------------------------------- */
+
+static const ss_option roll_options[] = {
+    {.name = "bytes",
+     .type = SS_T_SIZE,
+     .dflt = "25MB",
+     .min = 1024,
+     .max = 64LL << 30,
+     .doc = "A cut ends when it holds so many bytes of lines, before compression."},
+    {.name = "age",
+     .type = SS_T_DURATION,
+     .dflt = "60s",
+     .min = 100,
+     .max = 86400000,
+     .doc = "A cut ends so long after its first event."},
+    {.name = NULL},
+};
+
+static const ss_option lake_options[] = {
+    {.name = "path", .type = SS_T_PATH, .dflt = "lake", .doc = "The directory of the lake."},
+    {.name = "partition",
+     .type = SS_T_STRING,
+     .dflt = "{receiver}/year=%Y/month=%m/day=%d/",
+     .doc = "Folders below path: {receiver} {app} {type}, and %Y %m %d %H %M %j of the event's time in UTC."},
+    {.name = "roll", .type = SS_T_OBJECT, .children = roll_options, .doc = "When files are finished."},
+    {.name = "compression",
+     .type = SS_T_ENUM,
+     .dflt = "gzip",
+     .choices = "gzip|none",
+     .doc = "How files are compressed."},
+    {.name = "level",
+     .type = SS_T_INT,
+     .dflt = "1",
+     .min = 1,
+     .max = 3,
+     .doc = "Of gzip: 1 is fast, 3 is small."},
+    {.name = NULL},
+};
+
+static bool read_options(lake *l, const ss_config *cfg, ss_error *err)
+{
+    const ss_host *h = l->host;
+    cut_settings *s = &l->settings;
+    ss_str path = h->cfg_str(cfg, "path"), partition = h->cfg_str(cfg, "partition");
+    if (path.len == 0 || path.len >= PATH_MAX / 2 || memchr(path.ptr, '\n', path.len))
+        return ss_fail(err, 0, "lake: path must have 1 to %d bytes and no line breaks", PATH_MAX / 2);
+    layout probe;
+    if (!layout_compile(&probe, partition, err))
+        return false;
+    (void)snprintf(s->path, sizeof s->path, "%.*s", (int)path.len, path.ptr);
+    (void)snprintf(s->partition, sizeof s->partition, "%.*s", (int)partition.len, partition.ptr);
+    s->gzip = !ss_eq(h->cfg_str(cfg, "compression"), SS_LIT("none"));
+    s->level = (int)h->cfg_int(cfg, "level");
+    l->roll_bytes = (uint64_t)h->cfg_int(cfg, "roll.bytes");
+    l->roll_age_ms = h->cfg_int(cfg, "roll.age");
+    return true;
+}
+
+/* ---- the plan, as text
+ * ----------------------------------------------------------------------------------------- */
+
+static size_t plan_write(const lake *l, char out[LAKE_STATE_MAX])
+{
+    const cut_settings *s = &l->cut.settings;
+    int n = snprintf(
+        out, LAKE_STATE_MAX, LAKE_STATE_HEAD "a=%llu\nb=%llu\ngzip=%d\nlevel=%d\npartition=%s\npath=%s\n",
+        (unsigned long long)l->cut.a, (unsigned long long)l->cut.b, s->gzip, s->level, s->partition, s->path);
+    return n > 0 && (size_t)n < LAKE_STATE_MAX ? (size_t)n : 0;
+}
+
+static bool plan_value(ss_str state, const char *key, char *out, size_t size)
+{
+    size_t key_len = strlen(key);
+    for (const char *p = state.ptr, *end = p + state.len; p < end;) {
+        const char *line_end = memchr(p, '\n', (size_t)(end - p));
+        size_t len = line_end ? (size_t)(line_end - p) : (size_t)(end - p);
+        if (len > key_len && memcmp(p, key, key_len) == 0 && p[key_len] == '=' && len - key_len - 1 < size) {
+            memcpy(out, p + key_len + 1, len - key_len - 1);
+            out[len - key_len - 1] = '\0';
+            return true;
+        }
+        p += len + 1;
+    }
+    return false;
+}
+
+static bool plan_read(ss_str state, cut_settings *s, uint64_t *a, uint64_t *b)
+{
+    char number[24], gzip[4], level[4];
+    if (state.len < sizeof LAKE_STATE_HEAD ||
+        memcmp(state.ptr, LAKE_STATE_HEAD, sizeof LAKE_STATE_HEAD - 1) != 0)
+        return false;
+    if (!plan_value(state, "a", number, sizeof number))
+        return false;
+    *a = strtoull(number, NULL, 10);
+    if (!plan_value(state, "b", number, sizeof number) || !plan_value(state, "gzip", gzip, sizeof gzip) ||
+        !plan_value(state, "level", level, sizeof level) ||
+        !plan_value(state, "partition", s->partition, sizeof s->partition) ||
+        !plan_value(state, "path", s->path, sizeof s->path))
+        return false;
+    *b = strtoull(number, NULL, 10);
+    s->gzip = gzip[0] == '1';
+    s->level = atoi(level);
+    return true;
+}
+
+/* ---- sealing
+ * --------------------------------------------------------------------------------------------------- */
+
+static int32_t lake_failed(lake *l, int32_t rc, ss_error *err)
+{
+    if (rc == SS_FATAL)
+        l->broken = true;
+    (void)snprintf(l->why, sizeof l->why, "%s", err->text);
+    l->host->alarm(l->host->self, "lake", err->text);
+    return rc;
+}
+
+/* A replay writes below a prefix of its own: its state directory is .../replay-<id>. */
+static void replay_prefix(lake *l)
+{
+    ss_str dir = l->host->data_dir(l->host->self);
+    static const char mark[] = "/replay-";
+    for (size_t i = dir.len; i-- > 0;) {
+        if (dir.ptr[i] != '/')
+            continue;
+        if (dir.len - i >= sizeof mark && memcmp(dir.ptr + i, mark, sizeof mark - 1) == 0) {
+            size_t at = strlen(l->settings.path), from = i + sizeof mark - 1;
+            (void)snprintf(l->settings.path + at, sizeof l->settings.path - at, "/replay/%.*s",
+                           (int)(dir.len - from), dir.ptr + from);
+        }
+        return;
+    }
+}
+
+static int32_t lake_plan(lake *l, ss_error *err)
+{
+    char state[LAKE_STATE_MAX];
+    if (l->redo) /* it stands there already */
+        return SS_OK;
+    FAULT_POINT("lake.before_plan");
+    size_t len = plan_write(l, state);
+    uint64_t cursor = l->last_b; /* the cursor stays; the host takes care of filtered records before a */
+    int32_t rc = l->host->commit(l->host->self, l->cut.a > cursor ? l->cut.a : cursor, state, len,
+                                 SS_COMMIT_SYNC, err);
+    FAULT_POINT("lake.after_plan");
+    return rc;
+}
+
+static int32_t lake_commit(lake *l, ss_error *err)
+{
+    uint64_t b = l->redo ? l->redo_b : l->cut.b;
+    FAULT_POINT("lake.before_commit");
+    int32_t rc = l->host->commit(l->host->self, b, NULL, 0, 0, err);
+    FAULT_POINT("lake.after_commit");
+    if (rc != SS_OK)
+        return rc;
+    l->last_b = b;
+    return SS_OK;
+}
+
+/* Ends the open cut. May be called again after SS_RETRY, also much later: each step knows whether it was
+ * done. */
+static int32_t lake_seal(lake *l, ss_error *err)
+{
+    int32_t rc = SS_OK;
+    if (!l->sealing)
+        rc = lake_plan(l, err);
+    if (rc != SS_OK)
+        return lake_failed(l, rc, err);
+    l->sealing = true;
+    rc = cut_publish(&l->cut, err);
+    if (rc == SS_OK)
+        rc = lake_commit(l, err);
+    if (rc != SS_OK)
+        return lake_failed(l, rc, err);
+    const ss_host *h = l->host;
+    h->metric_add(l->objects, (double)l->cut.objects);
+    h->metric_add(l->bytes, (double)l->cut.object_bytes);
+    h->metric_add(l->records, (double)l->cut.count);
+    h->metric_add(l->cuts, 1);
+    h->alarm(h->self, "lake", NULL);
+    ss_logf(h, SS_DEBUG, "sealed %llu..%llu: %llu records in %llu objects", (unsigned long long)l->cut.a + 1,
+            (unsigned long long)l->cut.b, (unsigned long long)l->cut.count,
+            (unsigned long long)l->cut.objects);
+    cut_clear(&l->cut);
+    l->cut_open = l->sealing = false;
+    bool again = l->redo;
+    l->redo = false;
+    l->settled = !again; /* after a redo the present settings are taken up */
+    return SS_OK;
+}
+
+static int32_t lake_settle(lake *l, ss_error *err)
+{
+    if (l->settled)
+        return SS_OK;
+    int32_t rc = cut_settle(&l->cut, &l->settings, err);
+    l->settled = rc == SS_OK;
+    return rc == SS_OK ? SS_OK : lake_failed(l, rc, err);
+}
+
+/* ---- time
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void lake_timer(void *arg);
+
+static void set_timer(lake *l, int64_t ms)
+{
+    if (!l->timer_set)
+        l->timer_set = l->host->once(l->host->self, ms > 1 ? ms : 1, lake_timer, l) != NULL;
+}
+
+static void lake_timer(void *arg)
+{
+    lake *l = arg;
+    ss_error err = {.struct_size = sizeof err};
+    l->timer_set = false;
+    if (!l->cut_open || l->broken || (l->redo && !l->sealing))
+        return;
+    int64_t left_ms = l->roll_age_ms - (l->host->now_us(l->host->self) - l->opened_us) / 1000;
+    if (left_ms > l->roll_age_ms)
+        left_ms = 0; /* the clock went back */
+    if (left_ms > 0 && !l->sealing)
+        set_timer(l, left_ms);
+    else if (lake_seal(l, &err) != SS_OK && !l->broken)
+        set_timer(l, LAKE_RETRY_MS);
+}
+
+/* ---- the module's calls
+ * ---------------------------------------------------------------------------------------- */
+
+static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **inst, ss_error *err)
+{
+    lake *l = calloc(1, sizeof *l);
+    if (!l)
+        return ss_fail(err, SS_RETRY, "lake: out of memory");
+    l->host = host;
+    if (!read_options(l, cfg, err)) {
+        free(l);
+        return SS_REJECT;
+    }
+    l->objects = host->counter(host->self, "lake_objects_total", "Files that were finished.", "");
+    l->bytes = host->counter(host->self, "lake_object_bytes_total", "Their bytes, as they are on disk.", "");
+    l->records = host->counter(host->self, "lake_records_total", "Records in them.", "");
+    l->cuts = host->counter(host->self, "lake_cuts_total", "Cuts that were sealed.", "");
+    cut_init(&l->cut, host, 0);
+    *inst = l;
+    return SS_OK;
+}
+
+static int32_t lake_start(void *inst, const ss_resume *resume, ss_error *err)
+{
+    lake *l = inst;
+    cut_settings plan = {.gzip = false};
+    uint64_t a = 0, b = 0;
+    replay_prefix(l);
+    cut_init(&l->cut, l->host, resume->journal_id);
+    l->last_b = resume->seq;
+    l->settled = false;
+    int32_t rc = cut_settle(&l->cut, &l->settings, err); /* leftovers under the present path go, too */
+    if (rc != SS_OK || resume->state.len == 0) {
+        l->settled = rc == SS_OK;
+        return rc;
+    }
+    if (!plan_read(resume->state, &plan, &a, &b))
+        return ss_fail(
+            err, SS_REJECT,
+            "lake: the stored plan cannot be read: it was written by another version; use that one once");
+    if (b <= resume->seq) {
+        l->settled = true;
+        return SS_OK;
+    }
+    rc = cut_settle(&l->cut, &plan, err);
+    l->redo = rc == SS_OK;
+    l->redo_b = b;
+    l->cut.a = a;
+    ss_logf(l->host, SS_INFO, "doing the cut %llu..%llu again, which was begun before the restart",
+            (unsigned long long)a + 1, (unsigned long long)b);
+    return rc;
+}
+
+static void lake_destroy(void *inst)
+{
+    lake *l = inst;
+    cut_fini(&l->cut);
+    free(l);
+}
+
+/* The record that ended the planned cut is gone (expired): what is there is sealed under the planned name. */
+static int32_t redo_without_end(lake *l, ss_error *err)
+{
+    ss_logf(l->host, SS_ERROR,
+            "records of the cut %llu..%llu are gone from the journal: sealing what is left",
+            (unsigned long long)l->cut.a + 1, (unsigned long long)l->redo_b);
+    if (l->cut_open) {
+        l->cut.b = l->redo_b;
+        return lake_seal(l, err);
+    }
+    l->redo = false;
+    l->settled = false;
+    return SS_OK;
+}
+
+static void begin_cut(lake *l, const ss_batch *batch)
+{
+    l->cut_open = true;
+    l->opened_us = l->host->now_us(l->host->self);
+    if (l->redo)
+        return;
+    l->cut.a = batch->from > l->last_b ? batch->from : l->last_b;
+    set_timer(l, l->roll_age_ms);
+}
+
+static int32_t take(lake *l, const ss_batch *batch, const ss_record *r, ss_error *err)
+{
+    int32_t rc = SS_OK;
+    if (l->sealing) /* what an earlier call could not finish */
+        rc = lake_seal(l, err);
+    if (rc == SS_OK && l->redo && r->seq > l->redo_b)
+        rc = redo_without_end(l, err);
+    if (rc == SS_OK && !l->redo)
+        rc = lake_settle(l, err);
+    if (rc != SS_OK)
+        return rc;
+    rc = cut_add(&l->cut, r, err);
+    if (rc != SS_OK)
+        return lake_failed(l, rc, err);
+    if (!l->cut_open)
+        begin_cut(l, batch);
+    return SS_OK;
+}
+
+static bool cut_ends(const lake *l, const ss_record *r)
+{
+    if (l->redo)
+        return r->seq == l->redo_b;
+    return l->cut.raw_bytes >= l->roll_bytes || cut_is_full(&l->cut);
+}
+
+static int32_t lake_deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)
+{
+    lake *l = inst;
+    int32_t rc = SS_OK;
+    for (uint32_t i = 0; i < batch->count && rc == SS_OK && !l->broken; i++) {
+        const ss_record *r = ss_record_at(batch, i);
+        if (r->flags & SS_RECORD_QUARANTINE) {
+            rc = l->redo || l->sealing ? ss_fail(err, SS_RETRY, "lake: after the cut that is being sealed")
+                                       : lake_settle(l, err);
+            rc = rc == SS_OK ? cut_single(&l->cut, r, err) : rc;
+            ss_mark(result, i, rc == SS_OK ? SS_RECORD_OK : SS_RECORD_RETRY);
+            continue;
+        }
+        rc = take(l, batch, r, err);
+        if (rc != SS_OK)
+            break;
+        ss_mark(result, i, SS_RECORD_OK);
+        if (cut_ends(l, r))
+            rc = lake_seal(l, err);
+    }
+    if (l->broken)
+        return ss_fail(err, SS_FATAL, "%s", l->why);
+    return rc == SS_OK ? SS_OK : SS_RETRY;
+}
+
+static int32_t lake_flush(void *inst, int64_t deadline_us, ss_error *err)
+{
+    (void)deadline_us;
+    lake *l = inst;
+    if (l->broken)
+        return ss_fail(err, SS_FATAL, "%s", l->why);
+    if (!l->cut_open || (l->redo && !l->sealing)) /* a redo ends where its plan says, no earlier */
+        return SS_OK;
+    return lake_seal(l, err);
+}
+
+static int32_t lake_health(void *inst, ss_error *err)
+{
+    lake *l = inst;
+    if (l->broken)
+        return ss_fail(err, SS_FATAL, "%s", l->why);
+    return SS_OK;
+}
+
+static const ss_module lake_ops = {
+    .struct_size = sizeof lake_ops,
+    .flags = SS_MODULE_COMMITS,
+    .max_records = LAKE_BATCH_RECORDS,
+    .max_bytes = LAKE_BATCH_BYTES,
+    .deliver = lake_deliver,
+    .flush = lake_flush,
+    .health = lake_health,
+};
+
+static const ss_plugin lake_plugin = {
+    SS_PLUGIN_HEADER,
+    .kind = SS_MODULE,
+    .name = "lake",
+    .version = "1.0.0",
+    .summary = "Events as compressed lines in files, partitioned by time.",
+    .license = "MIT",
+    .options = lake_options,
+    .module = &lake_ops,
+    .create = lake_create,
+    .start = lake_start,
+    .destroy = lake_destroy,
+};
+
+SS_PLUGIN(lake_plugin);
