@@ -1,0 +1,92 @@
+#include "receivers/matomo/action.h"
+
+#include "receivers/matomo/value.h"
+
+#define TYPE(name) SS_LIT(name)
+
+static const char pageview[] = "pageview";
+
+static bool is_blank(ss_str text)
+{
+    return value_trim(text).len == 0;
+}
+
+/* Search < content < event < outlink < download: the last one that applies wins. */
+static ss_str plain_action(const params *p)
+{
+    if (params_has(p, PARAM_DOWNLOAD))
+        return TYPE("download");
+    if (params_has(p, PARAM_LINK))
+        return TYPE("outlink");
+    if (params_has(p, PARAM_E_C) && params_has(p, PARAM_E_A))
+        return TYPE("event");
+    if (params_has(p, PARAM_C_N))
+        return params_has(p, PARAM_C_I) ? TYPE("content_interaction") : TYPE("content_impression");
+    if (params_has(p, PARAM_SEARCH) && !is_blank(p->value[PARAM_SEARCH]))
+        return TYPE("site_search");
+    if (params_has(p, PARAM_MA_ID))
+        return TYPE("media");
+    if (params_has(p, PARAM_CRA))
+        return TYPE("crash");
+    int64_t custom = 0;
+    if (value_int(params_get(p, PARAM_CA), &custom) && custom != 0)
+        return TYPE("custom"); /* kept, where Matomo answers 500: the data is worth more */
+    return ss_s(pageview, sizeof pageview - 1);
+}
+
+static const char *check_values(const params *p, ss_str type, const char **why)
+{
+    if (ss_eq(type, SS_LIT("event")) && (is_blank(p->value[PARAM_E_C]) || is_blank(p->value[PARAM_E_A]))) {
+        *why = "e_c or e_a is nothing but white space";
+        return "blank_event";
+    }
+    if (type.len > 8 && memcmp(type.ptr, "content_", 8) == 0 && is_blank(p->value[PARAM_C_N])) {
+        *why = "c_n is nothing but white space";
+        return "blank_content";
+    }
+    for (uint32_t id = PARAM_PF_NET; type.ptr == pageview && id <= PARAM_PF_ONL; id++) {
+        int64_t ms;
+        if (params_has(p, id) && value_int(p->value[id], &ms) && ms < 0 && ms != -1) {
+            *why = "a performance time (pf_...) of a page view is negative";
+            return "bad_performance";
+        }
+    }
+    return NULL;
+}
+
+const char *action_check(const params *p, ss_event *e, const char **why)
+{
+    int64_t goal = -1, ping = 0, bot = 0;
+    bool has_goal = value_int(params_get(p, PARAM_IDGOAL), &goal) && goal >= 0;
+    (void)value_int(params_get(p, PARAM_PING), &ping);
+    (void)value_int(params_get(p, PARAM_REC_MODE), &bot);
+    if (has_goal)
+        ss_set_int(e, FIELD_GOAL_ID, goal);
+    if (ping != 0)
+        ss_set_bool(e, FIELD_IS_PING, true);
+    if (bot == 1)
+        ss_set_bool(e, FIELD_IS_BOT, true);
+    if (bot == 1)
+        e->type = TYPE("bot");
+    else if (ping != 0)
+        e->type = TYPE("ping");
+    else if (has_goal && goal > 0)
+        e->type = TYPE("goal");
+    else if (has_goal)
+        e->type = params_has(p, PARAM_EC_ID) ? TYPE("ecommerce_order") : TYPE("ecommerce_cart");
+    else
+        e->type = plain_action(p);
+    const char *code = check_values(p, e->type, why);
+    if (!code)
+        ss_set_str(e, FIELD_EVENT_TYPE, e->type);
+    return code;
+}
+
+bool action_search_in_url(ss_event *e)
+{
+    if (e->type.ptr != pageview)
+        return false;
+    e->type = TYPE("site_search");
+    ss_set_str(e, FIELD_EVENT_TYPE, e->type);
+    return true;
+}

@@ -1,0 +1,22 @@
+/* One instance of the receiver, shared by its files; read-only after create(). */
+#ifndef MATOMO_MATOMO_H
+#define MATOMO_MATOMO_H
+
+#include "receivers/matomo/names.h"
+#include "receivers/matomo/token.h"
+
+#define CORS_DOMAINS_MAX 64u
+
+typedef struct matomo {
+    const ss_host *host;
+    names params, page; /* tables of parameter names */
+    tokens tokens;
+    bool require_rec, strict_auth;
+    int64_t cdt_auth_after_us;
+    size_t max_bulk_items;
+    ss_str cors[CORS_DOMAINS_MAX];
+    size_t cors_count;
+    ss_metric *values_dropped, *overrides_ignored;
+} matomo;
+
+#endif

@@ -1,0 +1,61 @@
+/* Short names to numbers through a perfect hash that is searched for once: a look-up is one multiplication,
+   one byte of a table and one comparison of 16 bytes. */
+#ifndef MATOMO_NAMES_H
+#define MATOMO_NAMES_H
+
+#include "streamsteam/plugin.h"
+
+#define NAMES_LEN_MAX 16u   /* bytes of a name                        */
+#define NAMES_MAX     254u  /* names in one table                     */
+#define NAMES_SLOTS   4096u /* sparse, so that a seed is found at once */
+#define NAMES_NONE    0xFFu
+#define NAMES_SHIFT   52 /* 64 - log2(NAMES_SLOTS) */
+
+typedef struct names_key { /* a name, padded with zeros */
+    uint64_t low, high;
+} names_key;
+
+typedef struct names {
+    uint64_t seed;
+    names_key keys[NAMES_MAX];
+    uint8_t slots[NAMES_SLOTS]; /* index into keys, NAMES_NONE = empty */
+} names;
+
+/* list[i] gets number i. false: two equal names, or one too long. */
+bool names_make(names *n, const char *const *list, size_t count);
+
+static inline uint32_t names_slot(uint64_t seed, names_key k)
+{
+    return (uint32_t)(((k.low ^ (k.high * 0x9E3779B97F4A7C15u)) * seed) >> NAMES_SHIFT);
+}
+
+/* The name as a key; len at most NAMES_LEN_MAX. end: of the buffer that it lies in; up to there may be read.
+ */
+static inline names_key names_load(const char *name, size_t len, const char *end)
+{
+    names_key k = {0, 0};
+    if (end - name >= (ptrdiff_t)NAMES_LEN_MAX) {
+        /* Two loads and a mask: faster than a copy of varying length. */
+        memcpy(&k.low, name, 8);
+        memcpy(&k.high, name + 8, 8);
+        if (len < 8) {
+            k.low &= ((uint64_t)1 << len * 8) - 1;
+            k.high = 0;
+        } else if (len < 16) {
+            k.high &= ((uint64_t)1 << (len - 8) * 8) - 1;
+        }
+        return k;
+    }
+    memcpy(&k, name, len);
+    return k;
+}
+
+static inline uint32_t names_find(const names *n, names_key k)
+{
+    uint8_t i = n->slots[names_slot(n->seed, k)];
+    if (i == NAMES_NONE || n->keys[i].low != k.low || n->keys[i].high != k.high)
+        return NAMES_NONE;
+    return i;
+}
+
+#endif
