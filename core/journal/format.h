@@ -65,7 +65,7 @@ _Static_assert(sizeof(journal_frame_head) == 64, "the journal's format is fixed"
 
 typedef struct journal_frame_trailer {
     uint32_t magic;
-    uint32_t count;
+    uint32_t count; /* records; 0 in other frames, whose loss costs no record */
     uint64_t segment_key, first_seq;
     uint32_t body_bytes;
     uint32_t crc; /* of all before it */
@@ -142,10 +142,15 @@ static inline bool format_trailer_ok(const journal_frame_trailer *t, const journ
            t->crc == FORMAT_CRC_OF(t);
 }
 
+static inline uint32_t format_trailer_count(const journal_frame_head *h)
+{
+    return h->type == JOURNAL_FRAME_RECORDS ? h->count : 0;
+}
+
 static inline bool format_trailer_matches(const journal_frame_trailer *t, const journal_frame_head *h,
                                           const journal_segment_head *s)
 {
-    return format_trailer_ok(t, s) && t->count == h->count && t->first_seq == h->first_seq &&
+    return format_trailer_ok(t, s) && t->count == format_trailer_count(h) && t->first_seq == h->first_seq &&
            t->body_bytes == h->body_bytes;
 }
 

@@ -462,6 +462,8 @@ static int take_frame(journal_reader *r, const journal_frame_head *h, uint64_t l
                       ss_error *err)
 {
     uint64_t next = r->offset + format_frame_bytes(h);
+    if (h->first_seq > r->next_seq) /* the records before it are gone; the frame is looked at again */
+        return report_damage(r, out, h->first_seq - 1, limit);
     if (h->type == JOURNAL_FRAME_FOOTER)
         return next_segment(r, limit, out, err);
     if (h->type == JOURNAL_FRAME_RECORDS) {
@@ -470,8 +472,6 @@ static int take_frame(journal_reader *r, const journal_frame_head *h, uint64_t l
             go_to(r, next);
             return AGAIN;
         }
-        if (h->first_seq > r->next_seq) /* the records before it are gone; the frame is looked at again */
-            return report_damage(r, out, h->first_seq - 1, limit);
         r->frame_last = last;
         r->body_end = next - sizeof(journal_frame_trailer);
         r->mode = IN_BODY;
@@ -598,7 +598,7 @@ journal_reader *journal_reader_open(const char *dir, uint64_t after_seq, size_t 
         journal_reader_close(r);
         return NULL;
     }
-    r->id = journal_directory_id(r->dirfd);
+    r->id = journal_directory_id(r->dirfd, NULL);
     return r;
 }
 

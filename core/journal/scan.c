@@ -122,14 +122,17 @@ static bool find_magic(scan *s, uint64_t *at)
     return false;
 }
 
-/* Was the frame at offset, which is not whole, synced once? Then there is its trailer (where its head is
-   damaged), or a frame of a later commit than the one that holds `expect`. */
+/* Was the frame at offset, which is not whole, synced once? Then there is a frame of a later commit than the
+   one that holds `expect`. Where only its head is damaged, its trailer is there; or it was no frame of
+   records, and the next one, which is whole, begins with `expect`. */
 static bool synced_once(scan *s, uint64_t offset, uint64_t expect, bool head_damaged)
 {
     journal_frame_head h;
     journal_frame_trailer t;
     for (uint64_t at = offset + 8; find_magic(s, &at); at += 8) {
-        if (frame_at(s, at, &h) && h.first_seq - h.commit_delta > expect)
+        if (frame_at(s, at, &h) &&
+            (h.first_seq - h.commit_delta > expect || (head_damaged && h.type == JOURNAL_FRAME_RECORDS &&
+                                                       h.first_seq == expect && frame_complete(s, at, &h))))
             return true;
         if (head_damaged && trailer_at(s, at, &t) && t.first_seq == expect && t.count > 0 &&
             t.body_bytes + sizeof h <= at - offset)

@@ -75,7 +75,7 @@ int summary_call(const segment_facts *facts, const journal_segment_head *head, u
     return rc;
 }
 
-static scan_bound bound_from_next(int dirfd, uint64_t id)
+scan_bound summary_bound(int dirfd, uint64_t id)
 {
     journal_segment_head next;
     int fd = segment_open(dirfd, id + 1, O_RDONLY);
@@ -98,7 +98,7 @@ static int visit_segment(int dirfd, uint64_t id, int (*fn)(void *arg, const jour
     uint64_t bytes = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
     segment_facts *facts = NULL;
     if (segment_head_read(fd, id, &head) != SEGMENT_HEAD_BAD)
-        facts = summary_facts(fd, &head, bound_from_next(dirfd, id));
+        facts = summary_facts(fd, &head, summary_bound(dirfd, id));
     if (facts) {
         rc = summary_call(facts, &head, bytes, fn, arg);
     } else {
@@ -191,10 +191,12 @@ static uint64_t id_from_file(int dirfd)
     return crc == journal_crc32c(0, &id, sizeof id) ? id : 0;
 }
 
-uint64_t journal_directory_id(int dirfd)
+uint64_t journal_directory_id(int dirfd, bool *from_file)
 {
     segment_list list;
     uint64_t id = id_from_file(dirfd);
+    if (from_file)
+        *from_file = id != 0;
     if (id != 0 || segment_list_read(dirfd, &list) != 0)
         return id;
     for (size_t i = list.count; i > 0 && id == 0; i--) { /* the file is lost or damaged: the newest segment */

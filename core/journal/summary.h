@@ -6,8 +6,9 @@
 #include "core/journal/scan.h"
 #include "core/journal/writer.h"
 
-/* Facts of one segment: its footer, or a scan up to the bound. NULL: unreadable. result (may be NULL): filled
-   where it was scanned. */
+/* Where a segment ends, as the next one's head says. */
+scan_bound summary_bound(int dirfd, uint64_t id);
+/* Facts of one segment: its footer, or a scan up to the bound. NULL: unreadable. */
 segment_facts *summary_facts(int fd, const journal_segment_head *head, scan_bound bound);
 /* Calls fn with the summary of these facts. Returns what fn returns; -1 out of memory. */
 int summary_call(const segment_facts *facts, const journal_segment_head *head, uint64_t file_bytes,
@@ -21,8 +22,9 @@ int journal_summaries(const char *dir, int (*fn)(void *arg, const journal_segmen
                       ss_error *err);
 /* The number of the last record that is complete on disk. For dead journals: the limit to read up to. */
 int journal_last_seq(const char *dir, uint64_t *first_seq, uint64_t *last_seq, ss_error *err);
-/* The id of a journal's directory; 0: none. */
-uint64_t journal_directory_id(int dirfd);
+/* The id of a journal's directory; 0: none. *from_file (may be NULL): false where its file is lost or damaged
+   and the newest segment told it. */
+uint64_t journal_directory_id(int dirfd, bool *from_file);
 int journal_directory_set_id(const char *dir, uint64_t id); /* the LOCK must be held */
 /* A new random id (never 0); 0 on failure. */
 uint64_t journal_new_id(void);

@@ -189,9 +189,13 @@ static int open_directory(journal_writer *w, ss_error *err)
 
 static int open_id(journal_writer *w, ss_error *err)
 {
-    uint64_t id = journal_directory_id(w->dirfd);
-    w->id = id ? id : journal_new_id();
-    /* Also where the id was found in a segment: the file was lost or damaged. */
+    bool from_file;
+    w->id = journal_directory_id(w->dirfd, &from_file);
+    if (w->id == 0)
+        w->id = journal_new_id();
+    if (from_file)
+        return 0;
+    /* A new journal; or the id was found in a segment, because the file was lost or damaged. */
     if (w->id == 0 || journal_directory_set_id(w->dir, w->id) != 0)
         return ss_fail(err, -1, "journal: cannot write %s/id: %s", w->dir, strerror(errno));
     FAULT_POINT("journal.after_id_write");

@@ -607,7 +607,7 @@ static void second_writer_waits_for_the_lock(void)
 {
     fixture f;
     pthread_t thread;
-    second_writer *second = aligned_alloc(64, (sizeof *second + 63) & ~(size_t)63);
+    second_writer *second = aligned_alloc(_Alignof(second_writer), sizeof *second);
     fixture_init(&f);
     fixture_pin(&f, 0, 0);
     memset(second, 0, sizeof *second);
