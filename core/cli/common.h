@@ -15,9 +15,11 @@ int cli_fail(int code, const char *verb, const char *format, ...) __attribute__(
 /* True where argv has --help or -h: the text was printed to stdout. */
 bool cli_help(int argc, char **argv, const char *text);
 
-/* Takes `-NAME VALUE`, `--NAME VALUE` and `--NAME=VALUE` out of argv (argc is lowered). Returns the value, or
-   NULL where it is absent; *bad is set where the value is missing. short_name may be NULL. */
+/* Takes `-SHORT VALUE`, `--LONG VALUE` or `--LONG=VALUE` out of argv (argc is lowered); names come without
+   dashes. Returns the value, or NULL where it is absent; *bad is set where the value is missing. short_name
+   may be NULL. Everything behind "--" is left alone. */
 const char *cli_take_option(int *argc, char **argv, const char *short_name, const char *long_name, bool *bad);
+/* The same for `--NAME` alone. */
 bool cli_take_flag(int *argc, char **argv, const char *name);
 
 /* The configuration file: the given one, else config/streamsteam.yaml of the current directory, else

@@ -1,4 +1,112 @@
-int main(void)
+/* `streamsteam`: the verbs, and the children that the supervisor starts from the same binary. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/cli/common.h"
+#include "core/cli/verbs.h"
+#include "core/config/suggest.h"
+#include "core/server/ingest.h"
+#include "core/server/module.h"
+
+typedef struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *doc;
+} verb;
+
+static const verb verbs[] = {
+    {"serve", verb_serve, "run the server"},
+    {"check", verb_check, "is the configuration right? Says everything that is wrong, with line and column"},
+    {"explain", verb_explain, "every option of a plugin or of the server section, with defaults"},
+    {"plugins", verb_plugins, "the plugins that can be found, with kind and version"},
+    {"status", verb_status, "what the running server does: listeners, journal, processes, modules"},
+    {"reload", verb_reload, "let the running server take over the changed configuration"},
+    {"send", verb_send, "send a sample event to the running server"},
+    {"tail", verb_tail, "the newest events, or why inputs were rejected; --follow goes on"},
+    {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
+    {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
+    {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
+};
+#define VERB_COUNT (sizeof verbs / sizeof verbs[0])
+
+#define CHILD_PREFIX "streamsteam: "
+
+static void print_help(FILE *to)
 {
-    return 0;
+    (void)fputs("usage: streamsteam VERB [OPTIONS]\n\n", to);
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        (void)fprintf(to, "  %-11s %s\n", verbs[i].name, verbs[i].doc);
+    (void)fputs("\n  --help, --version\n\n`streamsteam VERB --help` tells the options of a verb.\n", to);
+}
+
+/* Asked through the dynamic linker: the headers of these libraries belong to other folders. */
+static int print_version(void)
+{
+    static const struct {
+        const char *name, *function;
+    } libraries[] = {
+        {"libmicrohttpd", "MHD_get_version"},
+        {"SQLite", "sqlite3_libversion"},
+        {"jansson", "jansson_version_str"},
+        {"libyaml", "yaml_get_version_string"},
+        {"zlib", "zlibVersion"},
+    };
+    (void)printf("streamsteam %s, plugin contract %u.%u\n", SS_VERSION, SS_ABI_MAJOR, SS_ABI_MINOR);
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
+        void *symbol = dlsym(RTLD_DEFAULT, libraries[i].function);
+        const char *(*version)(void);
+        memcpy(&version, &symbol, sizeof version);
+        if (symbol)
+            (void)printf("  %-14s %s\n", libraries[i].name, version());
+    }
+    return CLI_OK;
+}
+
+static int unknown(const char *name)
+{
+    suggest near;
+    char text[128];
+    suggest_init(&near, ss_cstr(name));
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        suggest_offer(&near, ss_cstr(verbs[i].name));
+    if (near.best.len > 0)
+        return cli_fail(CLI_USAGE, name, "no such verb%s `streamsteam --help` lists them",
+                        suggest_text(&near, text, sizeof text));
+    (void)cli_fail(CLI_USAGE, name, "no such verb; these are known:\n");
+    print_help(stderr);
+    return CLI_USAGE;
+}
+
+static int run_child(const char *name)
+{
+    if (strcmp(name, "ingest") == 0)
+        return ingest_main();
+    if (strncmp(name, "module ", 7) == 0)
+        return module_main();
+    return cli_fail(CLI_USAGE, name, "no such process; start the server with `streamsteam serve`");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 1 || !argv[0])
+        return CLI_USAGE;
+    if (strncmp(argv[0], CHILD_PREFIX, sizeof CHILD_PREFIX - 1) == 0)
+        return run_child(argv[0] + sizeof CHILD_PREFIX - 1);
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
+        return print_version();
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(name, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    return unknown(name);
 }
