@@ -125,8 +125,12 @@ static int32_t part_open(cut *c, cut_part *p, ss_error *err)
     (void)comment_put(c, 0, 0, 0, 0, comment);
     size_t len = gz_put_header(header, comment);
     int32_t rc = files_write(p->fd, path, header, len, 0, err);
-    if (rc == SS_OK)
+    if (rc == SS_OK) {
         p->out_bytes = len;
+    } else { /* the next try begins with the header again */
+        (void)close(p->fd);
+        p->fd = -1;
+    }
     return rc;
 }
 
