@@ -211,10 +211,18 @@ static inline uint32_t fixture_look(void *arg)
     return DELIVERY_ASK_QUARANTINE;
 }
 
+static inline void fixture_say(void *arg, const char *message)
+{
+    fixture *f = arg;
+    if (strcmp(message, "ready") == 0)
+        atomic_store(&f->board->processes[2].ready, 1);
+}
+
 /* Starts the module in a child. */
 static inline void fixture_start(fixture *f)
 {
     (void)fflush(stdout);
+    atomic_store(&f->board->processes[2].ready, 0);
     struct sigaction stop = {.sa_handler = fixture_on_stop}, look = {.sa_handler = fixture_on_look};
     (void)sigaction(SIGTERM, &stop, NULL);
     (void)sigaction(SIGUSR1, &look, NULL);
@@ -231,7 +239,9 @@ static inline void fixture_start(fixture *f)
                             .board = f->board,
                             .process_index = 2,
                             .slot = 0,
-                            .look = fixture_look};
+                            .look = fixture_look,
+                            .say = fixture_say,
+                            .arg = f};
     int rc = delivery_run(&setup);
     buf_fini(&blob);
     _exit(rc);
@@ -254,6 +264,18 @@ static inline int fixture_reap(fixture *f)
     if (!own)
         atomic_store(&f->board->processes[2].deliver_through, 0);
     return status;
+}
+
+/* Waits until it is ready (or dead), asks it to stop. Returns its wait status. */
+static inline int fixture_stop(fixture *f)
+{
+    siginfo_t info = {0};
+    for (int64_t until = clock_mono_us() + FIXTURE_WAIT_US; clock_mono_us() < until; usleep(1000))
+        if (atomic_load(&f->board->processes[2].ready) ||
+            (waitid(P_PID, (id_t)f->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0))
+            break;
+    (void)kill(f->pid, SIGTERM);
+    return fixture_reap(f);
 }
 
 static inline uint64_t fixture_cursor(const fixture *f)
@@ -288,8 +310,7 @@ static inline int fixture_run(fixture *f)
         fixture_start(f);
     }
     bool done = fixture_cursor(f) >= f->last_seq;
-    (void)kill(f->pid, SIGTERM);
-    int status = fixture_wait(f);
+    int status = fixture_stop(f);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     return done ? deaths : -1;
 }

@@ -66,8 +66,7 @@ static void follows_live(void)
         fixture_put_types(&f, "ok ok");
     }
     CHECK(fixture_until_cursor(&f, 61));
-    (void)kill(f.pid, SIGTERM);
-    CHECK_INT(fixture_wait(&f), 0);
+    CHECK_INT(fixture_stop(&f), 0);
     fixture_fini(&f);
 }
 
@@ -158,8 +157,7 @@ static void quarantines_and_retries(void)
         usleep(1000);
     }
     CHECK_INT(rows, 1);
-    (void)kill(f.pid, SIGTERM);
-    CHECK_INT(fixture_wait(&f), 0);
+    CHECK_INT(fixture_stop(&f), 0);
     state_close(st);
     read_seen(&f, &s);
     CHECK_INT(s.times[3], 2);
@@ -191,8 +189,7 @@ static void pauses(void)
     CHECK_INT(fixture_cursor(&f), 0);
     CHECK(fixture_until_cursor(&f, 1));
     CHECK_INT(atomic_load(&f.board->processes[2].paused), 0);
-    (void)kill(f.pid, SIGTERM);
-    CHECK_INT(fixture_wait(&f), 0);
+    CHECK_INT(fixture_stop(&f), 0);
     read_seen(&f, &s);
     CHECK_INT(s.times[1], 2);
     fixture_fini(&f);
@@ -321,8 +318,7 @@ static void starts_latest(void)
     CHECK(fixture_until_cursor(&f, 3));
     fixture_put_types(&f, "ok ok");
     CHECK(fixture_until_cursor(&f, 5));
-    (void)kill(f.pid, SIGTERM);
-    CHECK_INT(fixture_wait(&f), 0);
+    CHECK_INT(fixture_stop(&f), 0);
     read_seen(&f, &s);
     CHECK(s.times[3] == 0 && s.times[4] == 1 && s.times[5] == 1);
     CHECK(fixture_ledger(&f).all);
