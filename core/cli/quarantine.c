@@ -231,7 +231,7 @@ int verb_quarantine(int argc, char **argv)
     int code = cli_data_dir(&argc, argv, dir);
     if (code != CLI_OK)
         return code;
-    bool all = cli_take_flag(&argc, argv, "--all");
+    bool all = cli_take_flag(&argc, argv, "all");
     request r = {.verb = argc > 1 ? argv[1] : "", .data_dir = dir};
     if (strcmp(r.verb, "list") == 0 && argc <= 3 && !all)
         return argc == 3 ? list_module(&r, argv[2]) : list_all(&r);
