@@ -116,13 +116,12 @@ static void go_to(journal_reader *r, uint64_t offset)
     r->offset = offset;
 }
 
-/* Room for `need` bytes behind pos. */
+/* Room for `need` bytes behind pos. Goes back to the buffer's beginning, which is still in the CPU's cache,
+   whenever nothing is lent. */
 static bool make_room(journal_reader *r, size_t need)
 {
-    if (r->size - r->pos >= need)
-        return true;
-    if (r->lent)
-        return false;
+    if (r->lent || r->pos == 0)
+        return r->size - r->pos >= need;
     memmove(r->bytes, r->bytes + r->pos, r->fill - r->pos);
     r->fill -= r->pos;
     r->pos = 0;

@@ -14,7 +14,8 @@ int window_init(window *w, int fd)
     if (fstat(fd, &st) != 0)
         return -1;
     w->file_bytes = (uint64_t)st.st_size;
-    w->bytes = aligned_alloc(64, WINDOW_BYTES);
+    w->size = w->file_bytes < WINDOW_BYTES - 64 ? ((size_t)w->file_bytes + 64) & ~(size_t)63 : WINDOW_BYTES;
+    w->bytes = aligned_alloc(64, w->size);
     return w->bytes ? 0 : -1;
 }
 
@@ -27,7 +28,7 @@ void window_fini(window *w)
 /* Reads what it can; an unreadable page becomes zeros. */
 static void fill_from(window *w, size_t have)
 {
-    size_t want = WINDOW_BYTES;
+    size_t want = w->size;
     if (w->file_bytes - w->start < want)
         want = (size_t)(w->file_bytes - w->start);
     while (have < want) {
@@ -55,7 +56,7 @@ const char *window_at(window *w, uint64_t offset, size_t need)
 {
     if (offset >= w->start && offset - w->start <= w->fill && w->fill - (size_t)(offset - w->start) >= need)
         return w->bytes + (offset - w->start);
-    if (need > WINDOW_BYTES || offset > w->file_bytes || w->file_bytes - offset < need)
+    if (need > w->size || offset > w->file_bytes || w->file_bytes - offset < need)
         return NULL;
     /* The new start keeps the offset's alignment by 8, which the structs laid over the bytes need. */
     uint64_t start = offset & ~(uint64_t)7;

@@ -10,7 +10,7 @@
 typedef struct window {
     int fd;
     char *bytes; /* owned */
-    size_t fill;
+    size_t fill, size;
     uint64_t start, file_bytes; /* file_bytes: beyond it there is nothing */
     uint64_t bad_pages, last_bad_offset;
 } window;
