@@ -115,7 +115,7 @@ static bool object_find(event_table *t, ss_str path, uint16_t *out)
             *new = (table_object){.path = ss_s(path.ptr, i), .parent = parent};
             new->depth = (uint16_t)(parent == TABLE_NONE ? 1 : t->objects[parent].depth + 1);
             new->key_at = key_add(t, ss_s(path.ptr + from, i - from), true, &new->key_len);
-            t->objects_bytes += new->key_len + 1u;
+            t->fixed_bytes += new->key_len + 1u;
         }
         parent = o;
         from = i + 1;
@@ -147,12 +147,14 @@ static bool lay_out(event_table *t)
     t->nested = calloc(t->count + 1, sizeof *t->nested);
     if (!t->keys || !t->flat || !t->deep || !t->nested)
         return false;
+    t->fixed_bytes = 2 + BLOCK_SLACK;
     for (size_t i = 0; i < t->count; i++) {
         table_field *f = &t->fields[i];
         const char *name = f->declared->name, *dot = strrchr(name, '.');
         if (dot && !object_find(t, ss_s(name, (size_t)(dot - name)), &f->object))
             return false;
         f->key_at = key_add(t, ss_cstr(dot ? dot + 1 : name), false, &f->key_len);
+        t->fixed_bytes += f->key_len + SCALAR_BYTES;
         (dot ? t->deep : t->flat)[i >> 6] |= (uint64_t)1 << (i & 63);
     }
     for (uint16_t o = 0; o < t->object_count; o++)

@@ -7,6 +7,7 @@
 #define TABLE_NONE     0xFFFFu
 #define BLOCK_SLACK    48u /* keys are copied 32 bytes at a time */
 #define EVENT_ENVELOPE 3u  /* event_id, received_at, event_type  */
+#define SCALAR_BYTES   40u /* more than any number, time, word or pair of quotes takes */
 
 extern const char *const event_envelope_names[EVENT_ENVELOPE];
 
@@ -34,7 +35,7 @@ struct event_table {
     uint64_t *flat, *deep; /* which fields have plain names (without the envelope), which dotted ones */
     char *keys;
     size_t count, words, object_count, nested_count, keys_len;
-    size_t objects_bytes; /* of all objects' keys and braces */
+    size_t fixed_bytes; /* of a line with every field, texts empty */
     uint16_t envelope[EVENT_ENVELOPE];
     uint64_t hash;
 };

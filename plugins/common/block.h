@@ -29,6 +29,13 @@ static inline uint32_t block_equal(block b, char c)
 {
     return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8(c)));
 }
+/* Bit i: byte i is one of four characters. */
+static inline uint32_t block_any4(block b, char c0, char c1, char c2, char c3)
+{
+    __m128i low = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c0)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c1)));
+    __m128i high = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c2)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c3)));
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, high));
+}
 /* Bit i: byte i is a quote, a backslash, a control character or not ASCII. */
 static inline uint32_t block_special(block b)
 {
@@ -67,6 +74,10 @@ static inline uint32_t block_equal(block b, char c)
         bits |= (uint32_t)(b.byte[i] == (unsigned char)c) << i;
     return bits;
 }
+static inline uint32_t block_any4(block b, char c0, char c1, char c2, char c3)
+{
+    return block_equal(b, c0) | block_equal(b, c1) | block_equal(b, c2) | block_equal(b, c3);
+}
 static inline uint32_t block_special(block b)
 {
     uint32_t bits = 0;
@@ -76,6 +87,18 @@ static inline uint32_t block_special(block b)
     return bits;
 }
 #endif
+
+/* Under a sanitizer every load stays inside its text; else short texts may be read past their end where that
+   cannot leave the page (what lies there is masked away): one load in place of a branch on the length. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BLOCK_STRICT 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define BLOCK_STRICT 1
+#endif
+#endif
+
+#define BLOCK_PAGE 4096u
 
 /* A block of len (0 to 15) bytes, the rest zero. Little-endian like the journal. */
 static inline block block_load_tail(const char *p, size_t len)
@@ -97,6 +120,16 @@ static inline block block_load_tail(const char *p, size_t len)
               (uint64_t)(unsigned char)p[len - 1] << (len - 1) * 8;
     }
     return block_words(low, high);
+}
+
+/* The same, the rest undefined: mask the bits that come of it. */
+static inline block block_load_short(const char *p, size_t len)
+{
+#ifndef BLOCK_STRICT
+    if (__builtin_expect(((uintptr_t)p & (BLOCK_PAGE - 1)) <= BLOCK_PAGE - BLOCK_BYTES, 1))
+        return block_load(p);
+#endif
+    return block_load_tail(p, len);
 }
 
 static inline uint32_t block_first(uint32_t bits)

@@ -68,7 +68,7 @@ static inline const char *scan_plain(const char *at, const char *end)
             return at + block_first(special);
     }
     size_t rest = (size_t)(end - at);
-    uint32_t special = block_special(block_load_tail(at, rest)) & ((1u << rest) - 1);
+    uint32_t special = block_special(block_load_short(at, rest)) & ((1u << rest) - 1);
     return special ? at + block_first(special) : end;
 }
 

@@ -54,7 +54,7 @@ size_t json_put_string(char *out, ss_str text)
                 continue;
             }
         } else {
-            block b = block_load_tail(at, rest);
+            block b = block_load_short(at, rest);
             block_store(to, b);
             special = block_special(b) & ((1u << rest) - 1);
             if (!special) {

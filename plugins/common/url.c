@@ -50,7 +50,7 @@ static inline const char *find(const char *at, const char *end, char a, char b, 
 {
     while (at < end) {
         size_t len = (size_t)(end - at);
-        block text = len >= BLOCK_BYTES ? block_load(at) : block_load_tail(at, len);
+        block text = len >= BLOCK_BYTES ? block_load(at) : block_load_short(at, len);
         uint32_t valid = len >= BLOCK_BYTES ? 0xFFFFu : (1u << len) - 1;
         uint32_t stop = (block_equal(text, a) | block_equal(text, b)) & valid;
         uint32_t code = (block_equal(text, '%') | block_equal(text, '+')) & valid;
@@ -83,6 +83,17 @@ bool url_pairs_next(url_pairs *p, url_pair *pair)
     }
     p->at = stop;
     return true;
+}
+
+uint64_t url_marks(const char *text, size_t len)
+{
+    uint64_t marks = 0;
+    for (size_t at = 0; at < len && at < 64; at += BLOCK_BYTES) {
+        size_t rest = len - at;
+        block b = rest >= BLOCK_BYTES ? block_load(text + at) : block_load_short(text + at, rest);
+        marks |= (uint64_t)block_any4(b, '&', '=', '%', '+') << at;
+    }
+    return len < 64 ? marks & (((uint64_t)1 << len) - 1) : marks;
 }
 
 int64_t url_query_get(ss_str query, const char *name, char *out, size_t size)

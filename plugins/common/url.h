@@ -28,6 +28,10 @@ static inline void url_pairs_start(url_pairs *p, ss_str query)
 
 bool url_pairs_next(url_pairs *p, url_pair *pair);
 
+/* For those who walk a query themselves: bit i says that text[i] is one of & = % +. Looks at up to 64 bytes.
+ */
+uint64_t url_marks(const char *text, size_t len);
+
 /* Decoded copy of the first pair of that name: its length, or -1 where there is none or it needs more than
  * size. */
 int64_t url_query_get(ss_str query, const char *name, char *out, size_t size);

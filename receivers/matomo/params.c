@@ -95,24 +95,65 @@ static ss_str decoded(ss_str raw, char **out)
     return ss_s(to, len);
 }
 
+typedef struct reader {
+    params *p;
+    const names *table;
+    const char *end; /* of the query */
+    char *out;       /* where decoded text goes, NULL: over the query */
+} reader;
+
+#define KEY_ENCODED   1u
+#define VALUE_ENCODED 2u
+
+static inline void read_pair(reader *r, ss_str key, ss_str value, uint32_t encoded)
+{
+    const char *end = r->end;
+    if (encoded & VALUE_ENCODED)
+        value = decoded(value, &r->out);
+    if (encoded & KEY_ENCODED) {
+        key = decoded(key, &r->out);
+        end = key.ptr + key.len;
+    }
+    uint32_t id = NAMES_NONE;
+    if (key.len <= NAMES_LEN_MAX)
+        id = names_find(r->table, names_load(key.ptr, key.len, end));
+    if (id == NAMES_NONE)
+        put_unknown(r->p, key, value);
+    else
+        put_known(r->p, id, value);
+}
+
 void params_read(params *p, const names *table, ss_str query, char *out)
 {
-    url_pairs walk;
-    url_pair pair;
-    const char *end = query.ptr + query.len;
-    url_pairs_start(&walk, query);
-    while (url_pairs_next(&walk, &pair)) {
-        ss_str value = pair.value_encoded ? decoded(pair.value, &out) : pair.value;
-        if (pair.key_encoded)
-            pair.key = decoded(pair.key, &out);
-        uint32_t id = NAMES_NONE;
-        if (pair.key.len <= NAMES_LEN_MAX)
-            id = names_find(table, names_load(pair.key.ptr, pair.key.len,
-                                              pair.key_encoded ? pair.key.ptr + pair.key.len : end));
-        p->count++;
-        if (id == NAMES_NONE)
-            put_unknown(p, pair.key, value);
-        else
-            put_known(p, id, value);
+    /* One pass over all that delimits or needs decoding: url_marks() looks at 64 bytes at once. */
+    reader r = {.p = p, .table = table, .end = query.ptr + query.len, .out = out};
+    const char *from = query.ptr, *equals = NULL;
+    uint32_t encoded = 0;
+    for (const char *block = query.ptr;; block += 64) {
+        uint64_t marks = block < r.end ? url_marks(block, (size_t)(r.end - block)) : 0;
+        bool last = r.end - block <= 64;
+        while (marks || last) {
+            const char *at = marks ? block + __builtin_ctzll(marks) : r.end;
+            if (marks && *at != '&') {
+                if (*at == '=')
+                    equals = equals ? equals : at;
+                else
+                    encoded |= equals ? VALUE_ENCODED : KEY_ENCODED;
+                marks &= marks - 1;
+                continue;
+            }
+            if (at > from) {
+                const char *key_end = equals ? equals : at;
+                ss_str value = equals ? ss_s(equals + 1, (size_t)(at - equals - 1)) : ss_s(at, 0);
+                read_pair(&r, ss_s(from, (size_t)(key_end - from)), value, encoded);
+                p->count++;
+            }
+            if (!marks)
+                return;
+            from = at + 1;
+            equals = NULL;
+            encoded = 0;
+            marks &= marks - 1;
+        }
     }
 }

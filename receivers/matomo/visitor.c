@@ -7,12 +7,12 @@ static const char hex[] = "0123456789abcdef";
 /* 16 characters, lower case; what is no hex digit becomes 0, as in Matomo. */
 static void put_normal(char *out, const char *id)
 {
+    /* By character, from '0' on. */
+    static const char normal[] = "0123456789"
+                                 "0000000abcdef00000000000000000000000000abcdef";
     for (size_t i = 0; i < VISITOR_ID_CHARS; i++) {
-        char c = id[i];
-        if (c >= 'A' && c <= 'F')
-            c = (char)(c + ('a' - 'A'));
-        bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        out[i] = digit ? c : '0';
+        unsigned place = (unsigned char)id[i] - (unsigned)'0';
+        out[i] = place < sizeof normal - 1 ? normal[place] : '0';
     }
 }
 
