@@ -138,12 +138,14 @@ static int32_t part_open(cut *c, cut_part *p, ss_error *err)
    journal's syncs do not queue behind a mountain of ours. */
 static void part_pace(cut_part *p)
 {
+    if (p->out_bytes - p->started_at < CUT_PACE_STEP_BYTES)
+        return;
     (void)sync_file_range(p->fd, (off_t)p->started_at, (off_t)(p->out_bytes - p->started_at),
                           SYNC_FILE_RANGE_WRITE);
+    uint64_t until = p->started_at;
     p->started_at = p->out_bytes;
-    if (p->out_bytes - p->waited_at < CUT_PACE_BYTES)
+    if (until - p->waited_at < CUT_PACE_BYTES)
         return;
-    uint64_t until = p->out_bytes - CUT_PACE_BYTES / 2;
     (void)sync_file_range(p->fd, (off_t)p->waited_at, (off_t)(until - p->waited_at),
                           SYNC_FILE_RANGE_WAIT_BEFORE);
     p->waited_at = until;

@@ -8,13 +8,14 @@
 #include "modules/lake/gz.h"
 #include "modules/lake/layout.h"
 
-#define CUT_CHUNK_BYTES    (256u * 1024) /* raw lines that are compressed at once                          */
-#define CUT_FIRST_BYTES    (16u * 1024)
-#define CUT_OPEN_MAX       64u    /* partitions with a buffer and an open file; more of them spill  */
-#define CUT_PARTITIONS_MAX 10000u /* then the cut ends                                              */
-#define CUT_ROUTES         256u   /* cache: key -> partition                                        */
-#define CUT_NAME_MAX       200u
-#define CUT_PACE_BYTES     (4u * 1024 * 1024) /* unwritten bytes of one file before we wait for the disk   */
+#define CUT_CHUNK_BYTES     (256u * 1024) /* raw lines that are compressed at once                          */
+#define CUT_FIRST_BYTES     (16u * 1024)
+#define CUT_OPEN_MAX        64u    /* partitions with a buffer and an open file; more of them spill  */
+#define CUT_PARTITIONS_MAX  10000u /* then the cut ends                                              */
+#define CUT_ROUTES          256u   /* cache: key -> partition                                        */
+#define CUT_NAME_MAX        200u
+#define CUT_PACE_STEP_BYTES (512u * 1024)      /* of one file: then its write-back is begun                */
+#define CUT_PACE_BYTES      (4u * 1024 * 1024) /* begun and not yet waited for                              */
 
 typedef struct cut_settings { /* what a plan keeps, so that a redo gives the same files */
     char path[PATH_MAX];
