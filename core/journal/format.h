@@ -14,9 +14,10 @@
 #define JOURNAL_HEAD_COPY_BYTES   4096u /* the segment head stands twice, in two disk blocks */
 #define JOURNAL_HEAD_BYTES        (2u * JOURNAL_HEAD_COPY_BYTES)
 #define JOURNAL_FRAME_BODY_MAX    (4u * 1024 * 1024) /* a larger single request has a frame of its own */
-#define JOURNAL_META_BODY_MAX     (64u * 1024)       /* dictionary, positions: split into several frames */
-#define JOURNAL_POSITIONS_MAX     256u               /* pull sources                            */
-#define JOURNAL_POSITION_MAX      4096u              /* bytes of one source's position          */
+#define JOURNAL_BATCH_MAX         (256u * 1024 * 1024)
+#define JOURNAL_META_BODY_MAX     (64u * 1024) /* dictionary, positions: split into several frames */
+#define JOURNAL_POSITIONS_MAX     256u         /* pull sources                            */
+#define JOURNAL_POSITION_MAX      4096u        /* bytes of one source's position          */
 #define JOURNAL_SOURCES_MAX       65535u
 #define JOURNAL_PAIRS_MAX         1024u /* (source, app) pairs counted by name in one segment */
 #define JOURNAL_SEGMENT_BYTES_MIN (32u * 1024)
@@ -127,7 +128,8 @@ static inline bool format_frame_sane(const journal_frame_head *h)
     return h->magic == JOURNAL_FRAME_MAGIC && h->crc == FORMAT_CRC_OF(h) && h->body_bytes % 8 == 0 &&
            h->position_bytes % 8 == 0 && h->type >= JOURNAL_FRAME_RECORDS &&
            h->type <= JOURNAL_FRAME_FOOTER && h->first_seq <= UINT64_MAX / 2 &&
-           h->commit_delta <= h->first_seq &&
+           h->commit_delta <= h->first_seq && h->position_bytes <= 2 * JOURNAL_META_BODY_MAX &&
+           h->body_bytes <= JOURNAL_BATCH_MAX &&
            (h->type != JOURNAL_FRAME_RECORDS || (h->count > 0 && h->body_bytes / 48 >= h->count));
 }
 

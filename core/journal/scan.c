@@ -60,7 +60,8 @@ static void count_damaged(scan *s, uint64_t from, uint64_t through)
    whether all are whole. */
 static bool walk_records(scan *s, uint64_t offset, uint64_t end, uint64_t from, uint64_t last, bool visit)
 {
-    uint64_t expect = from;
+    uint64_t expect = from, there = s->limit < s->window.file_bytes ? s->limit : s->window.file_bytes;
+    end = end < there ? end : there;
     while (expect <= last && offset < end) {
         const journal_record_head *h = record_at(s, offset, end, expect, last);
         if (!h) {
@@ -229,7 +230,7 @@ static uint64_t step(scan *s, uint64_t offset, bool bounded)
             is_frame ? format_frame_bytes(&h) : 0; /* torn: never synced, never acknowledged */
         return 0;
     }
-    if (!is_frame)
+    if (!is_frame || offset + format_frame_bytes(&h) > s->window.file_bytes)
         return skip_damage(s, offset);
     take_frame(s, offset, &h);
     return offset + format_frame_bytes(&h);

@@ -1,6 +1,6 @@
-/* The writer's inside, shared by its three files: writer.c (the calls, the committer's loop), commit.c
-   (frames, segments; committer thread only) and keeper.c (retention and spare segments; keeper thread only).
- */
+/* The writer's inside, shared by its files: writer.c (the calls, the committer's loop), commit.c (frames) and
+   active.c (the segment that is written to), both on the committer thread, and keeper.c (retention and spare
+   segments, on the keeper thread). */
 #ifndef JOURNAL_STATE_H
 #define JOURNAL_STATE_H
 
@@ -15,11 +15,10 @@
 
 #define JOURNAL_SPARES        2u
 #define JOURNAL_COMMIT_BYTES  (16u * 1024 * 1024) /* per sync: bounds the latency of a burst */
-#define JOURNAL_BATCH_MAX     (256u * 1024 * 1024)
-#define JOURNAL_IOVS          512u    /* per frame                               */
-#define JOURNAL_PROBE_US      1000000 /* while the disk is full or broken        */
-#define JOURNAL_WINDOW_STREAK 4u      /* commits of ...                          */
-#define JOURNAL_WINDOW_COUNT  16u     /* ... so many records before we wait      */
+#define JOURNAL_IOVS          512u                /* per frame                               */
+#define JOURNAL_PROBE_US      1000000             /* while the disk is full or broken        */
+#define JOURNAL_WINDOW_STREAK 4u                  /* commits of ...                          */
+#define JOURNAL_WINDOW_COUNT  16u                 /* ... so many records before we wait      */
 
 typedef struct writer_segment { /* the one that is written to */
     int fd;
@@ -93,9 +92,17 @@ void writer_nudge_keeper(journal_writer *w);
 
 /* commit.c */
 void commit_pending(journal_writer *w); /* afterwards nothing is pending */
-int commit_begin_segment(journal_writer *w);
-void commit_end_segment(journal_writer *w, bool last); /* last: the journal is being closed */
-void commit_probe(journal_writer *w);                  /* when the time has come: is there room again? */
+void commit_probe(journal_writer *w);   /* when the time has come: is there room again? */
+
+/* active.c */
+int active_begin(journal_writer *w); /* -1 with errno */
+/* Writes the footer and closes the file; last: the journal is being closed. */
+void active_end(journal_writer *w, bool last);
+void active_leave(journal_writer *w, bool sealed); /* what follows goes into the next segment */
+/* Somebody in this process may have closed our descriptor, and another file may have got its number. */
+bool active_is_ours(const writer_segment *s);
+/* Appends the dictionary from that number on, as frames. Under lock. */
+void active_put_dictionary(journal_writer *w, const journal_segment_head *head, uint32_t from, buf *out);
 
 /* keeper.c */
 void *keeper_main(void *writer);

@@ -106,13 +106,12 @@ static void *committer_main(void *writer)
         }
         if (closing)
             break;
-        w->streak = 0;
         committer_sleep(w, IDLE, atomic_load(&w->stuck) ? JOURNAL_PROBE_US : -1);
         if (!w->active.open)
             commit_probe(w);
     }
     if (w->active.open)
-        commit_end_segment(w, true);
+        active_end(w, true);
     return NULL;
 }
 

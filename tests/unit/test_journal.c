@@ -366,12 +366,17 @@ static void full_at_max_bytes(void)
     fixture_fini(&f);
 }
 
+static size_t whole_spares(const fixture *f)
+{
+    return fixture_count_files(f->dir, "spare-") - fixture_count_files(f->dir, ".new");
+}
+
 static void spares_are_kept_and_found(void)
 {
     fixture f;
     fixture_init(&f);
     REQUIRE(fixture_open(&f));
-    for (int i = 0; i < 500 && fixture_count_files(f.dir, "spare-") < 2; i++)
+    for (int i = 0; i < 500 && whole_spares(&f) < 2; i++)
         (void)journal_wait(f.board, 0, UINT64_MAX, 10);
     fixture_close(&f);
     CHECK_INT(fixture_count_files(f.dir, "spare-"), 2);
