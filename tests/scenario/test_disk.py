@@ -103,9 +103,7 @@ def _(t):
         clients.acknowledged.add(f"still-{calls}")
         clients.sent.add(f"still-{calls}")
         faults.off()
-        if server.stop() != 0:
-            server.start()
-            server.stop()
+        load.settle(server)
         equal((calls, load.problems(clients, server.lake)), (calls, []))
         equal(lake.temporaries(server.lake), [])
         server.verify()

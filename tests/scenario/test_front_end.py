@@ -18,7 +18,7 @@ def _(t):
             equal(answer.status, 200)
             check((answer.header("Connection") or "keep-alive").lower() != "close", f"closed after {i} requests")
         body = http.query(idsite=1, rec=1, e_c="c", e_a="a", e_n="form")
-        equal(connection.post("/matomo.php", body).status, 200)
+        equal(connection.post("/matomo.php", body, [("Content-Type", "application/x-www-form-urlencoded")]).status, 200)
         equal(connection.get("/no/such/path").status, 404)
         equal(connection.get("/healthz").status, 200)
 

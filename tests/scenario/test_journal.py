@@ -27,9 +27,7 @@ def with_lake(server):
     server.write_config()
     server.start()
     server.hit("after")
-    if server.stop() != 0:
-        server.start()
-        server.stop()
+    load.settle(server)
     return set(lake.names(server.lake))
 
 

@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import shutil
+import stat
 
 from tests.lib.server import shim
 
@@ -43,8 +44,7 @@ class Power:
             (self.shadow / name).mkdir(parents=True)
         for folder, _, files in os.walk(self.data):
             self.note_dir(folder)
-            for name in files:
-                path = os.path.join(folder, name)
+            for path in regular(folder, files):
                 shutil.copyfile(path, self.shadow / "inodes" / key(path))
 
     def note_dir(self, folder):
@@ -72,8 +72,7 @@ class Power:
         found = {}
         for folder, _, files in os.walk(top):
             found[key(folder)] = folder
-            for name in files:
-                path = os.path.join(folder, name)
+            for path in regular(folder, files):
                 found[key(path)] = path
         return found
 
@@ -92,6 +91,8 @@ class Power:
         now = present.get(folder_key)
         for name in sorted(os.listdir(now)) if now else []:
             path = os.path.join(now, name)
+            if not os.path.isdir(path) and not regular(now, [name]):
+                continue
             value = ("d" if os.path.isdir(path) else "f", key(path))
             if entries.get(name) != value:
                 if rng.random() < chance:
@@ -132,6 +133,12 @@ class Power:
                 out.truncate(size)
             elif size != had:
                 lost.append(f"size {size} of {target.name}, back to {had}")
+
+
+def regular(folder, names):
+    """Paths of the regular files among them: sockets live no longer than their process."""
+    paths = [os.path.join(folder, name) for name in names]
+    return [path for path in paths if stat.S_ISREG(os.lstat(path).st_mode)]
 
 
 def next_dirty(dirty, start):

@@ -263,7 +263,7 @@ static void wire_page_view(void)
                "\"Mozilla/5.0 X\"\nip=\"192.0.2.7\"\n"
                "event_datetime=\"2025-12-01 "
                "03:24:05\"\nevent_datetime_source=\"server\"\nreceived_at=\"2025-12-01T03:24:05.000Z\"\n"
-               "transport=\"post\"\nextra_params={\"_idn\":\"1\"}\nbulk_index=-\nclient_hints.platform="
+               "transport=\"post\"\nis_new_visitor=true\nextra_params=-\nbulk_index=-\nclient_hints.platform="
                "\"Linux\"\nsupports_gears=-");
     testkit_event e = testkit_event_at(k, 0);
     CHECK_STR(e.app, "1");
