@@ -4,6 +4,7 @@
 
 #include "core/event/table_inside.h"
 #include "core/event/uuid.h"
+#include "plugins/common/block.h"
 #include "plugins/common/json.h"
 
 #define KEY_BLOCK 32u /* keys up to this are copied with one fixed-size copy */
@@ -152,7 +153,7 @@ static const uint8_t kinds_of[SS_FIELD_JSON + 1] = {
     [SS_FIELD_JSON] = KIND(JSON) | KIND(STR) | KIND(INT) | KIND(DOUBLE) | KIND(BOOL),
 };
 
-static inline char *put_value(char *to, uint32_t type, const ss_value *v)
+static __attribute__((noinline)) char *put_value(char *to, uint32_t type, const ss_value *v)
 {
     if (v->kind > SS_V_NULL || !(kinds_of[type] >> v->kind & 1u))
         return put_null(to);
@@ -185,11 +186,43 @@ static inline char *put_key(char *to, const event_table *t, uint32_t at, size_t 
     return to + len;
 }
 
-static inline char *put_field(char *to, const event_table *t, const ss_event *e, size_t i)
+/* Texts that fit into one block and need no escape; others go the long way. */
+static inline char *put_text(char *to, const char *text, size_t len)
+{
+    if (__builtin_expect(len < BLOCK_BYTES, 1)) {
+        block b = block_load_short(text, len);
+        *to = '"';
+        block_store(to + 1, b);
+        if (__builtin_expect(!(block_special(b) & ((1u << len) - 1)), 1)) {
+            to[1 + len] = '"';
+            return to + len + 2;
+        }
+    }
+    return to + json_put_string(to, ss_s(text, len));
+}
+
+/* The usual kinds of the usual types right here, the rest in put_value(). */
+static inline __attribute__((always_inline)) char *put_field(char *to, const event_table *t,
+                                                             const ss_event *e, size_t i)
 {
     const table_field *f = &t->fields[i];
+    const ss_value *v = value_at(e, i);
     to = put_key(to, t, f->key_at, f->key_len);
-    return put_value(to, f->type, value_at(e, i));
+    if (v->kind == f->kind) {
+        if (v->kind == SS_V_STR)
+            return put_text(to, v->as.ptr, v->len);
+        if (v->kind == SS_V_INT) {
+            if ((uint64_t)v->as.i64 > 9)
+                return to + json_put_i64(to, v->as.i64);
+            *to = (char)('0' + v->as.i64);
+            return to + 1;
+        }
+        if (v->kind == SS_V_BOOL) {
+            memcpy(to, v->as.i64 ? "true    " : "false   ", 8);
+            return to + 5 - (v->as.i64 != 0);
+        }
+    }
+    return put_value(to, f->type, v);
 }
 
 static char *put_envelope(char *to, const event_table *t, const ss_event *e)
@@ -258,7 +291,7 @@ size_t event_line_bound(const event_table *t, const ss_event *e)
     static const uint8_t factor[8] = {[SS_V_STR] = 6, [SS_V_JSON] = 1};
     size_t bound = t->fixed_bytes + 6 * (e->id.len + e->type.len);
     for (size_t w = 0; w < t->words; w++)
-        for (uint64_t bits = e->present[w]; bits; bits &= bits - 1) {
+        for (uint64_t bits = e->present[w] & t->texts[w]; bits; bits &= bits - 1) {
             const ss_value *v = value_at(e, w * 64 + (size_t)__builtin_ctzll(bits));
             bound += (size_t)v->len * factor[v->kind & 7u];
         }

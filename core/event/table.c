@@ -38,6 +38,11 @@ static bool names_clash(const char *a, const char *b)
     return n < m ? b[n] == '.' && memcmp(a, b, n) == 0 : m < n && a[m] == '.' && memcmp(a, b, m) == 0;
 }
 
+static const uint8_t kind_of[SS_FIELD_JSON + 1] = {
+    [SS_FIELD_STRING] = SS_V_STR, [SS_FIELD_INT] = SS_V_INT,        [SS_FIELD_DOUBLE] = SS_V_DOUBLE,
+    [SS_FIELD_BOOL] = SS_V_BOOL,  [SS_FIELD_TIMESTAMP] = SS_V_TIME, [SS_FIELD_DATETIME] = SS_V_TIME,
+    [SS_FIELD_JSON] = SS_V_JSON};
+
 static bool field_add(event_table *t, const ss_field *f, const char *plugin, ss_error *err)
 {
     if (!name_ok(f->name) || f->type < SS_FIELD_STRING || f->type > SS_FIELD_JSON) {
@@ -68,7 +73,8 @@ static bool field_add(event_table *t, const ss_field *f, const char *plugin, ss_
         return false;
     }
     t->owners[t->count] = plugin;
-    t->fields[t->count++] = (table_field){.declared = f, .type = (uint8_t)f->type, .object = TABLE_NONE};
+    t->fields[t->count++] = (table_field){
+        .declared = f, .type = (uint8_t)f->type, .kind = kind_of[f->type], .object = TABLE_NONE};
     return true;
 }
 
@@ -144,8 +150,9 @@ static bool lay_out(event_table *t)
     t->keys = calloc(1, room);
     t->flat = calloc(t->words + 1, sizeof *t->flat);
     t->deep = calloc(t->words + 1, sizeof *t->deep);
+    t->texts = calloc(t->words + 1, sizeof *t->texts);
     t->nested = calloc(t->count + 1, sizeof *t->nested);
-    if (!t->keys || !t->flat || !t->deep || !t->nested)
+    if (!t->keys || !t->flat || !t->deep || !t->texts || !t->nested)
         return false;
     t->fixed_bytes = 2 + BLOCK_SLACK;
     for (size_t i = 0; i < t->count; i++) {
@@ -155,6 +162,8 @@ static bool lay_out(event_table *t)
             return false;
         f->key_at = key_add(t, ss_cstr(dot ? dot + 1 : name), false, &f->key_len);
         t->fixed_bytes += f->key_len + SCALAR_BYTES;
+        if (f->type == SS_FIELD_STRING || f->type == SS_FIELD_JSON)
+            t->texts[i >> 6] |= (uint64_t)1 << (i & 63);
         (dot ? t->deep : t->flat)[i >> 6] |= (uint64_t)1 << (i & 63);
     }
     for (uint16_t o = 0; o < t->object_count; o++)
@@ -224,6 +233,7 @@ void event_table_free(event_table *t)
     free(t->nested);
     free(t->flat);
     free(t->deep);
+    free(t->texts);
     free(t->keys);
     free(t);
 }

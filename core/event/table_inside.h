@@ -17,6 +17,7 @@ typedef struct table_field {
     uint16_t key_len;
     uint16_t object; /* that it lives in, or TABLE_NONE */
     uint8_t type;
+    uint8_t kind; /* enum ss_value_kind that such a field mostly has */
 } table_field;
 
 typedef struct table_object {
@@ -33,6 +34,7 @@ struct event_table {
     table_object *objects;
     uint16_t *nested;      /* fields with dotted names in the order of the line */
     uint64_t *flat, *deep; /* which fields have plain names (without the envelope), which dotted ones */
+    uint64_t *texts;       /* which fields may hold texts: STRING, JSON */
     char *keys;
     size_t count, words, object_count, nested_count, keys_len;
     size_t fixed_bytes; /* of a line with every field, texts empty */

@@ -29,12 +29,11 @@ static inline uint32_t block_equal(block b, char c)
 {
     return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8(c)));
 }
-/* Bit i: byte i is one of four characters. */
-static inline uint32_t block_any4(block b, char c0, char c1, char c2, char c3)
+/* Bit i: byte i is one of two characters. */
+static inline uint32_t block_equal2(block b, char c0, char c1)
 {
-    __m128i low = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c0)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c1)));
-    __m128i high = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c2)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c3)));
-    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, high));
+    return (uint32_t)_mm_movemask_epi8(
+        _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c0)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c1))));
 }
 /* Bit i: byte i is a quote, a backslash, a control character or not ASCII. */
 static inline uint32_t block_special(block b)
@@ -74,9 +73,9 @@ static inline uint32_t block_equal(block b, char c)
         bits |= (uint32_t)(b.byte[i] == (unsigned char)c) << i;
     return bits;
 }
-static inline uint32_t block_any4(block b, char c0, char c1, char c2, char c3)
+static inline uint32_t block_equal2(block b, char c0, char c1)
 {
-    return block_equal(b, c0) | block_equal(b, c1) | block_equal(b, c2) | block_equal(b, c3);
+    return block_equal(b, c0) | block_equal(b, c1);
 }
 static inline uint32_t block_special(block b)
 {

@@ -79,26 +79,47 @@ static const char two_digits[] =
     "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
     "8081828384858687888990919293949596979899";
 
+/* Decimal digits of a value; 1 for 0. */
+static inline size_t count_digits(uint64_t value)
+{
+    static const uint64_t tens[] = {0,
+                                    10,
+                                    100,
+                                    1000,
+                                    10000,
+                                    100000,
+                                    1000000,
+                                    10000000,
+                                    100000000,
+                                    1000000000,
+                                    10000000000,
+                                    100000000000,
+                                    1000000000000,
+                                    10000000000000,
+                                    100000000000000,
+                                    1000000000000000,
+                                    10000000000000000,
+                                    100000000000000000,
+                                    1000000000000000000,
+                                    10000000000000000000u};
+    /* 1233 / 4096 is a little more than log10(2): the guess is right or one too low. */
+    size_t guess = (size_t)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+    return guess + (value >= tens[guess]);
+}
+
 size_t json_put_i64(char *out, int64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    while (left >= 100) {
-        at -= 2;
-        memcpy(digits + at, two_digits + left % 100 * 2, 2);
-        left /= 100;
-    }
-    if (left >= 10) {
-        at -= 2;
-        memcpy(digits + at, two_digits + left * 2, 2);
-    } else {
-        digits[--at] = (char)('0' + left);
-    }
     size_t sign = value < 0;
+    uint64_t left = sign ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t len = sign + count_digits(left), at = len;
     out[0] = '-';
-    memcpy(out + sign, digits + at, sizeof digits - at);
-    return sign + sizeof digits - at;
+    for (; left >= 100; left /= 100)
+        memcpy(out + (at -= 2), two_digits + left % 100 * 2, 2);
+    if (left >= 10)
+        memcpy(out + at - 2, two_digits + left * 2, 2);
+    else
+        out[at - 1] = (char)('0' + left);
+    return len;
 }
 
 /* Values with up to 15 decimals: the smallest count of decimals whose quotient is the same double. The

@@ -15,34 +15,62 @@ static const uint8_t hex_value[256] = {
     X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X};
 #undef X
 
-static inline size_t decode(char *out, ss_str in, char plus)
+/* One character that is % or +. */
+static inline const char *decode_one(char **to, const char *at, const char *end, char plus, bool keep_nul)
+{
+    char c = *at++;
+    if (c == '+') {
+        c = plus;
+    } else if (c == '%' && end - at >= 2) {
+        uint8_t high = hex_value[(unsigned char)at[0]], low = hex_value[(unsigned char)at[1]];
+        if ((high | low) < 16) {
+            c = (char)(high << 4 | low);
+            at += 2;
+        }
+    }
+    **to = c;
+    *to += keep_nul || c != '\0';
+    return at;
+}
+
+/* Runs without anything to decode are copied as blocks. In place (out == in.ptr) a block may only be stored
+   where it ends before what was not read yet, so there bytes move one by one. */
+static inline size_t decode(char *out, ss_str in, char plus, bool keep_nul)
 {
     const char *at = in.ptr, *end = at + in.len;
     char *to = out;
+    bool apart = out + in.len <= in.ptr || in.ptr + in.len <= out;
     while (at < end) {
-        char c = *at++;
-        if (c == '%' && end - at >= 2) {
-            uint8_t high = hex_value[(unsigned char)at[0]], low = hex_value[(unsigned char)at[1]];
-            if ((high | low) < 16) {
-                c = (char)(high << 4 | low);
-                at += 2;
-            }
-        } else if (c == '+') {
-            c = plus;
+        if (apart && end - at >= (ptrdiff_t)BLOCK_BYTES) {
+            block b = block_load(at);
+            uint32_t code = block_equal2(b, '%', '+');
+            block_store(to, b);
+            uint32_t run = code ? block_first(code) : BLOCK_BYTES;
+            at += run;
+            to += run;
+            if (!code)
+                continue;
         }
-        *to++ = c;
+        do /* what needs decoding often comes in a row: "://" */
+            at = decode_one(&to, at, end, plus, keep_nul);
+        while (at < end && *at == '%');
     }
     return (size_t)(to - out);
 }
 
 size_t url_decode(char *out, ss_str in)
 {
-    return decode(out, in, ' ');
+    return decode(out, in, ' ', true);
+}
+
+size_t url_decode_text(char *out, ss_str in)
+{
+    return decode(out, in, ' ', false);
 }
 
 size_t url_decode_path(char *out, ss_str in)
 {
-    return decode(out, in, '+');
+    return decode(out, in, '+', true);
 }
 
 /* The first of a, b in [at, end); end where there is none. seen: were there % or + before it? */
@@ -85,15 +113,20 @@ bool url_pairs_next(url_pairs *p, url_pair *pair)
     return true;
 }
 
-uint64_t url_marks(const char *text, size_t len)
+url_bits url_look(const char *text, size_t len)
 {
-    uint64_t marks = 0;
+    url_bits bits = {0, 0};
     for (size_t at = 0; at < len && at < 64; at += BLOCK_BYTES) {
         size_t rest = len - at;
         block b = rest >= BLOCK_BYTES ? block_load(text + at) : block_load_short(text + at, rest);
-        marks |= (uint64_t)block_any4(b, '&', '=', '%', '+') << at;
+        bits.ends |= (uint64_t)block_equal2(b, '&', '=') << at;
+        bits.code |= (uint64_t)block_equal2(b, '%', '+') << at;
     }
-    return len < 64 ? marks & (((uint64_t)1 << len) - 1) : marks;
+    if (len < 64) {
+        bits.ends &= ((uint64_t)1 << len) - 1;
+        bits.code &= ((uint64_t)1 << len) - 1;
+    }
+    return bits;
 }
 
 int64_t url_query_get(ss_str query, const char *name, char *out, size_t size)

@@ -7,6 +7,8 @@
 /* %XX and + decoded in one pass; a % without two hex digits stays as it is. Returns the length, never more
    than in.len; out may be in.ptr. */
 size_t url_decode(char *out, ss_str in);
+/* The same for texts: NUL bytes are left out. */
+size_t url_decode_text(char *out, ss_str in);
 /* The same for paths: + stays a plus. */
 size_t url_decode_path(char *out, ss_str in);
 
@@ -28,9 +30,12 @@ static inline void url_pairs_start(url_pairs *p, ss_str query)
 
 bool url_pairs_next(url_pairs *p, url_pair *pair);
 
-/* For those who walk a query themselves: bit i says that text[i] is one of & = % +. Looks at up to 64 bytes.
- */
-uint64_t url_marks(const char *text, size_t len);
+/* For those who walk a query themselves: 64 bytes at a time, bit i is byte i. */
+typedef struct url_bits {
+    uint64_t ends; /* & or =             */
+    uint64_t code; /* % or +: to decode  */
+} url_bits;
+url_bits url_look(const char *text, size_t len); /* at up to 64 bytes */
 
 /* Decoded copy of the first pair of that name: its length, or -1 where there is none or it needs more than
  * size. */

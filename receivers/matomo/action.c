@@ -3,8 +3,12 @@
 #include "receivers/matomo/value.h"
 
 #define TYPE(name) SS_LIT(name)
+#define PF_MASK    (((uint64_t)1 << (PARAM_PF_ONL - PARAM_PF_NET + 1)) - 1)
 
-static const char pageview[] = "pageview";
+/* Types that are looked at again: known by their address. */
+static const char pageview[] = "pageview", event[] = "event";
+static const char impression[] = "content_impression", interaction[] = "content_interaction";
+#define OWN(text) ss_s(text, sizeof text - 1)
 
 static bool is_blank(ss_str text)
 {
@@ -19,9 +23,9 @@ static ss_str plain_action(const params *p)
     if (params_has(p, PARAM_LINK))
         return TYPE("outlink");
     if (params_has(p, PARAM_E_C) && params_has(p, PARAM_E_A))
-        return TYPE("event");
+        return OWN(event);
     if (params_has(p, PARAM_C_N))
-        return params_has(p, PARAM_C_I) ? TYPE("content_interaction") : TYPE("content_impression");
+        return params_has(p, PARAM_C_I) ? OWN(interaction) : OWN(impression);
     if (params_has(p, PARAM_SEARCH) && !is_blank(p->value[PARAM_SEARCH]))
         return TYPE("site_search");
     if (params_has(p, PARAM_MA_ID))
@@ -31,20 +35,21 @@ static ss_str plain_action(const params *p)
     int64_t custom = 0;
     if (value_int(params_get(p, PARAM_CA), &custom) && custom != 0)
         return TYPE("custom"); /* kept, where Matomo answers 500: the data is worth more */
-    return ss_s(pageview, sizeof pageview - 1);
+    return OWN(pageview);
 }
 
 static const char *check_values(const params *p, ss_str type, const char **why)
 {
-    if (ss_eq(type, SS_LIT("event")) && (is_blank(p->value[PARAM_E_C]) || is_blank(p->value[PARAM_E_A]))) {
+    if (type.ptr == event && (is_blank(p->value[PARAM_E_C]) || is_blank(p->value[PARAM_E_A]))) {
         *why = "e_c or e_a is nothing but white space";
         return "blank_event";
     }
-    if (type.len > 8 && memcmp(type.ptr, "content_", 8) == 0 && is_blank(p->value[PARAM_C_N])) {
+    if ((type.ptr == impression || type.ptr == interaction) && is_blank(p->value[PARAM_C_N])) {
         *why = "c_n is nothing but white space";
         return "blank_content";
     }
-    for (uint32_t id = PARAM_PF_NET; type.ptr == pageview && id <= PARAM_PF_ONL; id++) {
+    bool times = type.ptr == pageview && (params_run(p, PARAM_PF_NET) & PF_MASK);
+    for (uint32_t id = PARAM_PF_NET; times && id <= PARAM_PF_ONL; id++) {
         int64_t ms;
         if (params_has(p, id) && value_int(p->value[id], &ms) && ms < 0 && ms != -1) {
             *why = "a performance time (pf_...) of a page view is negative";

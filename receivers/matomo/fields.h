@@ -24,6 +24,7 @@
     F(FORCED_VISITOR_ID, "forced_visitor_id", STRING, "cid", "Visitor id that the client forced.")           \
     F(USER_ID, "user_id", STRING, "uid", "The site's own name for the user.")                                \
     F(NEW_VISIT, "is_new_visit_forced", BOOL, "new_visit", "The client asked for a new visit.")              \
+    F(IS_NEW_VISITOR, "is_new_visitor", BOOL, "_idn", "The client made its visitor id for this very hit.")   \
     F(RANDOM_PART, "random_part", INT, "r", "Random number against caches.")                                 \
     F(CREATED_TS, "visitor_id_created_ts", INT, "_idts", "When the visitor id was created, unix seconds.")   \
     F(VISIT_COUNT, "visitor_visit_count", INT, "_idvc", "Visits of this visitor as the client counts them.") \
@@ -145,11 +146,12 @@
     MATOMO_DIMENSION(F, 1)                                                                                   \
     MATOMO_DIMENSION(F, 2)                                                                                   \
     MATOMO_DIMENSION(F, 3)                                                                                   \
-    MATOMO_DIMENSION(F, 4) MATOMO_DIMENSION(F, 5) MATOMO_DIMENSION(F, 6) MATOMO_DIMENSION(F, 7)              \
-        MATOMO_DIMENSION(F, 8) MATOMO_DIMENSION(F, 9) MATOMO_DIMENSION(F, 10) MATOMO_DIMENSION(F, 11)        \
-            MATOMO_DIMENSION(F, 12) MATOMO_DIMENSION(F, 13) MATOMO_DIMENSION(F, 14) MATOMO_DIMENSION(F, 15)  \
-                MATOMO_DIMENSION(F, 16) MATOMO_DIMENSION(F, 17) MATOMO_DIMENSION(F, 18)                      \
-                    MATOMO_DIMENSION(F, 19) MATOMO_DIMENSION(F, 20)
+    MATOMO_DIMENSION(F, 4)                                                                                   \
+    MATOMO_DIMENSION(F, 5)                                                                                   \
+    MATOMO_DIMENSION(F, 6) MATOMO_DIMENSION(F, 7) MATOMO_DIMENSION(F, 8) MATOMO_DIMENSION(F, 9)              \
+        MATOMO_DIMENSION(F, 10) MATOMO_DIMENSION(F, 11) MATOMO_DIMENSION(F, 12) MATOMO_DIMENSION(F, 13)      \
+            MATOMO_DIMENSION(F, 14) MATOMO_DIMENSION(F, 15) MATOMO_DIMENSION(F, 16) MATOMO_DIMENSION(F, 17)  \
+                MATOMO_DIMENSION(F, 18) MATOMO_DIMENSION(F, 19) MATOMO_DIMENSION(F, 20)
 
 #define MATOMO_FIELD_ENUM(id, name, type, source, doc) FIELD_##id,
 enum matomo_field { MATOMO_FIELDS(MATOMO_FIELD_ENUM) FIELD_COUNT };

@@ -178,14 +178,44 @@ static inline bool set_typed(ss_event *e, const param_spec *spec, ss_str text)
     }
 }
 
+/* The three most common kinds in loops of their own: no jump by kind for each value. */
 static void set_params(hit *h)
 {
     const params *p = h->p;
-    for (uint32_t w = 0; w < PARAM_WORDS; w++)
-        for (uint64_t bits = p->set[w]; bits; bits &= bits - 1) {
-            uint32_t id = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            h->dropped += !set_typed(h->event, &param_specs[id], p->value[id]);
+    const matomo *m = h->source->m;
+    ss_event *e = h->event;
+    for (uint32_t w = 0; w < PARAM_WORDS; w++) {
+        const ss_str *value = p->value + w * 64;
+        const param_spec *spec = param_specs + w * 64;
+        uint64_t set = p->set[w];
+        for (uint64_t bits = set & m->kinds[KIND_BOOL][w]; bits; bits &= bits - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(bits);
+            unsigned digit = (unsigned char)*value[i].ptr - (unsigned)'0';
+            if (value[i].len == 1 && digit <= 9)
+                ss_set_bool(e, spec[i].field, digit != 0);
+            else
+                h->dropped += !set_typed(e, &spec[i], value[i]);
         }
+        for (uint64_t bits = set & m->kinds[KIND_INT][w]; bits; bits &= bits - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(bits);
+            int64_t whole;
+            if (value_int(value[i], &whole))
+                ss_set_int(e, spec[i].field, whole);
+            else
+                h->dropped++;
+        }
+        for (uint64_t bits = set & m->kinds[KIND_TEXT][w]; bits; bits &= bits - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(bits);
+            ss_str text = value[i];
+            if (__builtin_expect(text.len > spec[i].limit, 0))
+                text = value_cut(text, spec[i].limit);
+            ss_set_str(e, spec[i].field, text);
+        }
+        for (uint64_t bits = set & m->kinds[KIND_OTHERS][w]; bits; bits &= bits - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(bits);
+            h->dropped += !set_typed(e, &spec[i], value[i]);
+        }
+    }
     for (uint32_t bits = p->dimensions; bits; bits &= bits - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(bits);
         ss_set_str(h->event, FIELD_DIMENSION1 + i, value_cut(value_trim(p->dimension[i]), 250));
@@ -281,9 +311,10 @@ static void set_page(hit *h)
     page_read(&seen, &h->source->m->page, h->p, url, h->scratch->page);
     if (seen.normalized.len)
         ss_set_str(e, FIELD_PAGE_URL_NORMALIZED, seen.normalized);
-    for (size_t i = 0; i < CAMPAIGN_PARTS; i++)
-        if (seen.campaign[i].len)
-            ss_set_str(e, fields[i], seen.campaign[i]);
+    for (uint32_t bits = seen.campaign_parts; bits; bits &= bits - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(bits);
+        ss_set_str(e, fields[i], seen.campaign[i]);
+    }
     if (seen.search.len && action_search_in_url(e)) {
         ss_set_str(e, FIELD_SEARCH_KEYWORD, seen.search);
         if (!ss_has(e, FIELD_SEARCH_COUNT) && value_int(seen.search_count, &count) && count >= 0)

@@ -2,7 +2,17 @@
 
 void lower_ascii(char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) { /* eight letters at once: 0x20 where 'A' <= byte <= 'Z' */
+        uint64_t x, low;
+        memcpy(&x, text + i, 8);
+        low = x & 0x7F7F7F7F7F7F7F7Fu;
+        uint64_t capital =
+            (low + 0x3F3F3F3F3F3F3F3Fu) & ~(low + 0x2525252525252525u) & ~x & 0x8080808080808080u;
+        x |= capital >> 2;
+        memcpy(text + i, &x, 8);
+    }
+    for (; i < len; i++)
         if (text[i] >= 'A' && text[i] <= 'Z')
             text[i] = (char)(text[i] + ('a' - 'A'));
 }

@@ -3,13 +3,15 @@
 #define MATOMO_MATOMO_H
 
 #include "receivers/matomo/names.h"
+#include "receivers/matomo/params.h"
 #include "receivers/matomo/token.h"
 
 #define CORS_DOMAINS_MAX 64u
 
 typedef struct matomo {
     const ss_host *host;
-    names params, page; /* tables of parameter names */
+    names params, page;                           /* tables of parameter names */
+    uint64_t kinds[KIND_OTHERS + 1][PARAM_WORDS]; /* which parameters are of that kind */
     tokens tokens;
     bool require_rec, strict_auth;
     int64_t cdt_auth_after_us;

@@ -14,7 +14,7 @@ static bool seed_fits(names *n, size_t count)
     return true;
 }
 
-bool names_make(names *n, const char *const *list, size_t count)
+bool names_make(names *n, const char *const *list, size_t count, bool fold)
 {
     memset(n, 0, sizeof *n);
     if (count > NAMES_MAX)
@@ -24,6 +24,8 @@ bool names_make(names *n, const char *const *list, size_t count)
         if (len == 0 || len > NAMES_LEN_MAX)
             return false;
         n->keys[i] = names_load(list[i], len, list[i] + len);
+        if (fold)
+            n->keys[i] = names_fold(n->keys[i]);
     }
     uint64_t state = 0x2545F4914F6CDD1Du;
     for (uint32_t i = 0; i < SEED_TRIES; i++) {

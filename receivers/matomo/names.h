@@ -21,8 +21,9 @@ typedef struct names {
     uint8_t slots[NAMES_SLOTS]; /* index into keys, NAMES_NONE = empty */
 } names;
 
-/* list[i] gets number i. false: two equal names, or one too long. */
-bool names_make(names *n, const char *const *list, size_t count);
+/* list[i] gets number i. fold: for look-ups by names_fold(), in small letters. false: two equal names, or one
+ * too long. */
+bool names_make(names *n, const char *const *list, size_t count, bool fold);
 
 static inline uint32_t names_slot(uint64_t seed, names_key k)
 {
@@ -47,6 +48,14 @@ static inline names_key names_load(const char *name, size_t len, const char *end
         return k;
     }
     memcpy(&k, name, len);
+    return k;
+}
+
+/* For names that count in either case: folds letters together (and what no name holds, like @ and `). */
+static inline names_key names_fold(names_key k)
+{
+    k.low |= 0x2020202020202020u;
+    k.high |= 0x2020202020202020u;
     return k;
 }
 

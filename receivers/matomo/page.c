@@ -1,5 +1,8 @@
 #include "receivers/matomo/page.h"
 
+#include <strings.h>
+
+#include "plugins/common/block.h"
 #include "plugins/common/url.h"
 #include "receivers/matomo/lower.h"
 #include "receivers/matomo/value.h"
@@ -45,7 +48,7 @@ bool page_names_make(names *table)
     memcpy(list, param_names + PARAM_CAMPAIGN_FIRST, CAMPAIGN_PARAMS * sizeof *list);
     memcpy(list + CAMPAIGN_PARAMS, noise_names, sizeof noise_names);
     memcpy(list + SEARCH_FIRST, search_names, sizeof search_names);
-    return names_make(table, list, sizeof list / sizeof *list);
+    return names_make(table, list, sizeof list / sizeof *list, true);
 }
 
 typedef struct query_walk { /* over the query and the fragment of one URL */
@@ -56,23 +59,25 @@ typedef struct query_walk { /* over the query and the fragment of one URL */
     ss_str search, search_count;
 } query_walk;
 
-/* What a pair of the URL is; NAMES_NONE: nothing special. Names count in any case. */
-static uint32_t pair_class(const names *table, ss_str key)
+/* What a pair of the URL is; NAMES_NONE: nothing special. */
+static uint32_t pair_class(const names *table, const url_pair *pair, const char *end)
 {
     char plain[NAMES_LEN_MAX * 3];
-    if (key.len > sizeof plain)
+    if (!pair->key_encoded)
+        return pair->key.len <= NAMES_LEN_MAX
+                   ? names_find(table, names_fold(names_load(pair->key.ptr, pair->key.len, end)))
+                   : NAMES_NONE;
+    if (pair->key.len > sizeof plain)
         return NAMES_NONE;
-    size_t len = url_decode(plain, key);
-    if (len > NAMES_LEN_MAX)
-        return NAMES_NONE;
-    lower_ascii(plain, len);
-    return names_find(table, names_load(plain, len, plain + sizeof plain));
+    size_t len = url_decode(plain, pair->key);
+    return len <= NAMES_LEN_MAX ? names_find(table, names_fold(names_load(plain, len, plain + len)))
+                                : NAMES_NONE;
 }
 
 /* Takes note of a pair; true: it goes out of the normalised URL. */
-static bool walk_pair(query_walk *w, const url_pair *pair)
+static bool walk_pair(query_walk *w, const url_pair *pair, const char *end)
 {
-    uint32_t class = pair_class(w->table, pair->key);
+    uint32_t class = pair_class(w->table, pair, end);
     if (class == NAMES_NONE)
         return false;
     if (class < CAMPAIGN_PARAMS) {
@@ -122,6 +127,16 @@ static ss_str url_clean(char *out, ss_str url)
     const char *at = url.ptr, *end = url.ptr + url.len;
     size_t len = 0;
     while (at < end) {
+        if (end - at >= (ptrdiff_t)BLOCK_BYTES) { /* seldom is anything to do */
+            block b = block_load(at);
+            uint32_t special = block_equal2(b, '&', '\n') | block_equal2(b, '\r', '\0');
+            block_store(out + len, b);
+            uint32_t plain = special ? block_first(special) : BLOCK_BYTES;
+            at += plain;
+            len += plain;
+            if (!special)
+                continue;
+        }
         char c = *at;
         if (c == '&') {
             size_t n;
@@ -136,6 +151,13 @@ static ss_str url_clean(char *out, ss_str url)
     return ss_s(out, len);
 }
 
+static bool is_script(ss_str scheme)
+{
+    return (scheme.len == 10 && (strncasecmp(scheme.ptr, "javascript", 10) == 0)) ||
+           (scheme.len == 8 && strncasecmp(scheme.ptr, "vbscript", 8) == 0) ||
+           (scheme.len == 4 && strncasecmp(scheme.ptr, "data", 4) == 0);
+}
+
 /* The place behind "//" of ^(scheme:)?//.+ ; 0: not a URL that counts. */
 static size_t url_host_at(ss_str url)
 {
@@ -144,11 +166,7 @@ static size_t url_host_at(ss_str url)
            url.ptr[at] != '#')
         at++;
     if (at < url.len && url.ptr[at] == ':') {
-        char scheme[12] = "";
-        memcpy(scheme, url.ptr, at < sizeof scheme - 1 ? at : sizeof scheme - 1);
-        lower_ascii(scheme, sizeof scheme - 1);
-        if (at == 0 || strcmp(scheme, "javascript") == 0 || strcmp(scheme, "vbscript") == 0 ||
-            strcmp(scheme, "data") == 0)
+        if (at == 0 || is_script(ss_s(url.ptr, at)))
             return 0;
         at++;
     } else if (at > 0) {
@@ -191,7 +209,7 @@ static size_t walk_query(query_walk *w, ss_str query, char *out)
     size_t len = 0;
     url_pairs_start(&walk, query);
     while (url_pairs_next(&walk, &pair)) {
-        if (walk_pair(w, &pair) || !out)
+        if (walk_pair(w, &pair, query.ptr + query.len) || !out)
             continue;
         len = put_pair(out, len, &pair);
     }
@@ -207,8 +225,8 @@ static size_t drop_search(const names *table, ss_str query, char *out)
     size_t len = 0;
     url_pairs_start(&walk, query);
     while (url_pairs_next(&walk, &pair)) {
-        uint32_t class = pair_class(table, pair.key);
-        if (walk_pair(&again, &pair) || (class >= SEARCH_FIRST && class != NAMES_NONE))
+        uint32_t class = pair_class(table, &pair, query.ptr + query.len);
+        if (walk_pair(&again, &pair, query.ptr + query.len) || (class >= SEARCH_FIRST && class != NAMES_NONE))
             continue;
         len = put_pair(out, len, &pair);
     }
@@ -263,32 +281,32 @@ static ss_str text_take(char **scratch, ss_str raw, bool encoded, bool lower)
 
 static void campaign_read(page *out, const query_walk *w, const params *p, char **scratch)
 {
-    uint64_t given = 0;
-    for (uint32_t i = 0; i < CAMPAIGN_PARAMS; i++)
-        given |= (uint64_t)params_has(p, PARAM_CAMPAIGN_FIRST + i) << i;
+    uint64_t given = params_run(p, PARAM_CAMPAIGN_FIRST);
     if (!(given | w->found))
         return;
     for (uint32_t part = 0; part < CAMPAIGN_PARTS; part++) {
         const uint8_t *rank = campaign_ranks[part];
         bool lower = part <= CAMPAIGN_KEYWORD;
-        for (uint32_t i = 0; rank[i] != RANK_END && !out->campaign[part].len; i++)
+        ss_str text = {"", 0};
+        for (uint32_t i = 0; rank[i] != RANK_END && !text.len; i++)
             if (given >> rank[i] & 1u)
-                out->campaign[part] =
-                    text_take(scratch, p->value[PARAM_CAMPAIGN_FIRST + rank[i]], false, lower);
-        for (uint32_t i = 0; rank[i] != RANK_END && !out->campaign[part].len; i++)
+                text = text_take(scratch, p->value[PARAM_CAMPAIGN_FIRST + rank[i]], false, lower);
+        for (uint32_t i = 0; rank[i] != RANK_END && !text.len; i++)
             if (w->found >> rank[i] & 1u)
-                out->campaign[part] = text_take(scratch, w->campaign[rank[i]], true, lower);
+                text = text_take(scratch, w->campaign[rank[i]], true, lower);
+        out->campaign[part] = text;
+        out->campaign_parts |= (uint32_t)(text.len > 0) << part;
     }
 }
 
 void page_read(page *out, const names *table, const params *p, ss_str url, char *scratch)
 {
-    query_walk w;
+    query_walk w; /* its list is only read where `found` says so */
     w.table = table;
     w.found = 0;
     w.search_rank = SEARCH_COUNT - 1;
-    w.search = w.search_count = ss_s("", 0);
-    memset(out, 0, sizeof *out);
+    w.search = w.search_count = out->normalized = out->search = out->search_count = ss_s("", 0);
+    out->campaign_parts = 0;
     char *texts = scratch + 2 * PAGE_URL_MAX;
     if (url.len) {
         ss_str clean = url_clean(scratch, url);

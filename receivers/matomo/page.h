@@ -18,10 +18,12 @@ enum campaign_part {
 
 #define PAGE_URL_MAX      1024u /* bytes of a URL that are looked at */
 #define CAMPAIGN_TEXT_MAX 255u
-#define PAGE_SCRATCH      (2 * PAGE_URL_MAX + (CAMPAIGN_PARTS + 2) * (CAMPAIGN_TEXT_MAX + 1))
+#define PAGE_SCRATCH                                                                                         \
+    (2 * PAGE_URL_MAX + /* cleaned, normalised */ (CAMPAIGN_PARTS + 2) * (CAMPAIGN_TEXT_MAX + 1))
 
 typedef struct page {
-    ss_str normalized; /* empty: not a URL */
+    ss_str normalized;       /* empty: not a URL */
+    uint32_t campaign_parts; /* bits: which of campaign[] are there */
     ss_str campaign[CAMPAIGN_PARTS];
     ss_str search, search_count; /* from the URL's query */
 } page;

@@ -89,7 +89,7 @@ size_t params_strip_nul(char *text, size_t len)
 static ss_str decoded(ss_str raw, char **out)
 {
     char *to = *out ? *out : (char *)(uintptr_t)raw.ptr;
-    size_t len = params_strip_nul(to, url_decode(to, raw));
+    size_t len = url_decode_text(to, raw);
     if (*out)
         *out += len;
     return ss_s(to, len);
@@ -102,58 +102,77 @@ typedef struct reader {
     char *out;       /* where decoded text goes, NULL: over the query */
 } reader;
 
-#define KEY_ENCODED   1u
-#define VALUE_ENCODED 2u
+static bool has_code(ss_str text)
+{
+    return text.len > 0 && (memchr(text.ptr, '%', text.len) || memchr(text.ptr, '+', text.len));
+}
 
-static inline void read_pair(reader *r, ss_str key, ss_str value, uint32_t encoded)
+/* What is not in the table, or needs decoding: kept out of the loop. */
+static __attribute__((noinline)) void read_seldom(reader *r, ss_str key, ss_str value, bool encoded)
 {
     const char *end = r->end;
-    if (encoded & VALUE_ENCODED)
+    if (encoded) {
+        if (has_code(key)) {
+            key = decoded(key, &r->out);
+            end = key.ptr + key.len;
+        }
         value = decoded(value, &r->out);
-    if (encoded & KEY_ENCODED) {
-        key = decoded(key, &r->out);
-        end = key.ptr + key.len;
     }
     uint32_t id = NAMES_NONE;
     if (key.len <= NAMES_LEN_MAX)
         id = names_find(r->table, names_load(key.ptr, key.len, end));
-    if (id == NAMES_NONE)
-        put_unknown(r->p, key, value);
-    else
+    if (id != NAMES_NONE)
         put_known(r->p, id, value);
+    else
+        put_unknown(r->p, key, value);
+}
+
+/* The pair [from, at), its first '=' at equals or NULL; encoded: something in it needs decoding. */
+static inline __attribute__((always_inline)) void read_pair(reader *r, const char *from, const char *equals,
+                                                            const char *at, bool encoded)
+{
+    ss_str key = ss_s(from, (size_t)((equals ? equals : at) - from)), value = ss_s(at, 0);
+    if (at == from)
+        return;
+    if (equals)
+        value = ss_s(equals + 1, (size_t)(at - equals - 1));
+    r->p->count++;
+    if (__builtin_expect(encoded || key.len > NAMES_LEN_MAX, 0)) {
+        read_seldom(r, key, value, encoded);
+        return;
+    }
+    uint32_t id = names_find(r->table, names_load(key.ptr, key.len, r->end));
+    if (__builtin_expect(id != NAMES_NONE, 1))
+        put_known(r->p, id, value);
+    else
+        read_seldom(r, key, value, false);
 }
 
 void params_read(params *p, const names *table, ss_str query, char *out)
 {
-    /* One pass over all that delimits or needs decoding: url_marks() looks at 64 bytes at once. */
     reader r = {.p = p, .table = table, .end = query.ptr + query.len, .out = out};
     const char *from = query.ptr, *equals = NULL;
-    uint32_t encoded = 0;
+    bool encoded = false; /* in an earlier block of this pair */
     for (const char *block = query.ptr;; block += 64) {
-        uint64_t marks = block < r.end ? url_marks(block, (size_t)(r.end - block)) : 0;
-        bool last = r.end - block <= 64;
-        while (marks || last) {
-            const char *at = marks ? block + __builtin_ctzll(marks) : r.end;
-            if (marks && *at != '&') {
-                if (*at == '=')
-                    equals = equals ? equals : at;
-                else
-                    encoded |= equals ? VALUE_ENCODED : KEY_ENCODED;
-                marks &= marks - 1;
+        size_t len = (size_t)(r.end - block);
+        url_bits bits = url_look(block, len);
+        if (len < 64)
+            bits.ends |= (uint64_t)1 << len; /* the end of the query ends its last pair */
+        for (; bits.ends; bits.ends &= bits.ends - 1) {
+            const char *at = block + __builtin_ctzll(bits.ends);
+            if (at < r.end && *at == '=') {
+                equals = equals ? equals : at;
                 continue;
             }
-            if (at > from) {
-                const char *key_end = equals ? equals : at;
-                ss_str value = equals ? ss_s(equals + 1, (size_t)(at - equals - 1)) : ss_s(at, 0);
-                read_pair(&r, ss_s(from, (size_t)(key_end - from)), value, encoded);
-                p->count++;
-            }
-            if (!marks)
-                return;
+            uint64_t before = bits.ends ^ (bits.ends - 1); /* up to this end */
+            read_pair(&r, from, equals, at, encoded || (bits.code & before));
+            bits.code &= ~before;
+            encoded = false;
             from = at + 1;
             equals = NULL;
-            encoded = 0;
-            marks &= marks - 1;
         }
+        if (len < 64)
+            return;
+        encoded |= bits.code != 0;
     }
 }

@@ -15,7 +15,8 @@ enum param_kind {
     KIND_BOOL,   /* an integer, true where it is not 0         */
     KIND_OBJECT, /* JSON object or list                        */
     KIND_JSON,   /* any JSON                                   */
-    KIND_MS      /* 0 ... 16777215, the performance times      */
+    KIND_MS,     /* 0 ... 16777215, the performance times */
+    KIND_OTHERS  /* in masks: all but NONE, TEXT, INT and BOOL */
 };
 
 #define TEXT_MAX 8192u /* bytes kept of texts that have no limit of their own */
@@ -34,6 +35,7 @@ enum param_kind {
     P(ID, "_id", TEXT, CLIENT_VISITOR_ID, 64)                                                                \
     P(CID, "cid", TEXT, FORCED_VISITOR_ID, 64)                                                               \
     P(UID, "uid", TEXT, USER_ID, 200)                                                                        \
+    P(IDN, "_idn", BOOL, IS_NEW_VISITOR, 0)                                                                  \
     P(IDTS, "_idts", INT, CREATED_TS, 0)                                                                     \
     P(IDVC, "_idvc", INT, VISIT_COUNT, 0)                                                                    \
     P(REFTS, "_refts", INT, REFERRAL_TS, 0)                                                                  \
@@ -202,6 +204,14 @@ static inline void params_clear(params *p)
 static inline bool params_has(const params *p, uint32_t id)
 {
     return p->set[id >> 6] >> (id & 63u) & 1u;
+}
+
+/* Bits of the (up to 64) parameters from `first` to the last. */
+static inline uint64_t params_run(const params *p, uint32_t first)
+{
+    uint32_t word = first >> 6, shift = first & 63u;
+    uint64_t bits = p->set[word] >> shift;
+    return word + 1 < PARAM_WORDS && shift ? bits | p->set[word + 1] << (64 - shift) : bits;
 }
 
 /* Empty where it is missing. */

@@ -85,9 +85,20 @@ static void matomo_destroy(void *instance)
     free(m);
 }
 
+static void make_kinds(matomo *m)
+{
+    for (uint32_t id = 0; id < PARAM_COUNT; id++) {
+        uint32_t kind = param_specs[id].kind;
+        if (kind != KIND_NONE && kind != KIND_TEXT && kind != KIND_INT && kind != KIND_BOOL)
+            kind = KIND_OTHERS;
+        m->kinds[kind][id >> 6] |= (uint64_t)1 << (id & 63u);
+    }
+}
+
 static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, ss_error *err)
 {
     m->host = host;
+    make_kinds(m);
     m->require_rec = host->cfg_int(cfg, "require_rec") != 0;
     m->strict_auth = host->cfg_int(cfg, "strict_auth") != 0;
     m->cdt_auth_after_us = host->cfg_int(cfg, "cdt_auth_after") * 1000;
@@ -96,7 +107,7 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
     size_t count = cors ? host->cfg_len(cors) : 0;
     for (size_t i = 0; i < count && i < CORS_DOMAINS_MAX; i++)
         m->cors[m->cors_count++] = host->cfg_str(host->cfg_at(cors, i), "");
-    if (!names_make(&m->params, param_names, PARAM_COUNT) || !page_names_make(&m->page))
+    if (!names_make(&m->params, param_names, PARAM_COUNT, false) || !page_names_make(&m->page))
         return ss_fail(err, SS_FATAL,
                        "the tables of parameter names could not be made: a bug, please report it");
     m->values_dropped = host->counter(
