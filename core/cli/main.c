@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "core/cli/common.h"
 #include "core/cli/verbs.h"
@@ -80,6 +81,7 @@ static int unknown(const char *name)
 
 static int run_child(const char *name)
 {
+    (void)prctl(PR_SET_NAME, name); /* the kernel took it from the descriptor's number */
     if (strcmp(name, "ingest") == 0)
         return ingest_main();
     if (strncmp(name, "module ", 7) == 0)

@@ -184,7 +184,13 @@ static int print_answer(const char *verb, buf *answer)
     const char *body = strstr(text, "\r\n\r\n");
     (void)printf("%.*s\n", (int)strcspn(text, "\r\n"), text);
     size_t head = body ? (size_t)(body + 4 - text) : answer->len;
-    if (answer->len > head) {
+    char type[128] = "";
+    const char *named = strcasestr(text, "\r\nContent-Type:");
+    if (named && (!body || named < body))
+        (void)sscanf(named + 15, " %127[^\r\n]", type);
+    if (answer->len > head && strncmp(type, "image/", 6) == 0) {
+        (void)printf("(%zu bytes of %s)\n", answer->len - head, type);
+    } else if (answer->len > head) {
         (void)fwrite(text + head, 1, answer->len - head, stdout);
         (void)fputc('\n', stdout);
     }
