@@ -224,6 +224,7 @@ bool batch_fill(delivery *d)
         batch_opened(d, from);
         return true;
     }
+    d->filtered_us = d->last_read_us;
     batch_release(d, false);
     poison_passed(d);
     position_settle(d);

@@ -13,7 +13,7 @@
 
 #define FAILURE_BASE_MS 100
 #define FAILURE_MAX_MS  10000
-#define OPEN_POLL_MS    100 /* while ingest recovers the journal: nobody wakes us for that */
+#define OPEN_POLL_MS    20 /* while ingest recovers the journal: nobody wakes us for that */
 #define FLUSH_PAUSE_US  100000
 /* Of the server's drain budget, which ingest needed a part of before us. */
 #define DRAIN_SHARE_PERCENT 80
@@ -256,6 +256,16 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* A module whose filter passes everything over is not woken for each commit either: it lingers, too. */
+static void await_records(delivery *d, int64_t due, int64_t now)
+{
+    int64_t linger_until = d->filtered_us + d->spec.linger_ms * 1000;
+    if (linger_until > now)
+        delivery_rest(d, d->read_seq + d->spec.batch_records, least(due, linger_until));
+    else
+        delivery_rest(d, d->read_seq + 1, due);
+}
+
 static void loop_once(delivery *d)
 {
     int64_t due = host_run_timers(d);
@@ -288,7 +298,7 @@ static void loop_once(delivery *d)
     if (d->batch.open || batch_fill(d))
         deliver_batch(d);
     else if (!d->setup->replay_id && batch_limit(d) <= d->read_seq && !d->stopping && !d->ask_quarantine)
-        delivery_rest(d, d->read_seq + 1, least(due, idle_due(d, now)));
+        await_records(d, least(due, idle_due(d, now)), now);
 }
 
 /* ---- the end

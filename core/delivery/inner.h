@@ -13,7 +13,7 @@
 #include "core/journal/reader.h"
 #include "plugins/loader/host_base.h"
 
-#define DELIVERY_COMMIT_US          100000 /* positions are committed at least this often ...              */
+#define DELIVERY_COMMIT_US          200000 /* positions are committed at least this often ...              */
 #define DELIVERY_COMMIT_RECORDS     10000u /* ... or after so many records: what a crash delivers again     */
 #define DELIVERY_SYNC_US            1000000 /* and synced this often                                         */
 #define DELIVERY_IDLE_US            1000000 /* then buffers are given back                                   */
@@ -87,9 +87,10 @@ typedef struct delivery {
     timer_t deadline;
     bool unsynced;
     int64_t last_commit_us, last_sync_us, last_read_us; /* monotonic */
-    int64_t hold_until_us;                              /* the module asked for a pause                 */
-    int64_t blocked_until_us;                           /* the state or the journal failed: wait */
-    uint32_t failures;                                  /* in a row, of those two                 */
+    int64_t filtered_us;      /* monotonic: last time everything read was filtered    */
+    int64_t hold_until_us;    /* the module asked for a pause                 */
+    int64_t blocked_until_us; /* the state or the journal failed: wait */
+    uint32_t failures;        /* in a row, of those two                 */
     bool paused, fatal, stopping, ask_quarantine, ask_flush;
     int64_t quarantine_due_us, stop_by_us;
     uint64_t stop_seq;

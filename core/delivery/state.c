@@ -42,8 +42,7 @@ static const char *const statements[STATEMENT_COUNT] = {
                 " delivered=delivered+excluded.delivered, rejected=rejected+excluded.rejected,"
                 " expired=expired+excluded.expired, filtered=filtered+excluded.filtered,"
                 " damaged=damaged+excluded.damaged",
-    [Q_REJECT] = "INSERT INTO quarantine VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,0)"
-                 " ON CONFLICT(seq) DO NOTHING",
+    [Q_REJECT] = "INSERT OR IGNORE INTO quarantine VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,0)",
     [Q_RELEASE] = "DELETE FROM quarantine WHERE seq=?1 RETURNING receiver, app",
     [Q_PUT] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
     [Q_GET] = "SELECT value FROM meta WHERE key=?1",
