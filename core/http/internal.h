@@ -12,6 +12,7 @@
 #include "core/http/limits.h"
 #include "core/http/trust.h"
 #include "core/observe/metrics.h"
+#include "core/observe/rejects.h"
 
 typedef struct http_loop http_loop;
 typedef struct http_daemon http_daemon;

@@ -31,7 +31,10 @@ http_request *request_new(http_daemon *d, http_conn *conn, struct MHD_Connection
         if (!r)
             return NULL;
     }
+    static const ss_str empty = {"", 0}; /* plugins get no null pointers */
     memset(r, 0, offsetof(http_request, client_text));
+    r->p.request.content_type = r->p.request.user_agent = r->p.request.host = empty;
+    r->query = r->encoding = r->forwarded_proto = empty;
     r->mhd = mhd;
     r->conn = conn;
     r->daemon = d;
@@ -273,10 +276,26 @@ static uint32_t request_problem(const http_request *r, const head_scan *s, const
     return 0;
 }
 
+/* For `streamsteam tail --rejected`: what was wrong with an input, under the name "http". json: as made by
+   PIPELINE_ERROR_JSON, which begins with {"error":"CODE". */
+static void note_refusal(const http_request *r, uint32_t status, const char *json)
+{
+    static const char begin[] = "{\"error\":\"";
+    char code[48];
+    if (status == 503 || r->daemon->admin || strncmp(json, begin, sizeof begin - 1) != 0)
+        return;
+    const char *from = json + sizeof begin - 1;
+    (void)snprintf(code, sizeof code, "%.*s", (int)strcspn(from, "\""), from);
+    ss_str path = ss_s(r->target ? r->target : "", r->path_len);
+    rejects_add(pipeline_board(r->daemon->loop->server->pipeline), "http", code, path,
+                ss_s(r->conn->peer_text, r->conn->peer_len), r->daemon->loop->now_us);
+}
+
 /* An answer before the body was read: libmicrohttpd closes the connection after it. */
 static enum MHD_Result refuse_now(http_request *r, uint32_t status, const char *json)
 {
     ss_response response;
+    note_refusal(r, status, json);
     pipeline_error(&response, status, json);
     r->reply = replies_make(&r->daemon->loop->replies, &response, true);
     return r->reply ? request_queue(r) : MHD_NO;
@@ -480,6 +499,7 @@ void request_fail(http_request *r, uint32_t status, const char *json)
 {
     static const ss_pair retry = {{"Retry-After", 11}, {"1", 1}};
     ss_response response;
+    note_refusal(r, status, json);
     pipeline_error(&response, status, json);
     if (status == 503) {
         response.headers = &retry;

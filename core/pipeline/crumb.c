@@ -130,6 +130,8 @@ static void on_fatal(int sig, siginfo_t *info, void *context)
 void crumb_install(board *b)
 {
     crumb_board = b;
+    for (size_t i = 0; i < BOARD_CRUMBS_MAX; i++)
+        atomic_store(&b->crumbs[i].since_mono_us, 0); /* of a process that is gone */
     struct sigaction action = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     (void)sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < FATAL_SIGNALS; i++)

@@ -2,8 +2,8 @@
    per event-loop thread; nothing here blocks.
 
    Life of a process: pipeline_new, pipeline_set_new (plugins are created), pipeline_attach (the journal is
-   open), pipeline_set_start, pipeline_swap, lanes run; at the end all lanes leave, the journal is closed,
-   pipeline_swap(p, NULL), pipeline_set_free, pipeline_free. */
+   open), pipeline_set_start, pipeline_swap, lanes run; at the end all lanes leave, pipeline_swap(p, NULL),
+   pipeline_set_free, the journal is closed, pipeline_free. */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 

@@ -5,7 +5,7 @@
 static void clean_reason(const char *text, char out[64])
 {
     size_t n = 0;
-    for (; text[n] && n < 63; n++) {
+    for (; n < 63 && text[n]; n++) {
         char c = text[n];
         bool plain =
             (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(" -_.:/", c);

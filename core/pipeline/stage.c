@@ -167,7 +167,7 @@ static void tell(stage_waiters *list, void (*done)(void *, stage_waiter *, bool)
 
 static void keep_or_free(stage *s, stage_batch *b)
 {
-    if (s->spare_count >= STAGE_KEEP_BATCHES || b->size > STAGE_SUBMIT_BYTES * 2) {
+    if (s->spare_count >= STAGE_KEEP_BATCHES || b->size > STAGE_KEEP_BYTES) {
         free_batch(b);
         return;
     }

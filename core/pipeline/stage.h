@@ -6,9 +6,10 @@
 
 #include "core/journal/writer.h"
 
-#define STAGE_FIRST_BYTES  (256u * 1024)        /* of a fresh batch                                       */
-#define STAGE_SUBMIT_BYTES (1024u * 1024)       /* a batch that is larger goes before the pass is over     */
+#define STAGE_FIRST_BYTES  (512u * 1024)        /* of a fresh batch */
+#define STAGE_SUBMIT_BYTES (256u * 1024)        /* a batch that is larger goes before the pass is over */
 #define STAGE_MAX_BYTES    (256u * 1024 * 1024) /* of all events of one request                           */
+#define STAGE_KEEP_BYTES   (1024u * 1024)       /* a larger one is given back after use */
 #define STAGE_KEEP_BATCHES 8u                   /* spare batches kept for reuse                            */
 
 enum stage_state { STAGE_WRITTEN = 1u, STAGE_SYNCED = 2u, STAGE_REFUSED = 4u };

@@ -259,11 +259,11 @@ static void check_refused(const fixture *f, const char *text, int status, bool c
     CHECK_INT(a.closed, closes);
     if (code && !strstr(a.body, code)) {
         printf("# body: %s\n", a.body);
-        CHECK(!"error code");
+        check_failed = true;
     }
     if (closes && !ends(fd)) {
         printf("# not closed after: %.100s\n", text);
-        CHECK(!"closed");
+        check_failed = true;
     }
     if (!closes)
         CHECK_INT(client_ask(fd, GET("/hit")).status, 200);
