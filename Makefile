@@ -14,6 +14,9 @@ DESTDIR ?=
 comma := ,
 BUILD ?= build$(if $(DEBUG),-debug)$(if $(SAN),-san-$(subst $(comma),-,$(SAN)))$(if $(FAULTS),-faults)$(if $(FUZZ),-fuzz)
 O     := $(BUILD)/obj
+# V=1 shows the commands; otherwise a line per product.
+Q     := $(if $(V),,@)
+say    = $(if $(V),,@echo "  $(1)  $(patsubst $(BUILD)/%,%,$@)")
 
 PKG_CONFIG ?= pkg-config
 HAVE_ISAL  := $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1)
@@ -68,7 +71,8 @@ obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,compile)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(CORE_LIB): $(call obj,$(CORE_SRC))
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
@@ -76,17 +80,19 @@ $(TESTKIT_LIB): $(call obj,$(TESTKIT_SRC))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(BIN): $(call obj,core/cli/main.c) $(CORE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fPIE -pie -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+	$(call say,link   )
+	$(Q)$(CC) $(CFLAGS) -fPIE -pie -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 
 # One shared object per plugin folder: nothing of the server is linked, only plugins/common.
 define plugin_rule
 $(BUILD)/plugins/$(1).so: $(call obj,$(wildcard $(2)/*.c)) $(COMMON_LIB)
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) -shared -o $$@ $(call obj,$(wildcard $(2)/*.c)) $(COMMON_LIB) $(LDFLAGS) \
+	$$(call say,plugin )
+	$$(Q)$(CC) $(CFLAGS) -shared -o $$@ $(call obj,$(wildcard $(2)/*.c)) $(COMMON_LIB) $(LDFLAGS) \
 	    $$(if $$(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL $$(LIBS_$(1)) -lm
 endef
 $(foreach p,$(RECEIVERS),$(eval $(call plugin_rule,$(p),receivers/$(p:receiver-%=%))))
@@ -97,19 +103,22 @@ plugins: $(PLUGIN_SO)
 # A unit test may name plugin sources that it tests from inside: // with: receivers/matomo/time.c
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 unit: $(UNIT_BIN)
 
 $(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden,$(CFLAGS)) -shared -o $@ $< $(LDFLAGS) -ldl -lpthread
+	$(call say,plugin )
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden,$(CFLAGS)) -shared -o $@ $< $(LDFLAGS) -ldl -lpthread
 tests-build: all unit $(TEST_SO)
 
 # Fuzz targets need clang and FUZZ=1, which recompiles the code with coverage: make FUZZ=1 CC=clang SAN=address,undefined
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 fuzz-build: $(FUZZ_BIN)
 
