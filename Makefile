@@ -126,13 +126,13 @@ fuzz-build: $(FUZZ_BIN)
 # Set-up first, then make again: what the set-up installs decides how things are built.
 run: ## install what is missing, build, serve on http://127.0.0.1:8080
 	@packaging/setup.sh build
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@exec $(BIN) serve -c config/streamsteam.yaml --hints
 
 test: ## install what is missing, build, run every test; last line: N passed, N failed
 	@packaging/setup.sh build test
-	@$(MAKE) --no-print-directory tests-build
-	@$(MAKE) --no-print-directory FAULTS=1 all
+	@$(MAKE) --no-print-directory -j$$(nproc) tests-build
+	@$(MAKE) --no-print-directory -j$$(nproc) FAULTS=1 all
 	@python3 tests/run.py --build $(BUILD)
 
 check-fast: tests-build ## the unit and house tests only
@@ -140,12 +140,12 @@ check-fast: tests-build ## the unit and house tests only
 
 interop: ## the tests against real clients and servers from the package registries
 	@packaging/setup.sh build test interop
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@python3 tests/interop/run_interop.py --build $(BUILD)
 
 bench: ## the comparison table (nginx and wrk from Debian)
 	@packaging/setup.sh build bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
 san: ## every test under AddressSanitizer and UBSan, then under ThreadSanitizer
@@ -163,8 +163,8 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
 
 torture: ## the long crash test: 1,000 kills, with and without dropping what was not synced
 	@packaging/setup.sh build test
-	@$(MAKE) --no-print-directory tests-build
-	@$(MAKE) --no-print-directory FAULTS=1 all
+	@$(MAKE) --no-print-directory -j$$(nproc) tests-build
+	@$(MAKE) --no-print-directory -j$$(nproc) FAULTS=1 all
 	@python3 tests/torture/crash.py --build $(BUILD) --kills 1000
 	@python3 tests/torture/crash.py --build $(BUILD) --kills 1000 --drop-unsynced
 
