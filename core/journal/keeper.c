@@ -90,6 +90,7 @@ static void push_spare(journal_writer *w, const char *name)
 {
     pthread_mutex_lock(&w->lock);
     bool room = w->spare_count < JOURNAL_SPARES;
+    w->spare_error = 0;
     if (room)
         (void)snprintf(w->spares[w->spare_count++], SEGMENT_NAME_BYTES, "%s", name);
     pthread_mutex_unlock(&w->lock);
@@ -97,18 +98,21 @@ static void push_spare(journal_writer *w, const char *name)
         (void)unlinkat(w->dirfd, name, 0);
 }
 
+/* Said once, not with each try. */
 static void note_spare_failure(journal_writer *w, int error)
 {
     if (error == ECANCELED)
         return;
+    bool full = error == ENOSPC || error == EDQUOT;
     pthread_mutex_lock(&w->lock);
-    bool first = !w->disk_full;
-    w->disk_full |= error == ENOSPC || error == EDQUOT;
+    bool said = w->spare_error == error;
+    w->spare_error = error;
+    w->disk_full |= full;
     pthread_mutex_unlock(&w->lock);
-    if (first)
-        log_warn("journal: a spare segment of %" PRIu64
-                 " bytes cannot be prepared in %s: %s. Make room on the disk",
-                 w->options.segment_bytes, w->dir, strerror(error));
+    if (!said)
+        log_warn("journal: a spare segment of %" PRIu64 " bytes cannot be prepared in %s: %s. %s",
+                 w->options.segment_bytes, w->dir, strerror(error),
+                 full ? "Make room on the disk" : "Check the disk");
 }
 
 static bool make_spare(journal_writer *w)

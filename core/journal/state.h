@@ -78,6 +78,7 @@ struct journal_writer {
     char spares[JOURNAL_SPARES][SEGMENT_NAME_BYTES];
     uint32_t spare_count;
     uint64_t spare_number;
+    int spare_error; /* the last one that was logged */
     bool disk_full, reserve_released, half_alarm;
     _Atomic uint32_t source_count, source_edits;
     _Atomic uint64_t closed_bytes; /* of the files in segments */
