@@ -12,7 +12,8 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 
-#define STATE_VERSION "1"
+#define STATE_VERSION    "1"
+#define STATE_DIR_LEVELS 3 /* modules/NAME, modules, the data directory */
 
 enum statement {
     Q_BEGIN,
@@ -235,11 +236,14 @@ state *state_open(const char *path, ss_error *err)
         return NULL;
     }
     state *s = state_open_with(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
-    if (s && file_sync_dir(parent) != 0) {
-        (void)ss_fail(err, SS_RETRY, "%s: cannot sync the directory: %m; check the disk", parent);
-        err->code = SS_RETRY;
-        state_close(s);
-        return NULL;
+    for (int level = 0; s && level < STATE_DIR_LEVELS; level++) {
+        if (file_sync_dir(parent) != 0) {
+            (void)ss_fail(err, SS_RETRY, "%s: cannot sync the directory: %m; check the disk", parent);
+            err->code = SS_RETRY;
+            state_close(s);
+            return NULL;
+        }
+        parent = dirname(dir); /* a former life may have made it and died before it synced it */
     }
     return s;
 }

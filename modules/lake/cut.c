@@ -28,6 +28,30 @@ static uint64_t hash_bytes(const char *p, size_t len)
     return h ^ h >> 29;
 }
 
+/* ---- directories known to be on disk --------------------------------------------------------------- */
+
+static void forget_dirs(cut *c)
+{
+    for (size_t i = 0; i < CUT_SYNCED_DIRS; i++) {
+        free(c->synced_dirs[i]);
+        c->synced_dirs[i] = NULL;
+    }
+}
+
+/* After a rename into dir: its entry, and once in a life all the way up to the lake's root. */
+static int32_t sync_into(cut *c, const char *dir, ss_error *err)
+{
+    char **known = &c->synced_dirs[hash_bytes(dir, strlen(dir)) % CUT_SYNCED_DIRS];
+    if (*known && strcmp(*known, dir) == 0)
+        return files_sync_dir(dir, err);
+    int32_t rc = files_sync_chain(dir, c->settings.path, err);
+    if (rc != SS_OK)
+        return rc;
+    free(*known);
+    *known = strdup(dir);
+    return SS_OK;
+}
+
 /* ---- life
  * -------------------------------------------------------------------------------------------------- */
 
@@ -42,6 +66,7 @@ void cut_init(cut *c, const ss_host *host, uint64_t journal_id)
 void cut_fini(cut *c)
 {
     cut_clear(c);
+    forget_dirs(c);
     free(c->parts);
     free(c->slots);
     c->parts = c->slots = NULL;
@@ -57,9 +82,13 @@ int32_t cut_settle(cut *c, const cut_settings *settings, ss_error *err)
     if (n < 0 || (size_t)n + 16 >= sizeof c->tmp_dir)
         return ss_fail(err, SS_REJECT, "lake: path '%.100s...' is too long", settings->path);
     int32_t rc = files_make_dirs(c->tmp_dir, err);
-    if (rc == SS_OK)
-        files_empty_dir(c->tmp_dir);
-    return rc;
+    if (rc != SS_OK)
+        return rc;
+    files_empty_dir(c->tmp_dir);
+    forget_dirs(c);
+    ss_error ignored = {.struct_size = sizeof ignored};
+    rc = files_sync_chain(settings->path, NULL, &ignored);
+    return rc == SS_FATAL ? ss_fail(err, rc, "%s", ignored.text) : SS_OK;
 }
 
 static void part_free(cut_part *p)
@@ -434,7 +463,7 @@ static int32_t part_publish(cut *c, cut_part *p, const char *name, ss_error *err
         return rc;
     p->published = true;
     FAULT_POINT("lake.after_rename");
-    rc = files_sync_dir(dir, err);
+    rc = sync_into(c, dir, err);
     FAULT_POINT("lake.after_dir_sync");
     return rc == SS_RETRY ? SS_FATAL : rc; /* renamed, but not known to be on disk: do all of it again */
 }
@@ -519,7 +548,7 @@ static int32_t manifest_write(cut *c, const char *name, ss_error *err)
         return rc;
     }
     FAULT_POINT("lake.manifest_renamed");
-    rc = files_sync_dir(dir, err);
+    rc = sync_into(c, dir, err);
     FAULT_POINT("lake.after_manifest");
     return rc;
 }

@@ -13,6 +13,7 @@
 #define CUT_OPEN_MAX        64u    /* partitions with a buffer and an open file; more of them spill  */
 #define CUT_PARTITIONS_MAX  10000u /* then the cut ends                                              */
 #define CUT_ROUTES          256u   /* cache: key -> partition                                        */
+#define CUT_SYNCED_DIRS     64u    /* directories known to be on disk                                */
 #define CUT_NAME_MAX        200u
 #define CUT_PACE_STEP_BYTES (512u * 1024)      /* of one file: then its write-back is begun                */
 #define CUT_PACE_BYTES      (4u * 1024 * 1024) /* begun and not yet waited for                              */
@@ -59,7 +60,8 @@ typedef struct cut {
     cut_part *open[CUT_OPEN_MAX];
     size_t open_count;
     cut_route routes[CUT_ROUTES];
-    uint64_t objects, object_bytes; /* of the last seal */
+    char *synced_dirs[CUT_SYNCED_DIRS]; /* owned */
+    uint64_t objects, object_bytes;     /* of the last seal */
     bool manifest_done;
 } cut;
 

@@ -39,6 +39,25 @@ static int32_t sync_parent(const char *path, ss_error *err)
     return files_sync_dir(dirname(copy), err);
 }
 
+int32_t files_sync_chain(const char *dir, const char *root, ss_error *err)
+{
+    char path[PATH_MAX];
+    size_t root_len = root ? strlen(root) : 0;
+    (void)snprintf(path, sizeof path, "%s", dir);
+    for (size_t len = strlen(path); len > 1 && len >= root_len; len = strlen(path)) {
+        int32_t rc = files_sync_dir(path, err);
+        if (rc == SS_FATAL || (rc != SS_OK && root))
+            return rc;
+        while (len > 1 && path[len - 1] == '/')
+            path[--len] = '\0';
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path)
+            break;
+        *slash = '\0';
+    }
+    return SS_OK;
+}
+
 int32_t files_make_dirs(const char *path, ss_error *err)
 {
     char part[PATH_MAX];

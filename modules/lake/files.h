@@ -6,6 +6,9 @@
 
 int32_t files_make_dirs(const char *path, ss_error *err); /* each new one is synced into its parent */
 int32_t files_sync_dir(const char *path, ss_error *err);
+/* Syncs dir and what is above it, up to and with root (NULL: all that may be opened). A directory that is
+   there may have been made by a life that died before it synced it. */
+int32_t files_sync_chain(const char *dir, const char *root, ss_error *err);
 int32_t files_write(int fd, const char *path, const char *bytes, size_t len, uint64_t at, ss_error *err);
 int32_t files_sync(int fd, const char *path, ss_error *err);
 /* Makes the target's directories where they are missing. */
