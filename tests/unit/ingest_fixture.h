@@ -25,6 +25,7 @@ typedef struct fixture {
     pid_t pid;
     int control;
     uint16_t port, admin_port;
+    unsigned loops;
     board *board;
     int board_fd;
 } fixture;
@@ -36,10 +37,12 @@ typedef struct answer {
     bool closed; /* after it */
 } answer;
 
+/* *port: 0 = any, and gets the number; else one more socket on that port. */
 static inline int fixture_listen(uint16_t *port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
@@ -66,22 +69,22 @@ static __attribute__((noinline, unused)) char *fixture_blob(const fixture *f, co
     char *text = NULL;
     if (asprintf(
             &text,
-            "{\"role\":\"ingest\",\"data_dir\":\"%s\",\"server\":{%s\"loops\":1,\"log_level\":\"error\","
+            "{\"role\":\"ingest\",\"data_dir\":\"%s\",\"server\":{%s\"loops\":%u,\"log_level\":\"error\","
             "\"journal\":{\"segment_bytes\":4194304,\"max_bytes\":0,\"retain_ms\":0,\"queue_bytes\":16777216,"
             "\"sync_delay_us\":%s,\"window_us\":0}},"
             "\"listeners\":[{\"name\":\"public\",\"address\":\"x\",\"admin\":false},"
             "{\"name\":\"admin\",\"address\":\"x\",\"admin\":true}],"
             "\"receivers\":[{\"name\":\"echo\",\"use\":\"echo\",\"path\":\"%s/"
             "plugin_echo_receiver.so\"%s}]%s}",
-            f->dir, server, getenv("FIXTURE_SYNC_DELAY") ? getenv("FIXTURE_SYNC_DELAY") : "0", f->plugins,
-            receiver, top) < 0)
+            f->dir, server, f->loops, getenv("FIXTURE_SYNC_DELAY") ? getenv("FIXTURE_SYNC_DELAY") : "0",
+            f->plugins, receiver, top) < 0)
         abort();
     return text;
 }
 
 static inline void fixture_child(const int *fds, size_t count)
 {
-    int high[8];
+    int high[16];
     for (size_t i = 0; i < count; i++)
         high[i] = fcntl(fds[i], F_DUPFD, 64);
     for (size_t i = 0; i < count; i++)
@@ -107,15 +110,21 @@ static inline bool fixture_launch(fixture *f, const char *blob)
     int pair[2], blob_fd = fixture_memfd(blob);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    int fds[5] = {blob_fd, f->board_fd, pair[1], fixture_listen(&f->port), fixture_listen(&f->admin_port)};
+    int fds[16] = {blob_fd, f->board_fd, pair[1]};
+    size_t count = 3;
+    f->port = f->admin_port = 0;
+    for (unsigned i = 0; i < f->loops; i++)
+        fds[count++] = fixture_listen(&f->port);
+    for (unsigned i = 0; i < f->loops; i++)
+        fds[count++] = fixture_listen(&f->admin_port);
     (void)fflush(stdout);
     f->pid = fork();
     if (f->pid == 0) {
         (void)close(pair[0]);
-        fixture_child(fds, 5);
+        fixture_child(fds, count);
     }
     f->control = pair[0];
-    for (int i = 0; i < 5; i++)
+    for (size_t i = 0; i < count; i++)
         if (i != 1)
             (void)close(fds[i]);
     char text[600];
@@ -124,7 +133,7 @@ static inline bool fixture_launch(fixture *f, const char *blob)
 
 static inline void fixture_place(fixture *f)
 {
-    *f = (fixture){.control = -1};
+    *f = (fixture){.control = -1, .loops = 1};
     const char *tmp = getenv("TMPDIR");
     (void)snprintf(f->dir, sizeof f->dir, "%s/test-ingest-XXXXXX", tmp && strlen(tmp) < 80 ? tmp : "/tmp");
     if (!mkdtemp(f->dir))

@@ -709,6 +709,38 @@ static void acknowledges_as_told(void)
     }
 }
 
+/* Several loops share the port, the instances and the journal; reloads meanwhile. */
+static void runs_several_loops(void)
+{
+    fixture f;
+    fixture_place(&f);
+    f.loops = 3;
+    char *blob = fixture_blob(&f, "", "", "");
+    REQUIRE(fixture_launch(&f, blob));
+    enum { CLIENTS = 60, ROUNDS = 20 };
+    int fds[CLIENTS];
+    char said[600];
+    for (int i = 0; i < CLIENTS; i++)
+        fds[i] = client_open(f.port);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < CLIENTS; i++)
+            client_send(fds[i], GET("/hit?n=2"), sizeof GET("/hit?n=2") - 1);
+        if (round % 5 == 0) {
+            send_reload(&f, blob);
+            CHECK(fixture_hear(&f, said, sizeof said));
+            CHECK_STR(said, "reloaded");
+        }
+        for (int i = 0; i < CLIENTS; i++)
+            CHECK_INT(client_read(fds[i], false).status, 200);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        (void)close(fds[i]);
+    free(blob);
+    CHECK_INT(fixture_stop(&f), 0);
+    CHECK_INT(stored(&f, NULL, NULL), 2 * CLIENTS * ROUNDS);
+    fixture_end(&f);
+}
+
 static void stores_events_of_timers(void)
 {
     fixture f;
@@ -754,5 +786,6 @@ static const check_test tests[] = {
     TEST(runs_enrichers),
     TEST(acknowledges_as_told),
     TEST(stores_events_of_timers),
+    TEST(runs_several_loops),
 };
 CHECK_MAIN(tests)
