@@ -143,6 +143,11 @@ static void look_at(int dirfd)
     recovery_free(&r);
 }
 
+static void remove_dir(void)
+{
+    (void)rmdir(dir);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -151,7 +156,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     log_init("fuzz", SS_ERROR + 1);
     (void)snprintf(dir, sizeof dir, "%s/fuzz-journal-XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return mkdtemp(dir) ? 0 : -1;
+    return mkdtemp(dir) && atexit(remove_dir) == 0 ? 0 : -1;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
