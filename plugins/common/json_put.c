@@ -113,8 +113,18 @@ size_t json_put_i64(char *out, int64_t value)
     uint64_t left = sign ? 0 - (uint64_t)value : (uint64_t)value;
     size_t len = sign + count_digits(left), at = len;
     out[0] = '-';
-    for (; left >= 100; left /= 100)
-        memcpy(out + (at -= 2), two_digits + left % 100 * 2, 2);
+    while (left >= 10000) {
+        uint32_t four = (uint32_t)(left % 10000), high = four * 5243 >> 19; /* four / 100 */
+        left /= 10000;
+        at -= 4;
+        memcpy(out + at, two_digits + high * 2, 2);
+        memcpy(out + at + 2, two_digits + (four - high * 100) * 2, 2);
+    }
+    if (left >= 100) {
+        uint32_t rest = (uint32_t)left, high = rest * 5243 >> 19;
+        memcpy(out + (at -= 2), two_digits + (rest - high * 100) * 2, 2);
+        left = high;
+    }
     if (left >= 10)
         memcpy(out + at - 2, two_digits + left * 2, 2);
     else

@@ -113,20 +113,33 @@ bool url_pairs_next(url_pairs *p, url_pair *pair)
     return true;
 }
 
-url_bits url_look(const char *text, size_t len)
+static inline void look_block(url_bits *bits, block b, uint32_t at)
 {
-    url_bits bits = {0, 0};
-    for (size_t at = 0; at < len && at < 64; at += BLOCK_BYTES) {
-        size_t rest = len - at;
-        block b = rest >= BLOCK_BYTES ? block_load(text + at) : block_load_short(text + at, rest);
-        bits.ends |= (uint64_t)block_equal2(b, '&', '=') << at;
-        bits.code |= (uint64_t)block_equal2(b, '%', '+') << at;
+    bits->ends |= (uint64_t)block_equal(b, '&') << at;
+    bits->equals |= (uint64_t)block_equal(b, '=') << at;
+    bits->code |= (uint64_t)block_equal2(b, '%', '+') << at;
+}
+
+void url_look(url_bits *out, const char *text, size_t len)
+{
+    url_bits bits = {0, 0, 0};
+    if (len >= 64) {
+        look_block(&bits, block_load(text), 0);
+        look_block(&bits, block_load(text + 16), 16);
+        look_block(&bits, block_load(text + 32), 32);
+        look_block(&bits, block_load(text + 48), 48);
+    } else {
+        for (uint32_t at = 0; at < len; at += BLOCK_BYTES) {
+            size_t rest = len - at;
+            look_block(&bits, rest >= BLOCK_BYTES ? block_load(text + at) : block_load_short(text + at, rest),
+                       at);
+        }
+        uint64_t valid = ((uint64_t)1 << len) - 1;
+        bits.ends &= valid;
+        bits.equals &= valid;
+        bits.code &= valid;
     }
-    if (len < 64) {
-        bits.ends &= ((uint64_t)1 << len) - 1;
-        bits.code &= ((uint64_t)1 << len) - 1;
-    }
-    return bits;
+    *out = bits;
 }
 
 int64_t url_query_get(ss_str query, const char *name, char *out, size_t size)

@@ -32,10 +32,11 @@ bool url_pairs_next(url_pairs *p, url_pair *pair);
 
 /* For those who walk a query themselves: 64 bytes at a time, bit i is byte i. */
 typedef struct url_bits {
-    uint64_t ends; /* & or =             */
-    uint64_t code; /* % or +: to decode  */
+    uint64_t ends;   /* &                 */
+    uint64_t equals; /* =                 */
+    uint64_t code;   /* % or +: to decode */
 } url_bits;
-url_bits url_look(const char *text, size_t len); /* at up to 64 bytes */
+void url_look(url_bits *bits, const char *text, size_t len); /* at up to 64 bytes */
 
 /* Decoded copy of the first pair of that name: its length, or -1 where there is none or it needs more than
  * size. */

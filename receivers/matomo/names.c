@@ -1,5 +1,32 @@
 #include "receivers/matomo/names.h"
 
+#define LOW(bytes)                                                                                           \
+    {                                                                                                        \
+        ((uint64_t)1 << (bytes)*8) - 1, 0                                                                    \
+    }
+#define HIGH(bytes)                                                                                          \
+    {                                                                                                        \
+        UINT64_MAX, ((uint64_t)1 << (bytes)*8) - 1                                                           \
+    }
+
+const names_key names_masks[NAMES_LEN_MAX + 1] = {LOW(0),
+                                                  LOW(1),
+                                                  LOW(2),
+                                                  LOW(3),
+                                                  LOW(4),
+                                                  LOW(5),
+                                                  LOW(6),
+                                                  LOW(7),
+                                                  HIGH(0),
+                                                  HIGH(1),
+                                                  HIGH(2),
+                                                  HIGH(3),
+                                                  HIGH(4),
+                                                  HIGH(5),
+                                                  HIGH(6),
+                                                  HIGH(7),
+                                                  {UINT64_MAX, UINT64_MAX}};
+
 #define SEED_TRIES 100000u /* about one in ten fits */
 
 static bool seed_fits(names *n, size_t count)

@@ -30,21 +30,19 @@ static inline uint32_t names_slot(uint64_t seed, names_key k)
     return (uint32_t)(((k.low ^ (k.high * 0x9E3779B97F4A7C15u)) * seed) >> NAMES_SHIFT);
 }
 
+extern const names_key names_masks[NAMES_LEN_MAX + 1]; /* by length */
+
 /* The name as a key; len at most NAMES_LEN_MAX. end: of the buffer that it lies in; up to there may be read.
  */
 static inline names_key names_load(const char *name, size_t len, const char *end)
 {
     names_key k = {0, 0};
     if (end - name >= (ptrdiff_t)NAMES_LEN_MAX) {
-        /* Two loads and a mask: faster than a copy of varying length. */
+        /* Two loads and two masks: faster than a copy of varying length. */
         memcpy(&k.low, name, 8);
         memcpy(&k.high, name + 8, 8);
-        if (len < 8) {
-            k.low &= ((uint64_t)1 << len * 8) - 1;
-            k.high = 0;
-        } else if (len < 16) {
-            k.high &= ((uint64_t)1 << (len - 8) * 8) - 1;
-        }
+        k.low &= names_masks[len].low;
+        k.high &= names_masks[len].high;
         return k;
     }
     memcpy(&k, name, len);

@@ -107,7 +107,8 @@ static size_t put_entity(char *out, const char *at, const char *end, size_t *len
         char c;
     } list[] = {{"&amp;", '&'},  {"&lt;", '<'},   {"&gt;", '>'},
                 {"&quot;", '"'}, {"&#39;", '\''}, {"&#039;", '\''}};
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    bool maybe = end - at >= 4 && at[1] != '\0' && strchr("algq#", at[1]) != NULL;
+    for (size_t i = 0; maybe && i < sizeof list / sizeof *list; i++) {
         size_t n = strlen(list[i].entity);
         if ((size_t)(end - at) >= n && memcmp(at, list[i].entity, n) == 0) {
             *out = list[i].c;

@@ -1,5 +1,6 @@
 #include "receivers/matomo/params.h"
 
+#include "plugins/common/block.h"
 #include "plugins/common/url.h"
 
 #define SPEC(id, name, kind, field, limit) [PARAM_##id] = {KIND_##kind, FIELD_##field, limit},
@@ -55,11 +56,22 @@ static void put_unknown(params *p, ss_str name, ss_str value)
     }
 }
 
+/* An empty value is as good as none. */
 static inline void put_known(params *p, uint32_t id, ss_str value)
 {
-    uint64_t bit = (uint64_t)1 << (id & 63u);
     p->value[id] = value;
-    p->set[id >> 6] = value.len ? p->set[id >> 6] | bit : p->set[id >> 6] & ~bit;
+    p->filled[id] = value.len > 0;
+}
+
+/* From a byte per parameter to a bit. */
+static void collect(params *p)
+{
+    for (uint32_t w = 0; w < PARAM_WORDS; w++) {
+        uint64_t bits = 0;
+        for (uint32_t at = 0; at < 64; at += BLOCK_BYTES)
+            bits |= (uint64_t)(uint16_t)~block_equal(block_load(p->filled + w * 64 + at), '\0') << at;
+        p->set[w] = bits;
+    }
 }
 
 void params_put(params *p, const names *table, ss_str name, ss_str value)
@@ -68,10 +80,13 @@ void params_put(params *p, const names *table, ss_str name, ss_str value)
     if (name.len <= NAMES_LEN_MAX)
         id = names_find(table, names_load(name.ptr, name.len, name.ptr + name.len));
     p->count++;
-    if (id == NAMES_NONE)
+    if (id == NAMES_NONE) {
         put_unknown(p, name, value);
-    else
-        put_known(p, id, value);
+        return;
+    }
+    put_known(p, id, value);
+    uint64_t bit = (uint64_t)1 << (id & 63u);
+    p->set[id >> 6] = value.len ? p->set[id >> 6] | bit : p->set[id >> 6] & ~bit;
 }
 
 size_t params_strip_nul(char *text, size_t len)
@@ -127,52 +142,67 @@ static __attribute__((noinline)) void read_seldom(reader *r, ss_str key, ss_str 
         put_unknown(r->p, key, value);
 }
 
-/* The pair [from, at), its first '=' at equals or NULL; encoded: something in it needs decoding. */
-static inline __attribute__((always_inline)) void read_pair(reader *r, const char *from, const char *equals,
-                                                            const char *at, bool encoded)
+/* Any pair: [from, at), its first '=' at equals or NULL. */
+static __attribute__((noinline)) void read_any(reader *r, const char *from, const char *equals,
+                                               const char *at, bool encoded)
 {
-    ss_str key = ss_s(from, (size_t)((equals ? equals : at) - from)), value = ss_s(at, 0);
     if (at == from)
         return;
     if (equals)
-        value = ss_s(equals + 1, (size_t)(at - equals - 1));
-    r->p->count++;
-    if (__builtin_expect(encoded || key.len > NAMES_LEN_MAX, 0)) {
-        read_seldom(r, key, value, encoded);
-        return;
-    }
-    uint32_t id = names_find(r->table, names_load(key.ptr, key.len, r->end));
-    if (__builtin_expect(id != NAMES_NONE, 1))
-        put_known(r->p, id, value);
+        read_seldom(r, ss_s(from, (size_t)(equals - from)), ss_s(equals + 1, (size_t)(at - equals - 1)),
+                    encoded);
     else
-        read_seldom(r, key, value, false);
+        read_seldom(r, ss_s(from, (size_t)(at - from)), ss_s(at, 0), encoded);
+}
+
+/* The usual pair: a known name of up to 16 bytes, nothing to decode. false: not usual. */
+static inline bool read_usual(params *p, const names *table, const char *from, const char *equals,
+                              const char *at, const char *end)
+{
+    size_t len = (size_t)(equals - from);
+    if (len > NAMES_LEN_MAX || end - from < (ptrdiff_t)NAMES_LEN_MAX)
+        return false;
+    uint32_t id = names_find(table, names_load(from, len, end));
+    if (id == NAMES_NONE)
+        return false;
+    put_known(p, id, ss_s(equals + 1, (size_t)(at - equals - 1)));
+    return true;
 }
 
 void params_read(params *p, const names *table, ss_str query, char *out)
 {
     reader r = {.p = p, .table = table, .end = query.ptr + query.len, .out = out};
-    const char *from = query.ptr, *equals = NULL;
-    bool encoded = false; /* in an earlier block of this pair */
-    for (const char *block = query.ptr;; block += 64) {
-        size_t len = (size_t)(r.end - block);
-        url_bits bits = url_look(block, len);
+    const char *from = query.ptr, *equals = NULL, *end = r.end;
+    bool encoded = false; /* in an earlier block of this pair; so is equals */
+    for (size_t i = 0; i < query.len && !p->count; i++)
+        p->count = query.ptr[i] != '&';
+    for (const char *part = query.ptr;; part += 64) {
+        size_t len = (size_t)(end - part);
+        url_bits bits;
+        url_look(&bits, part, len);
         if (len < 64)
             bits.ends |= (uint64_t)1 << len; /* the end of the query ends its last pair */
-        for (; bits.ends; bits.ends &= bits.ends - 1) {
-            const char *at = block + __builtin_ctzll(bits.ends);
-            if (at < r.end && *at == '=') {
-                equals = equals ? equals : at;
-                continue;
-            }
+        while (bits.ends) {
+            const char *at = part + __builtin_ctzll(bits.ends);
             uint64_t before = bits.ends ^ (bits.ends - 1); /* up to this end */
-            read_pair(&r, from, equals, at, encoded || (bits.code & before));
+            uint64_t mine = bits.equals & before;
+            if (!equals && mine)
+                equals = part + __builtin_ctzll(mine);
+            encoded |= (bits.code & before) != 0;
+            if (encoded || !equals || !read_usual(p, table, from, equals, at, end))
+                read_any(&r, from, equals, at, encoded);
+            bits.equals &= ~before;
             bits.code &= ~before;
+            bits.ends &= ~before;
             encoded = false;
             from = at + 1;
             equals = NULL;
         }
         if (len < 64)
-            return;
+            break;
         encoded |= bits.code != 0;
+        if (!equals && bits.equals)
+            equals = part + __builtin_ctzll(bits.equals);
     }
+    collect(p);
 }

@@ -188,9 +188,10 @@ typedef struct params {
     uint32_t dimensions;       /* the same for dimension[]; an empty one clears */
     uint32_t extra_count;
     uint32_t extra_bytes;
-    uint32_t count;     /* pairs seen */
-    uint32_t dropped;   /* extra ones past the limits */
-    bool install_check; /* tracker_install_check was there */
+    uint32_t count;                /* not 0: there were some */
+    uint32_t dropped;              /* extra ones past the limits */
+    bool install_check;            /* tracker_install_check was there */
+    char filled[PARAM_WORDS * 64]; /* the same as set, a byte each: what the reader writes */
     ss_str value[PARAM_COUNT];
     ss_str dimension[MATOMO_DIMENSION_MAX];
     ss_pair extra[EXTRA_MAX];

@@ -19,7 +19,20 @@ static inline bool value_int(ss_str text, int64_t *out)
     if (text.len == 0 || text.len > VALUE_DIGITS_MAX)
         return text.len > 0 && value_int_slow(text, out);
     int64_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
+    size_t i = 0;
+    if (text.len >= 8) { /* eight digits at once */
+        uint64_t x;
+        memcpy(&x, text.ptr, 8);
+        if (((x & 0xF0F0F0F0F0F0F0F0u) | ((x + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4) !=
+            0x3333333333333333u)
+            return value_int_slow(text, out);
+        x = (x & 0x0F0F0F0F0F0F0F0Fu) * (1 + (10u << 8)) >> 8;
+        x = (x & 0x00FF00FF00FF00FFu) * (1 + (100u << 16)) >> 16;
+        x = (x & 0x0000FFFF0000FFFFu) * (1 + (10000ull << 32)) >> 32;
+        n = (int64_t)x;
+        i = 8;
+    }
+    for (; i < text.len; i++) {
         unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
         if (digit > 9)
             return value_int_slow(text, out);

@@ -835,9 +835,11 @@ static void digests(void)
                                            {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
                                             "84983e441c3bd26ebaae4aa1f95129e5e54670f1"}};
     for (size_t i = 0; i < 3; i++) {
-        unsigned char digest[SHA1_BYTES];
+        unsigned char digest[SHA1_BYTES], portable[SHA1_BYTES];
         char text[2 * SHA1_BYTES + 1];
         sha1(digest, ss_cstr(cases[i][0]));
+        sha1_portable(portable, ss_cstr(cases[i][0]));
+        CHECK(memcmp(digest, portable, SHA1_BYTES) == 0);
         for (size_t b = 0; b < SHA1_BYTES; b++)
             (void)sprintf(text + 2 * b, "%02x", digest[b]);
         CHECK_STR(text, cases[i][1]);
