@@ -7,14 +7,14 @@
 #include "core/journal/board.h"
 
 #define BOARD_PROCESSES_MAX (JOURNAL_READERS_MAX + 2u) /* [0] supervisor, [1] ingest, [2 + slot] modules */
-#define BOARD_CRUMBS_MAX    16u                         /* ingest threads that run plugin code           */
-#define BOARD_METRICS_MAX   512u                        /* per process                                   */
+#define BOARD_CRUMBS_MAX    16u                        /* ingest threads that run plugin code           */
+#define BOARD_METRICS_MAX   512u                       /* per process                                   */
 #define BOARD_NAME_BYTES    64u
 #define BOARD_REJECTS_BYTES (256u * 1024)
 
 /* Breadcrumb: which plugin callback a thread is in. Written before, cleared after each callback. */
 typedef struct board_crumb {
-    _Atomic int64_t since_mono_us; /* 0 = not in a callback                                              */
+    _Atomic int64_t since_mono_us;   /* 0 = not in a callback                                              */
     char instance[BOARD_NAME_BYTES]; /* "receiver matomo"                                                */
     char callback[16];
 } board_crumb;
@@ -26,8 +26,8 @@ typedef struct board_process {
     _Atomic uint32_t spare;
     _Atomic int64_t started_us;
     _Atomic uint64_t restarts;
-    char name[BOARD_NAME_BYTES];      /* "ingest", "module lake"        */
-    char state_text[256];             /* one sentence for status, or "" */
+    char name[BOARD_NAME_BYTES]; /* "ingest", "module lake"        */
+    char state_text[256];        /* one sentence for status, or "" */
     /* Module: the batch inside deliver(), so that a crash there is known after the process is gone.
        through == 0: not inside deliver(). */
     _Atomic uint64_t deliver_from, deliver_through;
@@ -64,8 +64,9 @@ typedef struct board {
     board_rejects rejects;
 } board;
 
-int board_create(void);                     /* a memfd of the right size, zeroed; -1 with errno           */
-board *board_map(int fd);                   /* NULL where the size is not ours                             */
-int board_guard(board *b); /* modules: what ingest publishes becomes read-only in this process; -1 with errno */
+int board_create(void);   /* a memfd of the right size, zeroed; -1 with errno           */
+board *board_map(int fd); /* NULL where the size is not ours                             */
+int board_guard(
+    board *b); /* modules: what ingest publishes becomes read-only in this process; -1 with errno */
 
 #endif

@@ -79,28 +79,36 @@ child *family_module(supervisor *s, const char *name)
     return NULL;
 }
 
+static child *free_slot(supervisor *s)
+{
+    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
+        if (!s->modules[i].known)
+            return &s->modules[i];
+    }
+    return NULL;
+}
+
 /* A name keeps its slot: what a module gone from the file has not delivered stays pinned by it. */
 static child *take_slot(supervisor *s, const char *name, ss_error *err)
 {
     child *c = family_module(s, name);
-    for (size_t i = 0; i < JOURNAL_READERS_MAX && !c; i++) {
-        if (s->modules[i].known)
-            continue;
-        c = &s->modules[i];
-        journal_slot *slot = &s->board->journal.slots[i];
-        metrics_forget(s->board, c->process);
-        (void)snprintf(process_of(c)->name, BOARD_NAME_BYTES, "module %.40s", name);
-        atomic_store(&slot->synced_cursor,
-                     UINT64_MAX); /* pins everything until the module tells its position */
-        atomic_store(&slot->used, 1u);
-        c->known = true;
-    }
-    if (!c)
+    if (c)
+        return c;
+    c = free_slot(s);
+    if (!c) {
         (void)ss_fail(
             err, -1,
             "module %s: all %u places are taken; take modules out of the configuration, and remove the "
             "directories of former ones from modules/ in the data directory",
             name, JOURNAL_READERS_MAX);
+        return NULL;
+    }
+    journal_slot *slot = &s->board->journal.slots[c->process - 2];
+    metrics_forget(s->board, c->process);
+    (void)snprintf(process_of(c)->name, BOARD_NAME_BYTES, "module %.40s", name);
+    atomic_store(&slot->synced_cursor, UINT64_MAX); /* pins everything until the module tells its position */
+    atomic_store(&slot->used, 1u);
+    c->known = true;
     return c;
 }
 

@@ -86,6 +86,7 @@ def _(t):
     (t.tmp / "no" / "such").mkdir(parents=True)
     server.start()
     equal(server.hit("a").status, 200)
+    server.wait_log("module poison is ready")
     os.rename(t.tmp / "no", t.tmp / "yes")
     os.kill(server.child("module poison"), signal.SIGKILL)
 
