@@ -98,6 +98,8 @@ class Server:
         env = dict(os.environ)
         for name in ("STREAMSTEAM_LISTEN", "STREAMSTEAM_ADMIN", "STREAMSTEAM_DATA"):
             env.pop(name, None)
+        if self.preload:  # verbs too: what they write and sync in the data directory counts as well
+            env["LD_PRELOAD"] = " ".join(self.preload)
         env.update(self.env)
         env.update(more)
         return env
@@ -109,8 +111,6 @@ class Server:
             raise AssertionError(f"{self.binary} is not built; run make first")
         self.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         environment = self.environment(**env)
-        if self.preload:
-            environment["LD_PRELOAD"] = " ".join(self.preload)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([str(self.binary), "serve", "-c", str(self.file)], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, cwd=self.folder, env=environment)

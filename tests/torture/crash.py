@@ -33,7 +33,7 @@ JOBS = 4  # runs at the same time; they mostly wait
 EVENTS_BETWEEN_KILLS = (5, 120)  # a kill comes after so many further acknowledgements
 TEARS = (0.0, 0.1, 0.5, 0.9)     # how much of the unsynced a disk had written anyway
 CONFIG = {"server": {"journal": {"segment_bytes": "128KiB"}, "drain": "20s"}}
-MODULES = {"lake": {"path": "lake", "roll": {"bytes": "128KiB", "age": "1s"}, "max_bytes": "4GiB"}}
+MODULES = {"lake": {"path": "lake", "roll": {"bytes": "128KiB", "age": "1s"}, "max_bytes": "4GiB"}, "counter": {"use": "null", "max_bytes": "4GiB"}}
 
 
 class Failure(Exception):
@@ -88,7 +88,7 @@ def random_kills(folder, kills, seed, drop=False, tear=False, report=None):
         load.start()
         for number in range(1, kills + 1):
             load.wait_acknowledged(rng.randint(*EVENTS_BETWEEN_KILLS), 60)
-            target = rng.choice(("all",) if power and rng.random() < 0.7 else ("ingest", "module lake", "all", "supervisor"))
+            target = rng.choice(("all",) if power and rng.random() < 0.7 else ("ingest", "module lake", "module counter", "all", "supervisor"))
             counts[target] = counts.get(target, 0) + 1
             kill(server, target)
             if target in ("all", "supervisor"):
@@ -197,6 +197,7 @@ def at_call(folder, process, calls, nth, seed):
             pass
         load.wait_acknowledged(rng.randint(1, 200), 60)
         server.kill_all()
+        faults.off()
         power.cut(0.0, rng)
         server.start()
         load.wait_acknowledged(20, 60)

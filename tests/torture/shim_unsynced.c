@@ -248,7 +248,10 @@ static void persist_dir(int fd, const struct statx *st)
 {
     char path[PATH_MAX], fresh[PATH_MAX + 32], link[64];
     key_path(path, "dirs", st->stx_ino, birth(st));
-    (void)snprintf(fresh, sizeof fresh, "%s.%ld", path, syscall(SYS_gettid));
+    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
+    int turn = (int)raw_open(shadow_dir, O_RDONLY | O_DIRECTORY, 0); /* an older list must not replace a newer one */
+    if (turn >= 0)
+        (void)syscall(SYS_flock, turn, LOCK_EX);
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     DIR *dir = opendir(link);
     FILE *out = dir ? fopen(fresh, "we") : NULL;
@@ -266,6 +269,8 @@ static void persist_dir(int fd, const struct statx *st)
         (void)rename(fresh, path);
     if (dir)
         (void)closedir(dir);
+    if (turn >= 0)
+        (void)syscall(SYS_close, turn);
 }
 
 static void persist(int fd)
@@ -351,8 +356,10 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
         REAL(name); \
         mark(fd, (uint64_t)(position), (length)); \
         ssize_t n = real arguments; \
-        if (n > 0) \
+        if (n > 0) { \
+            mark(fd, (uint64_t)(position), (uint64_t)n); /* a sync in between may have taken it for clean */ \
             after_write(fd, flags); \
+        } \
         return n; \
     }
 

@@ -49,6 +49,9 @@ def unnoticed(folder, name, seed):
             if rng.random() < 0.7:  # after a cut of the lake was sealed, too
                 count = len(list(server.lake.rglob("_manifest/*.json")))
                 until(lambda: len(list(server.lake.rglob("_manifest/*.json"))) > count, 20, "a sealed cut", 0.002)
+            if name == "ledger-db":  # its sync matters once a segment was retired
+                oldest = min((server.data / "journal").glob("*.seg"))
+                until(lambda: not oldest.exists(), 40, "the end of the oldest segment")
             server.kill_all()
             power.cut(0.0, rng)
             server.start()

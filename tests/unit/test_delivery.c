@@ -361,6 +361,47 @@ static void survives_kills(void)
     fixture_fini(&f);
 }
 
+/* The same at each step of a commit: nothing is left out, nothing is counted twice. */
+static void survives_each_fault_point(void)
+{
+#ifdef SS_FAULTS
+    static const char *const points[] = {
+        "state.before_begin",     "state.after_begin",      "state.before_commit",
+        "state.inside_commit",    "state.after_commit",     "state.before_sync",
+        "state.after_sync",       "delivery.positioned",    "delivery.before_deliver",
+        "delivery.after_deliver", "delivery.before_commit", "delivery.after_commit"};
+    for (size_t i = 0; i < sizeof points / sizeof *points && !check_failed; i++) {
+        for (int passage = 1; passage <= 3; passage++) {
+            fixture f;
+            seen s;
+            char fault[96], once[200];
+            poison_init(&f);
+            (void)snprintf(fault, sizeof fault, "%s:%d", points[i], passage);
+            (void)snprintf(once, sizeof once, "%s/died", f.dir);
+            (void)setenv("STREAMSTEAM_FAULT", fault, 1);
+            (void)setenv("STREAMSTEAM_FAULT_ONCE", once, 1);
+            fixture_put_types(&f, "ok retry reject ok");
+            CHECK(fixture_run(&f) >= 0);
+            fixture_put_types(&f, "ok reject retry ok");
+            CHECK(fixture_run(&f) >= 0);
+            read_seen(&f, &s);
+            for (uint64_t n = 1; n <= f.last_seq; n++)
+                CHECK(s.times[n] >= 1);
+            fixture_balance b = fixture_ledger(&f);
+            CHECK(b.all);
+            CHECK_INT(b.counts[OUTCOME_DELIVERED], 6);
+            CHECK_INT(b.counts[OUTCOME_REJECTED], 2);
+            if (check_failed)
+                printf("# at %s\n", fault);
+            fixture_fini(&f);
+        }
+    }
+    (void)unsetenv("STREAMSTEAM_FAULT");
+#else
+    printf("# fault points are only in with make FAULTS=1\n");
+#endif
+}
+
 static const check_test tests[] = {
     TEST(delivers_all),
     TEST(follows_live),
@@ -377,5 +418,6 @@ static const check_test tests[] = {
     TEST(starts_latest),
     TEST(refuses_bad_plugin),
     TEST(survives_kills),
+    TEST(survives_each_fault_point),
 };
 CHECK_MAIN(tests)
