@@ -150,10 +150,16 @@
     MATOMO_DIMENSION(F, 5)                                                                                   \
     MATOMO_DIMENSION(F, 6)                                                                                   \
     MATOMO_DIMENSION(F, 7)                                                                                   \
-    MATOMO_DIMENSION(F, 8) MATOMO_DIMENSION(F, 9) MATOMO_DIMENSION(F, 10) MATOMO_DIMENSION(F, 11)            \
-        MATOMO_DIMENSION(F, 12) MATOMO_DIMENSION(F, 13) MATOMO_DIMENSION(F, 14) MATOMO_DIMENSION(F, 15)      \
-            MATOMO_DIMENSION(F, 16) MATOMO_DIMENSION(F, 17) MATOMO_DIMENSION(F, 18) MATOMO_DIMENSION(F, 19)  \
-                MATOMO_DIMENSION(F, 20)
+    MATOMO_DIMENSION(F, 8)                                                                                   \
+    MATOMO_DIMENSION(F, 9)                                                                                   \
+    MATOMO_DIMENSION(F, 10)                                                                                  \
+    MATOMO_DIMENSION(F, 11)                                                                                  \
+    MATOMO_DIMENSION(F, 12)                                                                                  \
+    MATOMO_DIMENSION(F, 13)                                                                                  \
+    MATOMO_DIMENSION(F, 14)                                                                                  \
+    MATOMO_DIMENSION(F, 15)                                                                                  \
+    MATOMO_DIMENSION(F, 16)                                                                                  \
+    MATOMO_DIMENSION(F, 17) MATOMO_DIMENSION(F, 18) MATOMO_DIMENSION(F, 19) MATOMO_DIMENSION(F, 20)
 
 #define MATOMO_FIELD_ENUM(id, name, type, source, doc) FIELD_##id,
 enum matomo_field { MATOMO_FIELDS(MATOMO_FIELD_ENUM) FIELD_COUNT };

@@ -130,7 +130,6 @@ static enum hit_outcome check(hit *h)
 
 static bool is_json_container(ss_str text)
 {
-    text = value_trim(text);
     return text.len > 0 && (*text.ptr == '{' || *text.ptr == '[') && json_valid(text);
 }
 
@@ -169,6 +168,7 @@ static inline bool set_typed(ss_event *e, const param_spec *spec, ss_str text)
         return true;
     case KIND_OBJECT:
     case KIND_JSON:
+        text = value_trim(text);
         if (text.len > spec->limit || !(spec->kind == KIND_JSON ? json_valid(text) : is_json_container(text)))
             return false;
         ss_set_json(e, spec->field, text);
