@@ -107,7 +107,9 @@ def _(t):
     server = t.server(modules={"lake": {"path": "lake", "roll": {"age": "1h"}}})
     children = list(server.children().values())
     with server.connect() as connection:
-        connection.send(b"POST /matomo.php?idsite=1&rec=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 17\r\n\r\n")
+        connection.send(b"POST /matomo.php?idsite=1&rec=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                        b"Content-Length: 17\r\nExpect: 100-continue\r\n\r\n")
+        equal(connection.read_head()[1], 100)  # now it is under way
         connection.send(b"e_c=c&e_a=a&")
         server.signal(signal.SIGTERM)
         until(lambda: closed_to_new(server), 10, "no new connections are served")
