@@ -106,7 +106,7 @@ def settle(server, tries=3):
             server.start()
         alive = "module lake" in server.children()
         code = server.stop()
-        if alive and code == 0:
+        if alive and code == 0 and "while stopping" not in server.log_text():
             return
         server.start()
         server.child("module lake", 60)
