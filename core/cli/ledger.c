@@ -124,8 +124,7 @@ int verb_ledger(int argc, char **argv)
     int code = cli_data_dir(&argc, argv, dir);
     if (code != CLI_OK)
         return code;
-    printing p = {.json = cli_take_flag(&argc, argv, "json"),
-                  .verify = cli_take_flag(&argc, argv, "verify")};
+    printing p = {.json = cli_take_flag(&argc, argv, "json"), .verify = cli_take_flag(&argc, argv, "verify")};
     if (argc > 1)
         return cli_fail(CLI_USAGE, argv[0], "it does not know \"%s\"; see streamsteam ledger --help",
                         argv[1]);

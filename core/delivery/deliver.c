@@ -141,13 +141,11 @@ static bool verdict_store(delivery *d, const verdict *v)
     change.done_set = list != NULL;
     d->batch.partial |= partial;
     ss_error err = error_init();
-    FAULT_POINT("delivery.before_verdict");
     int rc;
     while ((rc = position_commit(d, &change, &err)) != 0 && !d->stopping) {
         delivery_failed(d, "state", &err);
         delivery_rest(d, UINT64_MAX, d->blocked_until_us);
     }
-    FAULT_POINT("delivery.after_verdict");
     if (rc == 0)
         delivery_works(d, "state");
     free(list);

@@ -31,6 +31,7 @@
 typedef struct fixture {
     char dir[128], build[PATH_MAX];
     board *board;
+    int board_fd;
     journal_writer *writer;
     ledger *ledger;
     uint64_t journal_bytes; /* of a segment */
@@ -85,9 +86,8 @@ static inline void fixture_init(fixture *f)
     f->build[n > 0 ? n : 0] = '\0';
     for (int i = 0; i < 2; i++)
         *strrchr(f->build, '/') = '\0';
-    int fd = board_create();
-    f->board = board_map(fd);
-    (void)close(fd);
+    f->board_fd = board_create();
+    f->board = board_map(f->board_fd);
     (void)snprintf(f->board->processes[2].name, BOARD_NAME_BYTES, "module m");
     atomic_store(&f->board->journal.slots[0].used, 1);
     atomic_store(&f->board->journal.slots[0].synced_cursor, UINT64_MAX);
@@ -121,6 +121,7 @@ static inline void fixture_fini(fixture *f)
     }
     fixture_close_journal(f);
     (void)munmap(f->board, sizeof(board));
+    (void)close(f->board_fd);
     (void)nftw(f->dir, fixture_remove_one, 32, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -214,40 +215,79 @@ static inline uint32_t fixture_look(void *arg)
 
 static inline void fixture_say(void *arg, const char *message)
 {
-    fixture *f = arg;
+    board *b = arg;
     if (strcmp(message, "ready") == 0)
-        atomic_store(&f->board->processes[2].ready, 1);
+        atomic_store(&b->processes[2].ready, 1);
 }
 
-/* Starts the module in a child. */
-static inline void fixture_start(fixture *f)
+enum { FIXTURE_BLOB_FD = 3, FIXTURE_BOARD_FD = 4 };
+#define FIXTURE_MARK "DELIVERY_FIXTURE_MODULE"
+
+/* The module's process is this binary again, as the server's children are: a mere fork would inherit locks
+   that the journal's threads held. */
+__attribute__((constructor)) static void fixture_module(void)
 {
-    (void)fflush(stdout);
-    atomic_store(&f->board->processes[2].ready, 0);
+    if (!getenv(FIXTURE_MARK))
+        return;
+    (void)unsetenv(FIXTURE_MARK);
+    (void)prctl(PR_SET_NAME, "module m");
     struct sigaction stop = {.sa_handler = fixture_on_stop}, look = {.sa_handler = fixture_on_look};
     (void)sigaction(SIGTERM, &stop, NULL);
     (void)sigaction(SIGUSR1, &look, NULL);
-    f->pid = fork(); /* the handlers are there before anybody can send a signal */
-    if (f->pid != 0)
-        return;
-    (void)signal(SIGABRT, SIG_DFL);
-    (void)prctl(PR_SET_NAME, "module m");
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    struct stat st;
+    board *b = board_map(FIXTURE_BOARD_FD);
+    if (!b || fstat(FIXTURE_BLOB_FD, &st) != 0)
+        exit(99);
+    char *blob = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, FIXTURE_BLOB_FD, 0);
     log_init("module m", getenv("TEST_VERBOSE") ? SS_DEBUG : SS_ERROR + 1);
-    metrics_init(f->board, 2);
+    metrics_init(b, 2);
+    delivery_setup setup = {.blob = ss_s(blob, (size_t)st.st_size), .board = b, .process_index = 2};
+    setup.look = fixture_look;
+    setup.say = fixture_say;
+    setup.arg = b;
+    exit(delivery_run(&setup));
+}
+
+static inline int fixture_blob_fd(const fixture *f)
+{
     buf blob;
     buf_init(&blob, 1 << 20);
     fixture_blob(f, &blob);
-    delivery_setup setup = {.blob = ss_s(blob.ptr, blob.len),
-                            .board = f->board,
-                            .process_index = 2,
-                            .slot = 0,
-                            .look = fixture_look,
-                            .say = fixture_say,
-                            .arg = f};
-    int rc = delivery_run(&setup);
+    int fd = memfd_create("blob", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, blob.ptr, blob.len) != (ssize_t)blob.len)
+        abort();
     buf_fini(&blob);
-    _exit(rc); /* leaks are looked for where replay runs it in the test's own process: this one has lost
-                  threads */
+    return fd;
+}
+
+/* Starts the module in a child. What is sent to it before it has handlers waits. */
+static inline void fixture_start(fixture *f)
+{
+    char *argv[] = {(char[]){"module"}, NULL};
+    sigset_t both, before;
+    (void)fflush(stdout);
+    atomic_store(&f->board->processes[2].ready, 0);
+    (void)setenv(FIXTURE_MARK, "1", 1);
+    (void)sigemptyset(&both);
+    (void)sigaddset(&both, SIGTERM);
+    (void)sigaddset(&both, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &both, &before);
+    int fd = fixture_blob_fd(f);
+    f->pid = fork();
+    if (f->pid == 0) {
+        (void)dup2(fd, 60); /* out of the way of 3 and 4 */
+        (void)dup2(f->board_fd, 61);
+        (void)dup2(60, FIXTURE_BLOB_FD);
+        (void)dup2(61, FIXTURE_BOARD_FD);
+        (void)execv("/proc/self/exe", argv);
+        _exit(98);
+    }
+    (void)close(fd);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    (void)unsetenv(FIXTURE_MARK);
 }
 
 static inline int fixture_wait(fixture *f)
