@@ -2,9 +2,9 @@
 
 #include "plugins/common/block.h"
 
-/* By character: the value of a hex digit, else 0xFF. */
-#define X 0xFF
-static const uint8_t hex_value[256] = {
+/* By character: the value of a hex digit, else more than two of them make. */
+#define X 0x100
+static const uint16_t hex_value[256] = {
     X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
     X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, X, X, X, X, X, X,
     X, 10, 11, 12, 13, 14, 15, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
@@ -15,45 +15,42 @@ static const uint8_t hex_value[256] = {
     X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X};
 #undef X
 
-/* One character that is % or +. */
-static inline const char *decode_one(char **to, const char *at, const char *end, char plus, bool keep_nul)
-{
-    char c = *at++;
-    if (c == '+') {
-        c = plus;
-    } else if (c == '%' && end - at >= 2) {
-        uint8_t high = hex_value[(unsigned char)at[0]], low = hex_value[(unsigned char)at[1]];
-        if ((high | low) < 16) {
-            c = (char)(high << 4 | low);
-            at += 2;
-        }
-    }
-    **to = c;
-    *to += keep_nul || c != '\0';
-    return at;
-}
-
 /* Runs without anything to decode are copied as blocks. In place (out == in.ptr) a block may only be stored
    where it ends before what was not read yet, so there bytes move one by one. */
-static inline size_t decode(char *out, ss_str in, char plus, bool keep_nul)
+static inline __attribute__((always_inline)) size_t decode(char *out, ss_str in, char plus, bool keep_nul)
 {
     const char *at = in.ptr, *end = at + in.len;
     char *to = out;
-    bool apart = out + in.len <= in.ptr || in.ptr + in.len <= out;
+    bool apart = out + in.len <= in.ptr || end <= out;
     while (at < end) {
-        if (apart && end - at >= (ptrdiff_t)BLOCK_BYTES) {
+        if (end - at >= (ptrdiff_t)BLOCK_BYTES && apart) {
             block b = block_load(at);
             uint32_t code = block_equal2(b, '%', '+');
             block_store(to, b);
-            uint32_t run = code ? block_first(code) : BLOCK_BYTES;
+            if (!code) {
+                at += BLOCK_BYTES;
+                to += BLOCK_BYTES;
+                continue;
+            }
+            uint32_t run = block_first(code);
             at += run;
             to += run;
-            if (!code)
-                continue;
         }
-        do /* what needs decoding often comes in a row: "://" */
-            at = decode_one(&to, at, end, plus, keep_nul);
-        while (at < end && *at == '%');
+        char c = *at++;
+        if (c == '%') {
+            if (end - at >= 2) {
+                uint32_t byte =
+                    (uint32_t)hex_value[(unsigned char)at[0]] << 4 | hex_value[(unsigned char)at[1]];
+                if (byte < 256) { /* what is no digit has a value beyond */
+                    c = (char)byte;
+                    at += 2;
+                }
+            }
+        } else if (c == '+') {
+            c = plus;
+        }
+        *to = c;
+        to += keep_nul || c != '\0';
     }
     return (size_t)(to - out);
 }

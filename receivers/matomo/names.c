@@ -54,6 +54,7 @@ bool names_make(names *n, const char *const *list, size_t count, bool fold)
         if (fold)
             n->keys[i] = names_fold(n->keys[i]);
     }
+    n->keys[NAMES_NONE] = (names_key){UINT64_MAX, UINT64_MAX}; /* not UTF-8 */
     uint64_t state = 0x2545F4914F6CDD1Du;
     for (uint32_t i = 0; i < SEED_TRIES; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;

@@ -17,8 +17,8 @@ typedef struct names_key { /* a name, padded with zeros */
 
 typedef struct names {
     uint64_t seed;
-    names_key keys[NAMES_MAX];
-    uint8_t slots[NAMES_SLOTS]; /* index into keys, NAMES_NONE = empty */
+    names_key keys[NAMES_NONE + 1]; /* the last one is that of no name */
+    uint8_t slots[NAMES_SLOTS];     /* index into keys, NAMES_NONE = empty */
 } names;
 
 /* list[i] gets number i. fold: for look-ups by names_fold(), in small letters. false: two equal names, or one
@@ -59,10 +59,9 @@ static inline names_key names_fold(names_key k)
 
 static inline uint32_t names_find(const names *n, names_key k)
 {
-    uint8_t i = n->slots[names_slot(n->seed, k)];
-    if (i == NAMES_NONE || n->keys[i].low != k.low || n->keys[i].high != k.high)
-        return NAMES_NONE;
-    return i;
+    uint32_t i = n->slots[names_slot(n->seed, k)];
+    names_key found = n->keys[i]; /* an empty slot names the last key, which no name is */
+    return ((found.low ^ k.low) | (found.high ^ k.high)) == 0 ? i : NAMES_NONE;
 }
 
 #endif

@@ -155,54 +155,49 @@ static __attribute__((noinline)) void read_any(reader *r, const char *from, cons
         read_seldom(r, ss_s(from, (size_t)(at - from)), ss_s(at, 0), encoded);
 }
 
-/* The usual pair: a known name of up to 16 bytes, nothing to decode. false: not usual. */
-static inline bool read_usual(params *p, const names *table, const char *from, const char *equals,
-                              const char *at, const char *end)
-{
-    size_t len = (size_t)(equals - from);
-    if (len > NAMES_LEN_MAX || end - from < (ptrdiff_t)NAMES_LEN_MAX)
-        return false;
-    uint32_t id = names_find(table, names_load(from, len, end));
-    if (id == NAMES_NONE)
-        return false;
-    put_known(p, id, ss_s(equals + 1, (size_t)(at - equals - 1)));
-    return true;
-}
-
 void params_read(params *p, const names *table, ss_str query, char *out)
 {
+    /* One pass over bit masks of what ends a pair, what splits it and what needs decoding. The usual pair (a
+       known name of up to 16 bytes, nothing to decode, not the last bytes of the query) is handled right
+       here. */
     reader r = {.p = p, .table = table, .end = query.ptr + query.len, .out = out};
     const char *from = query.ptr, *equals = NULL, *end = r.end;
-    bool encoded = false; /* in an earlier block of this pair; so is equals */
+    bool encoded = false; /* in an earlier part of this pair; so is equals */
     for (size_t i = 0; i < query.len && !p->count; i++)
         p->count = query.ptr[i] != '&';
     for (const char *part = query.ptr;; part += 64) {
-        size_t len = (size_t)(end - part);
+        size_t left = (size_t)(end - part);
         url_bits bits;
-        url_look(&bits, part, len);
-        if (len < 64)
-            bits.ends |= (uint64_t)1 << len; /* the end of the query ends its last pair */
-        while (bits.ends) {
-            const char *at = part + __builtin_ctzll(bits.ends);
-            uint64_t before = bits.ends ^ (bits.ends - 1); /* up to this end */
-            uint64_t mine = bits.equals & before;
-            if (!equals && mine)
-                equals = part + __builtin_ctzll(mine);
-            encoded |= (bits.code & before) != 0;
-            if (encoded || !equals || !read_usual(p, table, from, equals, at, end))
+        url_look(&bits, part, left);
+        if (left < 64)
+            bits.ends |= (uint64_t)1 << left; /* the end of the query ends its last pair */
+        uint64_t ends = bits.ends, splits = bits.equals, code = bits.code;
+        while (ends) {
+            uint64_t before = ends ^ (ends - 1); /* up to this end */
+            const char *at = part + __builtin_ctzll(ends);
+            if (!equals && (splits & before))
+                equals = part + __builtin_ctzll(splits);
+            encoded |= (code & before) != 0;
+            size_t len = (size_t)(equals - from);
+            uint32_t id = NAMES_NONE;
+            if (equals && !encoded && len <= NAMES_LEN_MAX && end - from >= (ptrdiff_t)NAMES_LEN_MAX)
+                id = names_find(table, names_load(from, len, end));
+            if (id != NAMES_NONE)
+                put_known(p, id, ss_s(equals + 1, (size_t)(at - equals - 1)));
+            else
                 read_any(&r, from, equals, at, encoded);
-            bits.equals &= ~before;
-            bits.code &= ~before;
-            bits.ends &= ~before;
+            splits &= ~before;
+            code &= ~before;
+            ends &= ends - 1;
             encoded = false;
             from = at + 1;
             equals = NULL;
         }
-        if (len < 64)
+        if (left < 64)
             break;
-        encoded |= bits.code != 0;
-        if (!equals && bits.equals)
-            equals = part + __builtin_ctzll(bits.equals);
+        encoded |= code != 0;
+        if (!equals && splits)
+            equals = part + __builtin_ctzll(splits);
     }
     collect(p);
 }
