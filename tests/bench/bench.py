@@ -31,6 +31,7 @@ WINDOW_US = 200         # journal.window_us' default
 IDLE_CONNECTIONS = 2000
 NULL_MODULES = 20
 QUEUED_EVENTS = 1_000_000
+REFERENCE_US = 3.63     # nginx, GET c256 on one core, on the quiet machine for which the absolute bounds were set
 SECTIONS = {}
 
 
@@ -48,6 +49,19 @@ class Bench:
         self.inputs = folder / "inputs"
         self.inputs.mkdir()
         self.about = write_inputs(self.inputs)
+        self.slowness = 1.0
+
+    def calibrate(self):
+        """How many times slower this machine is now than the one of the absolute bounds, by nginx."""
+        nginx = Nginx(self.folder / "calibration")
+        results = [measure(self, nginx.pids(), nginx.port, 256, core=CORE, seconds=2) for _ in range(self.rounds)]
+        nginx.stop()
+        self.slowness = median(results, "cpu_us") / REFERENCE_US
+        self.row("this machine against the bounds' own (nginx, GET c256, one core)", self.slowness, "x slower",
+                 note="bounds in us are absolute: the note divides by this")
+
+    def scaled(self, value):
+        return f"{value / self.slowness:.2f} us there; "
 
     def row(self, name, value, unit, bound=None, at_least=False, note=""):
         met = None if bound is None else (value >= bound if at_least else value <= bound)
@@ -88,11 +102,11 @@ def pin(pids, core):
             os.sched_setaffinity(int(task), cores)
 
 
-def measure(bench, pids, port, connections, script="get.lua", core=None, seconds=None):
+def measure(bench, pids, port, connections, script="get.lua", core=None, seconds=None, **more):
     """wrk's result and the CPU microseconds per request of pids."""
     pin(pids, core)
     before = cpu(pids)
-    result = Wrk(bench.inputs, port, connections, seconds or bench.seconds, script, core).result()
+    result = Wrk(bench.inputs, port, connections, seconds or bench.seconds, script, core, **more).result()
     result["cpu_us"] = (cpu(pids) - before) * 1e6 / max(1, result["requests"])
     pin(pids, None)
     return result
@@ -135,13 +149,21 @@ def get(bench):
 
 @section
 def bulk(bench):
-    server = bench.server()
+    """100 events per request; nginx logs the body, which needs a proxy hop to itself."""
+    nginx, server = Nginx(bench.folder / "nginx-bulk"), bench.server()
     pids = core_pids(server)
     measure(bench, pids, server.port, 8, "post.lua", seconds=1)
     for placement, core, connections in (("free", None, 64), ("one core", CORE, 16)):
-        results = [measure(bench, pids, server.port, connections, "post.lua", core) for _ in range(bench.rounds)]
-        bench.row(f"bulk of {BULK_EVENTS}, c{connections}, {placement}: CPU per event", median(results, "cpu_us") / BULK_EVENTS, "us", 1.0,
-                  note=f"{median(results, 'rps') * BULK_EVENTS / 1e3:.0f}k events/s")
+        ours, theirs = [], []
+        for _ in range(bench.rounds):
+            ours.append(measure(bench, pids, server.port, connections, "post.lua", core))
+            theirs.append(measure(bench, nginx.pids(), nginx.port, connections, "post.lua", core, BENCH_PATH="/bulk"))
+            nginx.empty_log()
+        us, them = median(ours, "cpu_us") / BULK_EVENTS, median(theirs, "cpu_us") / BULK_EVENTS
+        bench.row(f"bulk of {BULK_EVENTS}, c{connections}, {placement}: CPU per event", us, "us", 1.0,
+                  note=f"{bench.scaled(us)}{median(ours, 'rps') * BULK_EVENTS / 1e3:.0f}k events/s")
+        bench.row(f"bulk of {BULK_EVENTS}, c{connections}, {placement}: CPU against nginx's body log", us / them, "x", note=f"nginx {them:.2f} us")
+    nginx.stop()
     bench.end(server)
 
 
@@ -217,7 +239,7 @@ def lake_cpu(bench):
     until(lambda: module_cursor(server, "lake") >= events, 300, "the lake's end", 0.1)
     seconds = time.monotonic() - start
     bench.row("lake, journal to sealed gz: CPU per event", cpu([pid]) * 1e6 / events, "us", 0.8,
-              note=f"{events} events, {events / seconds / 1e3:.0f}k events/s (paced)")
+              note=f"{bench.scaled(cpu([pid]) * 1e6 / events)}{events} events, {events / seconds / 1e3:.0f}k events/s (paced)")
     bench.end(server)
 
 
@@ -238,23 +260,25 @@ def private(pid):
 
 @section
 def kill(bench):
-    """SIGKILL of ingest to the first 200 on a new connection."""
-    server = bench.server(modules=lake_module())
+    """SIGKILL of ingest under load to the first 200 on a new connection; a fresh server each time, because the
+    supervisor waits longer before each further restart of what keeps dying."""
     times = []
-    for i in range(3 if bench.args.quick else 9):
-        server.hit(f"before{i}")
+    for _ in range(3 if bench.args.quick else 7):
+        server = bench.server(modules=lake_module())
+        pusher = Wrk(bench.inputs, server.port, 16, 1)
+        until(lambda: any(journal.stat().st_blocks for journal in (server.data / "journal").glob("*.seg")), 10, "a written segment")
         start = time.monotonic()
-        pid = server.kill_child("ingest")
+        server.kill_child("ingest")
         while True:
             try:
-                if http.get(server.port, http.hit(f"after{i}"), timeout_s=5).status == 200:
+                if http.get(server.port, http.hit("after"), timeout_s=5).status == 200:
                     break
             except (OSError, http.Closed):
                 pass
         times.append((time.monotonic() - start) * 1e3)
-        until(lambda: server.children().get("ingest") not in (None, pid), 10, "the new ingest")
+        pusher.result(quiet=True)
+        bench.end(server)
     bench.row("kill of ingest to the first 200: median", statistics.median(times), "ms", 300, note=f"worst {max(times):.0f} ms")
-    bench.end(server)
 
 
 @section
@@ -340,6 +364,7 @@ def main():
           f"{bench.about['body_bytes'] / 1e3:.1f} KB; {bench.rounds} rounds of {bench.seconds} s, medians")
     failures = 0
     try:
+        bench.calibrate()
         for name, function in SECTIONS.items():
             if args.only and not any(o in name for o in args.only):
                 continue

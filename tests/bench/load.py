@@ -53,13 +53,13 @@ class Wrk:
             command = ["taskset", "-c", str(core)] + command
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
-    def result(self):
+    def result(self, quiet=False):
         output, _ = self.process.communicate()
         for line in output.splitlines():
             if line.startswith("RESULT "):
                 found = json.loads(line[7:])
                 found["rps"] = found["requests"] / (found["duration_us"] / 1e6) if found["duration_us"] else 0
-                if found["bad"] or found["lost"]:
+                if (found["bad"] or found["lost"]) and not quiet:
                     print(f"bench: {found['bad']} answers were not 2xx, {found['lost']} were lost", flush=True)
                 return found
         raise SystemExit(f"bench: wrk failed: {output}")

@@ -63,7 +63,7 @@ class Power:
         present = self.index(old)
         lost = []
         self.rebuild(old, key(old), self.data, present, chance, rng, lost)
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)  # what is left of it is removed at the next cut
         self.begin()
         return lost
 
