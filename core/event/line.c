@@ -186,10 +186,11 @@ static inline char *put_key(char *to, const event_table *t, uint32_t at, size_t 
     return to + len;
 }
 
-/* Texts that fit into one block and need no escape; others go the long way. */
+/* Texts that fit into one block and need no escape; others go the long way, empty ones too: theirs may be a
+   null pointer. */
 static inline char *put_text(char *to, const char *text, size_t len)
 {
-    if (__builtin_expect(len < BLOCK_BYTES, 1)) {
+    if (__builtin_expect(len - 1 < BLOCK_BYTES - 1, 1)) {
         block b = block_load_short(text, len);
         *to = '"';
         block_store(to + 1, b);

@@ -169,6 +169,8 @@ typedef struct ss_event {
     ss_call *call;
     int64_t receive_us; /* when the request arrived; set by the host                        */
     int64_t event_us;   /* when it happened; starts as receive_us                           */
+    /* Where the receiver declares fields named event_id, received_at or event_type and leaves them unset, the
+       host writes them from id, receive_us and type.                                                      */
     ss_str app;         /* application or site id                                           */
     ss_str type;        /* event type                                                       */
     ss_str id;          /* event id; the host makes a UUID v7 where it stays empty          */
@@ -434,7 +436,7 @@ typedef struct ss_module {
     int32_t (*deliver)(void *inst, const ss_batch *batch, ss_result *result, ss_error *err);
     /* Everything taken should be passed on and committed now: at stop, or when asked.                  */
     int32_t (*flush)(void *inst, int64_t deadline_us, ss_error *err);
-    int32_t (*health)(void *inst, ss_error *err); /* SS_OK, or SS_RETRY with a sentence                 */
+    int32_t (*health)(void *inst, ss_error *err); /* SS_OK; SS_RETRY with a sentence; SS_FATAL: start anew */
     void *spare[4];
 } ss_module;
 

@@ -41,7 +41,7 @@ size_t json_put_string(char *out, ss_str text)
     const char *at = text.ptr, *end = at + text.len;
     char *to = out;
     *to++ = '"';
-    for (;;) {
+    while (text.len > 0) { /* an empty text may be a null pointer */
         size_t rest = (size_t)(end - at);
         uint32_t special;
         if (rest >= BLOCK_BYTES) {

@@ -313,8 +313,26 @@ static void uuids_after_fork(void)
     (void)munmap(shared, 4096);
 }
 
-static const check_test tests[] = {TEST(table_order),       TEST(table_hash),  TEST(refusals),
-                                   TEST(line_of_all_types), TEST(only_nested), TEST(wrong_kinds),
-                                   TEST(hostile_strings),   TEST(times),       TEST(uuids),
+static void empty_without_memory(void)
+{
+    char line[4096];
+    sample s;
+    sample_make(&s);
+    ss_set_str(&s.event, F_NAME, ss_s(NULL, 0));
+    line[event_line_write(s.table, &s.event, line)] = '\0';
+    CHECK(strstr(line, "\"name\":\"\"") != NULL);
+    event_table_free(s.table);
+}
+
+static const check_test tests[] = {TEST(empty_without_memory),
+                                   TEST(table_order),
+                                   TEST(table_hash),
+                                   TEST(refusals),
+                                   TEST(line_of_all_types),
+                                   TEST(only_nested),
+                                   TEST(wrong_kinds),
+                                   TEST(hostile_strings),
+                                   TEST(times),
+                                   TEST(uuids),
                                    TEST(uuids_after_fork)};
 CHECK_MAIN(tests)
