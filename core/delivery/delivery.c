@@ -167,12 +167,13 @@ static bool journal_is_open(const delivery *d)
     return atomic_load(&d->journal->journal_id) != 0 && atomic_load(&d->journal->state) != JOURNAL_CLOSED;
 }
 
-/* Ingest publishes nothing before it has recovered the journal. false: stopping. */
+/* Ingest publishes nothing before it has recovered the journal. false: the server stops before it did. Once
+   it has, a module that is told to stop while it starts still passes on what waits for it. */
 static bool await_journal(delivery *d)
 {
     while (!journal_is_open(d) && !d->stopping)
         delivery_rest(d, UINT64_MAX, clock_mono_us() + OPEN_POLL_MS * 1000);
-    return !d->stopping;
+    return atomic_load(&d->journal->journal_id) != 0;
 }
 
 static int start_instance(delivery *d, ss_error *err)
@@ -181,10 +182,12 @@ static int start_instance(delivery *d, ss_error *err)
                         .seq = state_cursor(d->state),
                         .state = state_blob(d->state),
                         .journal_id = atomic_load(&d->journal->journal_id)};
-    for (uint32_t attempt = 0; d->plugin->start && !d->stopping; attempt++) {
+    for (uint32_t attempt = 0; d->plugin->start; attempt++) {
         int32_t rc = d->plugin->start(d->inst, &resume, err);
         if (rc == SS_OK)
             break;
+        if (d->stopping)
+            return DELIVERY_FAILED; /* the journal keeps what waits */
         if (rc != SS_RETRY && rc != SS_PAUSE && rc != SS_THROTTLE)
             return DELIVERY_REFUSED;
         int64_t ms = delivery_backoff_ms(d, attempt);
@@ -224,9 +227,11 @@ static bool finished(const delivery *d, int64_t now)
         return true;
     if (!d->stopping)
         return false;
-    bool stuck = d->hold_until_us > now || d->blocked_until_us > now || d->setup->replay_id;
-    bool late = now > d->stop_by_us - d->spec.drain_ms * (DRAIN_SHARE_PERCENT - CATCH_UP_PERCENT) * 10;
-    return stuck || late || (d->read_seq >= d->stop_seq && !d->batch.open);
+    /* A retry that comes in time is waited for. */
+    int64_t catch_up_by_us = d->stop_by_us - d->spec.drain_ms * (DRAIN_SHARE_PERCENT - CATCH_UP_PERCENT) * 10;
+    bool stuck =
+        d->hold_until_us > catch_up_by_us || d->blocked_until_us > catch_up_by_us || d->setup->replay_id;
+    return stuck || now > catch_up_by_us || (d->read_seq >= d->stop_seq && !d->batch.open);
 }
 
 static void flush_asked(delivery *d)
