@@ -21,6 +21,8 @@
 #define MESSAGES_MAX   64 /* taken from one child at a time */
 #define BLOB_MAX_BYTES (64u * 1024 * 1024)
 
+#define STAYS_IN_JOURNAL "what it did not pass on stays in the journal for the next start"
+
 static board_process *process_of(const child *c)
 {
     return &c->owner->board->processes[c->process];
@@ -425,6 +427,20 @@ bool family_modules_run(const supervisor *s)
     return false;
 }
 
+void family_cannot_drain(supervisor *s)
+{
+    if (s->ingest.start_at_us != 0)
+        supervisor_stop_failed(s, "ingest was waiting for its restart when the stop was asked for: modules "
+                                  "get what it wrote last after the next start");
+    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
+        child *c = &s->modules[i];
+        if (c->wanted && c->pid == 0 && c->start_at_us != 0)
+            supervisor_stop_failed(
+                s, "%s was waiting for its restart when the stop was asked for: " STAYS_IN_JOURNAL,
+                family_name(c));
+    }
+}
+
 /* ---- deaths --------------------------------------------------------------------------------------- */
 
 /* Whose callback ended ingest, from the page that ingest's signal handler or watchdog wrote. */
@@ -460,7 +476,10 @@ static void ingest_died(child *c, int wait_status)
     bool clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_CLEAN;
     if (s->stop != STOP_NOT) {
         if (!clean)
-            log_error("ingest ended with %s%s while stopping", how, where);
+            supervisor_stop_failed(s,
+                                   "ingest ended with %s%s while stopping: what it acknowledged as synced is "
+                                   "in the journal",
+                                   how, where);
         return;
     }
     if (!s->open && WIFEXITED(wait_status) && !child_crashed(wait_status)) {
@@ -503,7 +522,10 @@ static void module_died(child *c, int wait_status)
     atomic_store(&p->paused, 0u);
     bool clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_CLEAN;
     if (s->stop != STOP_NOT || !c->wanted) {
-        if (!clean)
+        if (!clean && s->stop != STOP_NOT)
+            supervisor_stop_failed(s, "%s ended with %s%s while stopping: " STAYS_IN_JOURNAL, p->name, how,
+                                   inside ? " inside deliver()" : "");
+        else if (!clean)
             log_error("%s ended with %s while stopping", p->name, how);
         else
             log_info("%s stopped", p->name);

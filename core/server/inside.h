@@ -84,6 +84,7 @@ void family_start_due(supervisor *s, int64_t now, int64_t *next);
 void family_tell(child *c, int signal_number);
 bool family_send(child *c, const char *text, int fd); /* fd -1 = none */
 bool family_modules_run(const supervisor *s);
+void family_cannot_drain(supervisor *s); /* at a stop: tells of those that wait for their restart */
 const char *family_name(const child *c); /* "ingest", "module lake" */
 void family_set_state(child *c, const char *text);
 void family_set_blob(child *c, const char *json);
@@ -105,5 +106,7 @@ void requests_handle(void *arg, control_client *client, const char *request);
 void supervisor_opened(supervisor *s);
 void supervisor_begin_stop(supervisor *s, int exit_code);
 void supervisor_child_gone(supervisor *s);
+/* A child did not do its part of the stop: said, and the exit code is 1. */
+void supervisor_stop_failed(supervisor *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -92,8 +93,20 @@ void supervisor_begin_stop(supervisor *s, int exit_code)
     s->stop_by_us = clock_mono_us() + plan_drain_ms(s->plan) * 1000;
     atomic_store(&s->board->processes[0].ready, 0u);
     notify("STOPPING=1\n");
+    family_cannot_drain(s);
     family_tell(&s->ingest, SIGTERM);
     supervisor_child_gone(s);
+}
+
+void supervisor_stop_failed(supervisor *s, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->exit_code = 1;
+    log_error("%s; exit code 1", text);
 }
 
 static void stop_by_force(supervisor *s)

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.lib import http, lake
+from tests.lib import http, lake, load
 from tests.lib.server import build_dir, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
@@ -177,6 +177,35 @@ def _(t):
     server.process = None
     check(time.monotonic() - began < 5 * slow(), "the budget was 1 s")
     check("nothing is lost" in server.log_text(), server.log_text())
+
+
+@test("a module that dies while stopping: exit code 1, said, and the next start passes on the rest")
+def _(t):
+    server = t.server(modules={"lake": {"path": "lake", "roll": {"age": "1h"}}})
+    pid = server.child("module lake")
+    os.kill(pid, signal.SIGSTOP)
+    equal(server.hit("x").status, 200)
+    server.process.terminate()
+    server.wait_log("SIGTERM: stopping")
+    os.kill(pid, signal.SIGKILL)
+    equal(server.process.wait(20 * slow()), 1)
+    server.process = None
+    server.wait_log("module lake ended with signal 9.* while stopping.*exit code 1")
+    load.settle(server)
+    equal(lake.names(server.lake), ["x"])
+
+
+@test("a module that waits for its restart cannot drain: exit code 1, said")
+def _(t):
+    folder = t.tmp / "poison"
+    folder.mkdir()
+    server = t.server(modules={"poison": {"use": plugin("poison_module"), "out": str(folder / "out")}})
+    server.wait_log("module poison is ready")
+    folder.rename(t.tmp / "away")
+    os.kill(server.child("module poison"), signal.SIGKILL)
+    server.wait_log("module poison ended with exit code 2")
+    equal(server.stop(), 1)
+    server.wait_log("module poison was waiting for its restart .*exit code 1")
 
 
 @test("a second SIGINT ends it at once")
