@@ -130,6 +130,14 @@ static void register_metrics(delivery *d)
     d->metrics.quarantined = metrics_gauge("module_quarantined", "Records in quarantine now.", "");
 }
 
+/* Of a create() or start() that failed. Refused: with these options it never works, and the supervisor waits
+   long; anything else (a disk that fails, no memory) may be over soon. */
+static int exit_code_of(int32_t rc)
+{
+    return rc == SS_RETRY || rc == SS_FATAL || rc == SS_LIMIT || rc == SS_THROTTLE ? DELIVERY_FAILED
+                                                                                   : DELIVERY_REFUSED;
+}
+
 static int prepare(delivery *d, ss_error *err)
 {
     if (spec_read(&d->spec, d->setup->blob, err) != 0)
@@ -157,9 +165,8 @@ static int prepare(delivery *d, ss_error *err)
         return DELIVERY_FAILED;
     if (!deadline_init(d))
         return ss_fail(err, DELIVERY_FAILED, "module %s: no timer for the deadline: %m", d->spec.name);
-    if (d->plugin->create(&d->base.table, d->spec.options, &d->inst, err) != SS_OK)
-        return DELIVERY_REFUSED;
-    return DELIVERY_CLEAN;
+    int32_t rc = d->plugin->create(&d->base.table, d->spec.options, &d->inst, err);
+    return rc == SS_OK ? DELIVERY_CLEAN : exit_code_of(rc);
 }
 
 static bool journal_is_open(const delivery *d)
@@ -189,7 +196,7 @@ static int start_instance(delivery *d, ss_error *err)
         if (d->stopping)
             return DELIVERY_FAILED; /* the journal keeps what waits */
         if (rc != SS_RETRY && rc != SS_PAUSE && rc != SS_THROTTLE)
-            return DELIVERY_REFUSED;
+            return exit_code_of(rc);
         int64_t ms = delivery_backoff_ms(d, attempt);
         log_warn("module %s: cannot start, trying again in %lld ms: %s", d->spec.name, (long long)ms,
                  err->text);

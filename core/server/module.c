@@ -123,8 +123,8 @@ int module_main(void)
     }
     void *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, FD_BLOB, 0);
     if (text == MAP_FAILED) {
-        log_error("module: cannot map its configuration: %s", strerror(errno));
-        return DELIVERY_REFUSED;
+        log_error("module: cannot map its configuration: %s; free memory", strerror(errno));
+        return DELIVERY_FAILED;
     }
     int rc = run_with(ss_s(text, (size_t)st.st_size), b);
     (void)munmap(text, (size_t)st.st_size);

@@ -3,6 +3,7 @@
 import errno
 import os
 import pathlib
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -107,6 +108,23 @@ def _(t):
         equal((calls, load.problems(clients, server.lake)), (calls, []))
         equal(lake.temporaries(server.lake), [])
         server.verify()
+        faults.path.unlink()
+
+
+@test("a sync that fails once at a module's start is not a refusal: started again soon")
+def _(t):
+    for place in ("modules", "lake"):
+        faults, server = faulty_server(t)
+        pid = server.child("module lake")
+        server.wait_log("module lake is ready")
+        rule = faults.add("sync", path=server.data / place, process="module lake", times=1)
+        os.kill(pid, signal.SIGKILL)
+        ended = server.wait_log("module lake ended with (exit code .*); started again in ([0-9]+) ms: .* sync ")
+        equal((ended[1], faults.hits(rule)), ("exit code 1", 1))
+        check(int(ended[2]) < 1000, f"the next start was {ended[2]} ms away")
+        until(lambda n=place: server.hit(n).status == 200, 10, "a 200")
+        load.settle(server)
+        equal(lake.names(server.lake), [place])
         faults.path.unlink()
 
 
