@@ -52,7 +52,7 @@ def _(t):
 def _(t):
     faults, server = faulty_server(t)
     server.hit("before")
-    rule = faults.add("sync", error=errno.EIO, path=server.data / "journal", process="ingest", times=1)
+    rule = faults.add("sync", error=errno.EIO, path=".seg", process="ingest", times=1)
     status = status_of(server, "during")
     until(lambda: faults.hits(rule) > 0, 10, "the failed sync")
     check(status not in (200, 204), f"acknowledged with {status} although the sync failed")
@@ -125,6 +125,30 @@ def _(t):
         until(lambda n=place: server.hit(n).status == 200, 10, "a 200")
         load.settle(server)
         equal(lake.names(server.lake), [place])
+        faults.path.unlink()
+
+
+@test("a sync that fails once while the lake seals: another process does the cut again, nothing lost or double")
+def _(t):
+    # The bytes of an object, the manifest, and the directories of both after the rename.
+    for place in ("0.tmp", "manifest.tmp", "/day=", "/_manifest"):
+        faults, server = faulty_server(t, modules={"lake": {"path": "lake", "roll": {"age": "300ms"}}})
+        pid = server.child("module lake")
+        with load.Load(server, clients=1) as clients:
+            clients.wait_acknowledged(50)
+            until(lambda s=server: lake.names(s.lake), 20, "a first cut")
+            rule = faults.add("sync", path=place, process="module lake", times=1)
+            until(lambda r=rule: faults.hits(r) > 0, 20, f"a failed sync of {place}")
+            server.wait_log("module lake ended with exit code 1")
+            until(lambda s=server, p=pid: s.children().get("module lake") not in (None, p), 20, "a new lake module")
+            clients.wait_acknowledged(50)
+        equal(faults.hits(rule), 1)
+        server.wait_log("doing the cut .* again")
+        load.settle(server)
+        equal((place, load.problems(clients, server.lake)), (place, []))
+        equal(lake.temporaries(server.lake), [])
+        lake.check_manifests(server.lake)
+        server.verify()
         faults.path.unlink()
 
 
