@@ -37,9 +37,11 @@ static bool wait_once(journal_board *board, journal_slot *slot, uint64_t seq, in
         left = (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
         timeout = &left;
     }
-    if (atomic_load(&slot->waiting) == SLOT_WAITS)
-        (void)slot_sleep(&slot->waiting, SLOT_WAITS, timeout);
-    /* Still 1: a time-out, or a signal that poked nobody. Else publish or poke has ended the wait. */
+    /* Any signal ends the wait: its handler may be deferred until we are back in a call that may run it. */
+    if (atomic_load(&slot->waiting) == SLOT_WAITS && slot_sleep(&slot->waiting, SLOT_WAITS, timeout) != 0 &&
+        errno == EINTR)
+        return false;
+    /* Still 1: a time-out. Else publish or poke has ended the wait. */
     return atomic_load(&slot->waiting) == SLOT_WAITS;
 }
 
