@@ -9,6 +9,7 @@
 #define LOG_LINE_MAX    4096
 #define LOG_SECRETS_MAX 64
 
+static const char *const names[] = {"debug", "info", "warning", "error"}; /* by enum ss_level */
 static char process_name[64] = "streamsteam";
 static int32_t lowest = SS_INFO;
 static pthread_mutex_t secrets_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -19,6 +20,14 @@ void log_init(const char *process, int32_t lowest_level)
 {
     (void)snprintf(process_name, sizeof process_name, "%s", process);
     lowest = lowest_level;
+}
+
+int32_t log_level_named(ss_str name)
+{
+    for (int32_t i = 0; i < 4; i++)
+        if (ss_eq(name, ss_cstr(names[i])))
+            return i;
+    return SS_INFO;
 }
 
 void log_add_secret(ss_str secret)
@@ -75,7 +84,6 @@ static size_t put_escaped(char *out, size_t at, size_t size, const char *text)
 
 static void write_line(int32_t level, const char *extra, const char *format, va_list args)
 {
-    static const char *const names[] = {"debug", "info", "warning", "error"};
     char text[LOG_LINE_MAX / 2], line[LOG_LINE_MAX];
     (void)vsnprintf(text, sizeof text, format, args);
     redact(text);
@@ -85,10 +93,12 @@ static void write_line(int32_t level, const char *extra, const char *format, va_
     (void)gmtime_r(&seconds, &tm);
     char when[32];
     (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
-    int head = snprintf(line, sizeof line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,\"msg\":\"",
+    int head = snprintf(line, sizeof line,
+                        "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,\"msg\":\"",
                         when, (int)(now / 1000 % 1000), names[level & 3], process_name, (int)getpid());
     size_t room = extra ? strlen(extra) + 8 : 8;
-    size_t at = put_escaped(line, (size_t)head, room < sizeof line / 2 ? sizeof line - room : sizeof line / 2, text);
+    size_t at =
+        put_escaped(line, (size_t)head, room < sizeof line / 2 ? sizeof line - room : sizeof line / 2, text);
     at += (size_t)snprintf(line + at, sizeof line - at, "\"%s%.*s}\n", extra ? "," : "",
                            (int)(sizeof line - at - 5), extra ? extra : "");
     ssize_t ignored = write(STDERR_FILENO, line, at);

@@ -7,12 +7,15 @@
 
 /* Once per process: name as in `ps` ("ingest", "module lake"). */
 void log_init(const char *process, int32_t lowest_level);
+/* debug, info, warning, error as the configuration has them; anything else is SS_INFO. */
+int32_t log_level_named(ss_str name);
 /* Secrets: every later line has these bytes replaced by "***". Copied. Bounded: LOG_SECRETS_MAX. */
 void log_add_secret(ss_str secret);
 
 void log_line(int32_t level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* extra: more members, e.g. "\"address\":\"127.0.0.1:8080\"", already valid JSON; NULL = none. */
-void log_with(int32_t level, const char *extra, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_with(int32_t level, const char *extra, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define log_debug(...) log_line(SS_DEBUG, __VA_ARGS__)
 #define log_info(...)  log_line(SS_INFO, __VA_ARGS__)

@@ -105,9 +105,10 @@ static json_t *module_blob(const config *c, const config_instance *m)
     }
     char journal[PATH_MAX + 16];
     (void)snprintf(journal, sizeof journal, "%s/journal", c->data_dir);
-    return json_pack("{s:s, s:s, s:s, s:s, s:n, s:s, s:s, s:O, s:O, s:o, s:o}", "role", "module", "name",
-                     m->name, "use", m->use, "path", m->path, "slot", "data_dir", c->data_dir, "journal_dir",
-                     journal, "options", m->options, "host", m->host, "views", views, "catalog", catalog);
+    return json_pack("{s:s, s:s, s:s, s:s, s:n, s:O, s:s, s:s, s:O, s:O, s:o, s:o}", "role", "module", "name",
+                     m->name, "use", m->use, "path", m->path, "slot", "log_level",
+                     json_object_get(c->server, "log_level"), "data_dir", c->data_dir, "journal_dir", journal,
+                     "options", m->options, "host", m->host, "views", views, "catalog", catalog);
 }
 
 static json_t *modules_of(const config *c)

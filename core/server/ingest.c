@@ -93,15 +93,6 @@ static void say(const char *format, ...)
         log_debug("the supervisor does not listen: %s", strerror(errno));
 }
 
-static int32_t level_of(ss_str name)
-{
-    static const char *const names[] = {"debug", "info", "warning", "error"};
-    for (int32_t i = 0; i < 4; i++)
-        if (ss_eq(name, ss_cstr(names[i])))
-            return i;
-    return SS_INFO;
-}
-
 /* As many descriptors as the system lets us have: connections are descriptors. */
 static void raise_descriptor_limit(void)
 {
@@ -247,7 +238,7 @@ static int start(ingest *in, ss_error *err)
     in->blob = read_blob(FD_BLOB, err);
     if (!in->blob)
         return EXIT_REFUSED;
-    log_init("ingest", level_of(node_str(in->blob, "server.log_level")));
+    log_init("ingest", log_level_named(node_str(in->blob, "server.log_level")));
     in->board = board_map(FD_BOARD);
     if (!in->board) {
         (void)ss_fail(err, SS_FATAL, "the shared page on descriptor %d is of another build", FD_BOARD);

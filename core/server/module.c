@@ -92,8 +92,8 @@ static int run_with(ss_str blob, board *b)
     char name[BOARD_NAME_BYTES], process[BOARD_NAME_BYTES];
     (void)snprintf(name, sizeof name, "%.40s", config ? node_str(config, "name").ptr : "");
     (void)snprintf(process, sizeof process, "module %.40s", name);
+    log_init(process, config ? log_level_named(node_str(config, "log_level")) : SS_INFO);
     node_free(config);
-    log_init(process, SS_INFO);
     uint32_t index;
     if (!name[0] || !find_slot(b, name, &index)) {
         log_error(

@@ -182,16 +182,6 @@ static int take_signals(supervisor *s)
 
 /* ---- starting ------------------------------------------------------------------------------------- */
 
-static int32_t level_of(const char *name)
-{
-    static const char *const names[] = {"debug", "info", "warning", "error"};
-    for (int32_t i = 0; i < 4; i++) {
-        if (strcmp(name, names[i]) == 0)
-            return i;
-    }
-    return SS_INFO;
-}
-
 static int load_plan(supervisor *s)
 {
     buf errors;
@@ -275,7 +265,7 @@ static int open_listeners(supervisor *s, ss_error *err)
 static int prepare(supervisor *s, ss_error *err)
 {
     (void)snprintf(s->data_dir, sizeof s->data_dir, "%s", plan_data_dir(s->plan));
-    log_init("supervisor", level_of(plan_log_level(s->plan)));
+    log_init("supervisor", log_level_named(ss_cstr(plan_log_level(s->plan))));
     if (lock_data_dir(s, err) != 0 || make_board(s, err) != 0 || open_listeners(s, err) != 0 ||
         family_take_modules(s, err) != 0)
         return -1;

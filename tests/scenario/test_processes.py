@@ -40,6 +40,18 @@ def _(t):
     server.verify()
 
 
+@test("server.log_level holds in every process")
+def _(t):
+    def levels(config, process):
+        server = t.server(config=config)
+        server.hit("a")
+        server.stop()
+        equal(lake.names(server.lake), ["a"])
+        return {line["level"] for line in server.log_lines() if line["process"] == process}
+    check("debug" not in levels({}, "module lake"), "debug lines at the default, info")
+    check("debug" in levels({"server": {"log_level": "debug"}}, "module lake"), "no debug lines at debug")
+
+
 @test("healthz and readyz on every listener, metrics on the admin one only")
 def _(t):
     server = t.server()

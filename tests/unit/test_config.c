@@ -230,6 +230,7 @@ static void a_whole_configuration(void)
                    "  trusted_proxies: [10.0.0.0/8, fd00::/8, 127.0.0.1]\n"
                    "  ack: written\n"
                    "  loops: 3\n"
+                   "  log_level: warning\n"
                    "enrichers:\n"
                    "  paint: {colour: blue}\n"
                    "  paint2: {use: paint}\n"
@@ -268,6 +269,7 @@ static void a_whole_configuration(void)
     REQUIRE(n);
     CHECK_STR(node_str(n, "role").ptr, "module");
     CHECK_STR(node_str(n, "journal_dir").ptr, "/data/journal");
+    CHECK_STR(node_str(n, "log_level").ptr, "warning");
     CHECK_STR(node_str(n, "host.start").ptr, "17");
     CHECK_INT(node_int(n, "host.batch.records"), 10);
     CHECK_INT(node_int(n, "host.batch.bytes"), 4 << 20);
