@@ -186,12 +186,15 @@ static journal_record_head *head_at(const journal_batch *batch, size_t offset)
     return (journal_record_head *)(void *)(batch->records + offset);
 }
 
-/* Numbers and sums the records from..end of a batch. */
+/* Numbers and sums the records from..end of a batch, which are whole requests. */
 static void number_records(journal_writer *w, journal_batch *batch, size_t from, size_t end)
 {
+    bool begin = true;
     while (from < end) {
         journal_record_head *h = head_at(batch, from);
         h->seq = w->next_seq++;
+        h->flags = begin ? h->flags | JOURNAL_REQUEST_BEGIN : h->flags & (uint16_t)~JOURNAL_REQUEST_BEGIN;
+        begin = (h->flags & JOURNAL_REQUEST_END) != 0;
         h->crc = format_record_crc(h);
         (void)counts_add(&w->counts, h); /* out of memory: counted in the total only */
         from += JOURNAL_ALIGN(h->length);

@@ -463,7 +463,9 @@ static int take_frame(journal_reader *r, const journal_frame_head *h, uint64_t l
     uint64_t next = r->offset + format_frame_bytes(h);
     if (h->first_seq > r->next_seq) /* the records before it are gone; the frame is looked at again */
         return report_damage(r, out, h->first_seq - 1, limit);
-    if (h->type == JOURNAL_FRAME_FOOTER)
+    /* Where the next segment's head, or the locator, knows another end, this is not the one. */
+    if (h->type == JOURNAL_FRAME_FOOTER && r->end_offset == READER_UNKNOWN &&
+        segment_may_end_at(r->fd, &r->head, r->offset))
         return next_segment(r, limit, out, err);
     if (h->type == JOURNAL_FRAME_RECORDS) {
         uint64_t last = h->first_seq + h->count - 1;

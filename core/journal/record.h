@@ -19,7 +19,10 @@ typedef struct journal_record_head {
 } journal_record_head;
 _Static_assert(sizeof(journal_record_head) == 48, "the journal's format is fixed");
 
-enum journal_record_flag { JOURNAL_REQUEST_END = 1u /* the last record of its request */ };
+enum journal_record_flag {
+    JOURNAL_REQUEST_END = 1u,  /* the last record of its request                          */
+    JOURNAL_REQUEST_BEGIN = 2u /* the first one; the committer sets it                    */
+};
 
 #define JOURNAL_NAME_MAX   256u                  /* app, type, id, key: longer ones are cut by the pipeline */
 #define JOURNAL_RECORD_MAX (2u * 1024 * 1024)    /* bytes of one record                                    */

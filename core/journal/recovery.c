@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/fault.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 
 typedef struct recovering {
@@ -109,6 +110,25 @@ static int seal(int fd, const journal_segment_head *head, const segment_facts *f
     return segment_footer_write(fd, head, facts, 0);
 }
 
+/* What a scan left out must not come back for a reader: its checksum is turned round, and that is synced
+   before anything is published. Nothing else of it changes, so that one can still look at it. */
+static bool leave_out(int fd, const buf *offsets)
+{
+    FAULT_POINT("journal.recovery_before_leave_out");
+    for (size_t i = 0; i < offsets->len; i += sizeof(uint64_t)) {
+        uint64_t at;
+        uint32_t crc;
+        memcpy(&at, offsets->ptr + i, sizeof at);
+        at += offsetof(journal_record_head, crc);
+        if (file_pread_all(fd, &crc, sizeof crc, (off_t)at) != (ssize_t)sizeof crc)
+            return false;
+        crc = ~crc;
+        if (file_pwrite_all(fd, &crc, sizeof crc, (off_t)at) != 0)
+            return false;
+    }
+    return !offsets->failed && (offsets->len == 0 || fdatasync(fd) == 0);
+}
+
 /* Footer, or else: sync first (the page cache may hold what the disk does not), then scan, cut, seal. */
 static int take_last(recovering *r, size_t i, recovery_segment *s, int fd)
 {
@@ -128,21 +148,26 @@ static int take_last(recovering *r, size_t i, recovery_segment *s, int fd)
         if (!synced)
             log_error("journal segment %" PRIu64 ": sync failed: %s. Check the disk", s->id, strerror(errno));
         FAULT_POINT("journal.recovery_before_scan");
+        facts->whole_requests = true;
         if (scan_segment(fd, head, SCAN_NO_BOUND, facts, warn_damaged, &s->id, &found) != 0) {
             segment_facts_free(facts);
             return -1;
         }
         r->out->damaged_records += found.damaged;
         r->out->cut_bytes += found.cut_bytes;
-        if (found.bad_pages == 0 && synced)
+        bool left_out = leave_out(fd, &facts->left_out);
+        if (!left_out)
+            log_error("journal segment %" PRIu64 ": parts of an unfinished request cannot be taken out: %s",
+                      s->id, strerror(errno));
+        if (found.bad_pages == 0 && synced && left_out)
             s->sealed = seal(fd, head, facts) == 0;
         if (!s->sealed)
             log_error("journal segment %" PRIu64 " cannot be sealed: it stays as it is", s->id);
         s->file_bytes = file_bytes(fd);
         facts->footer.last_seq += found.uncertain;
-        log_info("journal segment %" PRIu64 " recovered: %" PRIu64 " records, %" PRIu64 " damaged, %" PRIu64
-                 " bytes of an unfinished write cut",
-                 s->id, found.records, found.damaged, found.cut_bytes);
+        log_info("journal segment %" PRIu64 " recovered: %" PRIu64 " records, %" PRIu64 " damaged (%" PRIu64
+                 " of them whole, but not their request), %" PRIu64 " bytes of an unfinished write cut",
+                 s->id, found.records, found.damaged, found.left_out, found.cut_bytes);
     }
     s->end_offset = facts->end_offset;
     s->last_seq = facts->footer.last_seq;

@@ -6,6 +6,7 @@
 
 typedef struct scan {
     window window;
+    int fd;
     const journal_segment_head *head;
     uint64_t limit;    /* offset behind which nothing counts */
     uint64_t last_seq; /* the highest seq that may be here   */
@@ -87,6 +88,72 @@ static bool walk_records(scan *s, uint64_t offset, uint64_t end, uint64_t from, 
     return expect > last;
 }
 
+/* ---- requests: all of one, or nothing ---- */
+
+typedef struct request { /* the one that the walk is in */
+    uint64_t offset, first_seq;
+    bool broken;
+} request;
+
+static void leave_out(scan *s, uint64_t offset, uint64_t end, uint64_t from, uint64_t last)
+{
+    while (from <= last && offset < end) {
+        const journal_record_head *h = record_at(s, offset, end, from, last);
+        if (h) {
+            s->out->left_out++;
+            buf_add(&s->facts->left_out, &offset, sizeof offset);
+            from = h->seq + 1;
+        }
+        offset += h ? JOURNAL_ALIGN(h->length) : 8;
+    }
+}
+
+/* The request ends before `end`, with `last`. */
+static void close_request(scan *s, const request *r, uint64_t end, uint64_t last)
+{
+    if (r->first_seq > last)
+        return;
+    if (!r->broken) {
+        (void)walk_records(s, r->offset, end, r->first_seq, last, true);
+        return;
+    }
+    count_damaged(s, r->first_seq, last);
+    leave_out(s, r->offset, end, r->first_seq, last);
+}
+
+/* As walk_records() visits them, but of a request that is not whole no record counts. Where a damaged record
+   stood, the next request begins with the next record that says so. */
+static void walk_requests(scan *s, uint64_t offset, uint64_t end, uint64_t from, uint64_t last)
+{
+    uint64_t expect = from, there = s->limit < s->window.file_bytes ? s->limit : s->window.file_bytes;
+    request r = {offset, from, false};
+    end = end < there ? end : there;
+    while (expect <= last && offset < end) {
+        const journal_record_head *h = record_at(s, offset, end, expect, last);
+        if (!h) {
+            offset += 8;
+            continue;
+        }
+        uint64_t seq = h->seq, next = offset + JOURNAL_ALIGN(h->length);
+        uint16_t flags = h->flags;
+        r.broken |= seq > expect;
+        if (flags & JOURNAL_REQUEST_BEGIN) {
+            close_request(s, &r, offset, seq - 1);
+            r = (request){offset, seq, false};
+        }
+        expect = seq + 1;
+        offset = next;
+        if (flags & JOURNAL_REQUEST_END) {
+            close_request(s, &r, offset, seq);
+            r = (request){offset, expect, false};
+        }
+    }
+    r.broken |= expect <= last;
+    close_request(s, &r, end, last);
+}
+
+/* ---- frames ---- */
+
 /* The trailer is there, or every record is whole: then a byte went bad later; else it was never finished. */
 static bool frame_complete(scan *s, uint64_t offset, const journal_frame_head *h)
 {
@@ -142,6 +209,31 @@ static bool synced_once(scan *s, uint64_t offset, uint64_t expect, bool head_dam
     return false;
 }
 
+/* Is there a frame of a later commit than the one that holds `expect`? Then that one was synced. */
+static bool committed_since(scan *s, uint64_t offset, uint64_t expect)
+{
+    journal_frame_head h;
+    for (uint64_t at = offset + 8; find_magic(s, &at); at += 8)
+        if (frame_at(s, at, &h) && h.first_seq - h.commit_delta > expect)
+            return true;
+    return false;
+}
+
+/* Visits the records of the frame that ends at `end`. One with damaged records that nothing proves to have
+   been synced may be what a power cut left of a write: then its requests are there whole, or not at all.
+   false: it was such a frame, and something is missing. */
+static bool visit_records(scan *s, uint64_t offset, uint64_t end, uint64_t from, uint64_t last)
+{
+    uint64_t damaged = s->out->damaged;
+    if (s->facts && s->facts->whole_requests && !walk_records(s, offset, end, from, last, false) &&
+        !committed_since(s, offset, last)) {
+        walk_requests(s, offset, end, from, last);
+        return s->out->damaged == damaged;
+    }
+    (void)walk_records(s, offset, end, from, last, true);
+    return true;
+}
+
 static void take_meta(scan *s, uint64_t offset, const journal_frame_head *h)
 {
     const char *body = h->body_bytes <= WINDOW_BYTES ? bytes_at(s, offset + sizeof *h, h->body_bytes) : NULL;
@@ -176,11 +268,13 @@ static void take_frame(scan *s, uint64_t offset, const journal_frame_head *h)
         from = s->out->next_seq;
     if (last > s->last_seq)
         last = s->last_seq;
-    take_positions(s, offset, h);
+    bool whole = true;
     if (from <= last) {
-        (void)walk_records(s, body, body + h->body_bytes, from, last, true);
+        whole = visit_records(s, body, body + h->body_bytes, from, last);
         s->out->next_seq = last + 1;
     }
+    if (whole) /* else the source sends it again */
+        take_positions(s, offset, h);
     s->out->frames++;
 }
 
@@ -195,7 +289,7 @@ static uint64_t skip_damage(scan *s, uint64_t offset)
         if (trailer_at(s, at, &t) && t.first_seq >= expect && t.count > 0 && t.body_bytes <= at - offset) {
             uint64_t last = t.first_seq + t.count - 1;
             if (last <= s->last_seq) {
-                (void)walk_records(s, offset + 8, at, expect, last, true);
+                (void)visit_records(s, offset + 8, at, expect, last);
                 s->out->next_seq = last + 1;
             }
             s->out->frames++;
@@ -216,7 +310,7 @@ static uint64_t step(scan *s, uint64_t offset, bool bounded)
 {
     journal_frame_head h;
     bool is_frame = frame_at(s, offset, &h);
-    if (is_frame && h.type == JOURNAL_FRAME_FOOTER) {
+    if (is_frame && h.type == JOURNAL_FRAME_FOOTER && segment_may_end_at(s->fd, s->head, offset)) {
         if (h.first_seq > s->out->next_seq && h.first_seq - 1 <= s->last_seq) {
             count_damaged(s, s->out->next_seq, h.first_seq - 1);
             s->out->next_seq = h.first_seq;
@@ -267,7 +361,8 @@ static void finish(scan *s, scan_bound bound)
 int scan_segment(int fd, const journal_segment_head *head, scan_bound bound, segment_facts *facts,
                  scan_damaged_fn *damaged, void *arg, scan_result *out)
 {
-    scan s = {.head = head,
+    scan s = {.fd = fd,
+              .head = head,
               .limit = bound.offset,
               .last_seq = bound.seq,
               .facts = facts,

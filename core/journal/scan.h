@@ -15,6 +15,7 @@ typedef struct scan_result {
     uint64_t frames, records, damaged;
     uint64_t cut_bytes; /* of a torn frame at the end, which does not count */
     uint64_t bad_pages; /* the disk could not read them */
+    uint64_t left_out;  /* whole records of requests that are not whole; they are in `damaged` too */
     uint64_t uncertain; /* at most so many records may have stood on bad pages at the end */
     bool footer;
 } scan_result;

@@ -164,8 +164,10 @@ void segment_meta_write(const journal_segment_head *head, uint16_t type, uint64_
 segment_facts *segment_facts_new(void)
 {
     segment_facts *f = calloc(1, sizeof *f);
-    if (f)
-        buf_init(&f->pairs, SEGMENT_FOOTER_MAX);
+    if (!f)
+        return NULL;
+    buf_init(&f->pairs, SEGMENT_FOOTER_MAX);
+    buf_init(&f->left_out, SEGMENT_LEFT_OUT_MAX);
     return f;
 }
 
@@ -174,6 +176,7 @@ void segment_facts_free(segment_facts *f)
     if (!f)
         return;
     buf_fini(&f->pairs);
+    buf_fini(&f->left_out);
     names_dictionary_fini(&f->dictionary);
     names_positions_fini(&f->positions);
     free(f);
@@ -266,18 +269,37 @@ static int footer_parse(const char *body, size_t len, bool names, segment_facts 
                : -1;
 }
 
-int segment_footer_read(int fd, const journal_segment_head *head, bool names, segment_facts *out)
+static bool locator_read(int fd, const journal_segment_head *head, journal_locator *out)
 {
     struct stat st;
     journal_locator l;
     if (fstat(fd, &st) != 0 || st.st_size < (off_t)(JOURNAL_HEAD_BYTES + sizeof l))
-        return -1;
+        return false;
     uint64_t size = (uint64_t)st.st_size;
     if (file_pread_all(fd, &l, sizeof l, st.st_size - (off_t)sizeof l) != (ssize_t)sizeof l ||
         l.magic != JOURNAL_LOCATOR_MAGIC || l.crc != FORMAT_CRC_OF(&l) || l.segment_id != head->segment_id ||
         l.segment_key != head->segment_key || l.footer_offset < JOURNAL_HEAD_BYTES ||
         l.footer_offset > size || l.footer_bytes > size - l.footer_offset ||
         l.footer_bytes < JOURNAL_FRAME_OVERHEAD || l.footer_bytes > SEGMENT_FOOTER_MAX)
+        return false;
+    *out = l;
+    return true;
+}
+
+bool segment_may_end_at(int fd, const journal_segment_head *head, uint64_t offset)
+{
+    journal_locator l;
+    segment_facts *facts =
+        locator_read(fd, head, &l) && l.footer_offset != offset ? segment_facts_new() : NULL;
+    bool elsewhere = facts && segment_footer_read(fd, head, false, facts) == 0;
+    segment_facts_free(facts);
+    return !elsewhere;
+}
+
+int segment_footer_read(int fd, const journal_segment_head *head, bool names, segment_facts *out)
+{
+    journal_locator l;
+    if (!locator_read(fd, head, &l))
         return -1;
     char *frame = malloc(l.footer_bytes);
     int rc = -1;
@@ -288,6 +310,10 @@ int segment_footer_read(int fd, const journal_segment_head *head, bool names, se
             format_frame_bytes(h) == l.footer_bytes && h->position_bytes == 0 &&
             h->extra_crc == journal_crc32c(0, h + 1, h->body_bytes))
             rc = footer_parse((const char *)(h + 1), h->body_bytes, names, out);
+        /* Three places say where the numbers end; a footer that contradicts itself is none. */
+        if (rc == 0 && (h->first_seq == 0 || h->first_seq < head->first_seq ||
+                        h->first_seq - 1 != l.last_seq || out->footer.last_seq != l.last_seq))
+            rc = -1;
         out->end_offset = l.footer_offset;
     }
     free(frame);

@@ -9,8 +9,9 @@
 #include "core/journal/counts.h"
 #include "core/journal/names.h"
 
-#define SEGMENT_NAME_BYTES 32u
-#define SEGMENT_FOOTER_MAX ((size_t)96 * 1024 * 1024) /* 65,535 receivers with the longest names */
+#define SEGMENT_NAME_BYTES   32u
+#define SEGMENT_LEFT_OUT_MAX ((size_t)64 * 1024 * 1024) /* the smallest records of the largest frame */
+#define SEGMENT_FOOTER_MAX   ((size_t)96 * 1024 * 1024) /* 65,535 receivers with the longest names */
 
 typedef struct segment_list {
     uint64_t *ids; /* owned, ascending */
@@ -37,6 +38,10 @@ void segment_meta_write(const journal_segment_head *head, uint16_t type, uint64_
 typedef struct segment_facts {
     journal_footer footer;
     buf pairs; /* journal_pair entries */
+    /* For the scan of recovery: a request in a damaged frame that may never have been synced counts whole
+       or not at all. The scan leaves here the offsets (uint64_t) of whole records that do not count. */
+    bool whole_requests;
+    buf left_out;
     names_dictionary dictionary;
     names_positions positions;
     uint64_t end_offset; /* behind the last frame of records */
@@ -47,6 +52,8 @@ segment_facts *segment_facts_new(void); /* NULL: out of memory */
 void segment_facts_free(segment_facts *f);
 /* 0; -1: not sealed, or the footer is damaged (then scan). names: also fill dictionary and positions. */
 int segment_footer_read(int fd, const journal_segment_head *head, bool names, segment_facts *out);
+/* May a footer at offset be the segment's end? Not where locator and footer, both sound, say otherwise. */
+bool segment_may_end_at(int fd, const journal_segment_head *head, uint64_t offset);
 /* Writes footer and locator; does not sync. -1 with errno. */
 int segment_footer_write(int fd, const journal_segment_head *head, const segment_facts *facts,
                          uint64_t file_bytes);

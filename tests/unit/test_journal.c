@@ -197,7 +197,7 @@ static void sources_keep_their_names(void)
     REQUIRE(journal_reader_next(r, 1, &item, &err) == JOURNAL_READ_RECORD);
     CHECK(ss_eq(item.record.receiver, ss_cstr("game")));
     CHECK_INT(item.record.schema_rev, 2);
-    CHECK_INT(item.record_flags, JOURNAL_REQUEST_END);
+    CHECK_INT(item.record_flags, JOURNAL_REQUEST_BEGIN | JOURNAL_REQUEST_END);
     CHECK(journal_reader_id(r) == f.board->journal_id);
     journal_reader_close(r);
     fixture_close(&f);
