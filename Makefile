@@ -116,6 +116,8 @@ $(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,plugin )
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden,$(CFLAGS)) -shared -o $@ $< $(LDFLAGS) -ldl -lpthread
+# Shims are loaded into programs without a sanitizer's runtime, too.
+$(BUILD)/tests/torture/shim_%.so: SANFLAGS :=
 tests-build: all unit $(TEST_SO)
 
 # Fuzz targets need clang and FUZZ=1, which recompiles the code with coverage: make FUZZ=1 CC=clang SAN=address,undefined
