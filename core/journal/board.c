@@ -13,14 +13,6 @@
 /* waiting: 0 = running, 1 = waits, 2 = poked, and nobody has noticed yet. */
 enum { SLOT_RUNS = 0, SLOT_WAITS = 1, SLOT_POKED = 2 };
 
-/* The longest wait in one piece. ThreadSanitizer runs a signal's handler not when it comes but in the next call
-   that it knows, and a futex wait is none: there a waiter comes up for air. */
-#if defined(__SANITIZE_THREAD__)
-#define WAIT_PIECE_US 100000
-#else
-#define WAIT_PIECE_US INT64_MAX
-#endif
-
 /* Not the private kind: the page is shared by processes. */
 static int slot_sleep(_Atomic uint32_t *word, uint32_t expected, const struct timespec *timeout)
 {
@@ -45,9 +37,11 @@ static bool wait_once(journal_board *board, journal_slot *slot, uint64_t seq, in
         left = (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
         timeout = &left;
     }
-    if (atomic_load(&slot->waiting) == SLOT_WAITS)
-        (void)slot_sleep(&slot->waiting, SLOT_WAITS, timeout);
-    /* Still 1: a time-out, or a signal that poked nobody. Else publish or poke has ended the wait. */
+    /* Any signal ends the wait: its handler may be deferred until we are back in a call that may run it. */
+    if (atomic_load(&slot->waiting) == SLOT_WAITS && slot_sleep(&slot->waiting, SLOT_WAITS, timeout) != 0 &&
+        errno == EINTR)
+        return false;
+    /* Still 1: a time-out. Else publish or poke has ended the wait. */
     return atomic_load(&slot->waiting) == SLOT_WAITS;
 }
 
@@ -58,8 +52,6 @@ uint64_t journal_wait(journal_board *board, uint32_t slot_number, uint64_t seq, 
         return durable;
     journal_slot *slot = &board->slots[slot_number];
     int64_t deadline_us = timeout_ms < 0 ? -1 : clock_mono_us() + timeout_ms * 1000;
-    if (WAIT_PIECE_US != INT64_MAX && (timeout_ms < 0 || timeout_ms * 1000 > WAIT_PIECE_US))
-        deadline_us = clock_mono_us() + WAIT_PIECE_US;
     atomic_store(&slot->wake_seq, seq);
     /* Sequentially consistent on both sides: either publish sees the 1, or we see its durable_seq. */
     if (atomic_exchange(&slot->waiting, SLOT_WAITS) != SLOT_POKED) {
