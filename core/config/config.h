@@ -24,6 +24,25 @@ void config_print(const config *c, buf *out);
 /* Calls each plugin's check(), which may use the network. The number of instances that failed. */
 size_t config_connect(config *c, buf *errors);
 
+/* One instance, as the files have it. Borrowed for the configuration's life. */
+typedef struct config_entry {
+    uint32_t kind;
+    const char *name, *use;
+    const char *plugin_path;
+    const ss_plugin *plugin;
+    const char *file; /* where it stands */
+    uint32_t line;
+} config_entry;
+size_t config_entries(const config *c);
+config_entry config_entry_at(const config *c, size_t i);
+bool config_entry_find(const config *c, uint32_t kind, const char *name, config_entry *out);
+
+/* The lifecycle verbs of an instance, without a server: see ss_plugin. What they say goes to out. SS_DECLINE:
+   the plugin has no such verb. */
+enum config_verb { CONFIG_SETUP, CONFIG_TEARDOWN, CONFIG_HOWTO };
+int32_t config_run(const config *c, const config_entry *entry, enum config_verb verb, const ss_sink *out,
+                   ss_error *err);
+
 /* Where plugins are looked for and where the state is, from the server: section alone: for verbs that must
    work though the rest of the file is broken. path NULL: the defaults. false with err. */
 typedef struct config_place {

@@ -1,6 +1,7 @@
 #include "core/config/explain.h"
 
 #include "core/config/schema.h"
+#include "core/config/suggest.h"
 #include "core/config/tables.h"
 #include "core/config/yaml_out.h"
 #include "plugins/loader/loader.h"
@@ -87,6 +88,58 @@ void explain_server(buf *out)
         "# The server itself. Every value is a default; a value may hold ${env:NAME}, ${env:NAME:-default}\n"
         "# and ${file:PATH}.\nserver:\n");
     explain_table(out, tables_server, sizeof(ss_option), 1);
+}
+
+/* ---- a fragment for conf.d ---- */
+
+static bool is_set(const config_set *set, const char *name, size_t from)
+{
+    size_t len = strlen(name);
+    for (size_t i = from; i < set->count; i++)
+        if (strncmp(set->pairs[i], name, len) == 0 && set->pairs[i][len] == '=')
+            return true;
+    return false;
+}
+
+/* What was given (the check says what it thinks of it), and a line for each option that must be. */
+static void put_given(const ss_plugin *p, const config_set *set, buf *out)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        char name[SUGGEST_WORD_MAX * 2];
+        size_t len = strcspn(set->pairs[i], "=");
+        (void)snprintf(name, sizeof name, "%.*s", (int)len, set->pairs[i]);
+        if (!is_set(set, name, i + 1)) /* the last one counts */
+            buf_addf(out, "    %s: %s\n", name, set->pairs[i] + len + 1);
+    }
+    for (size_t i = 0; p->options; i++) {
+        ss_option o = schema_option(p->options, p->option_size, i);
+        if (!o.name)
+            return;
+        if (!(o.flags & SS_OPT_REQUIRED) || is_set(set, o.name, 0))
+            continue;
+        yaml_out_comment(out, 2, o.doc);
+        buf_addf(out, "    %s: # required\n", o.name);
+    }
+}
+
+void explain_fragment(const ss_plugin *p, const char *name, const char *use, const config_set *set, buf *out)
+{
+    buf_addf(out, "# %s %s, switched on with `streamsteam %s enable`; `disable` takes it away again.\n",
+             tables_kind(p->kind), name, tables_kind(p->kind));
+    buf_addf(out, "# %s\n%s:\n  %s:\n    use: ", p->summary ? p->summary : "", tables_section(p->kind), name);
+    yaml_out_string(out, use);
+    buf_adds(out, "\n");
+    put_given(p, set, out);
+    buf inner;
+    buf_init(&inner, EXPLAIN_FRAGMENT_MAX);
+    if (p->options)
+        explain_table(&inner, p->options, p->option_size, 0);
+    explain_table(&inner, tables_host(p->kind), sizeof(ss_option), 0);
+    buf_adds(out, "    #\n    # All options, with their defaults:\n");
+    for (const char *line = buf_text(&inner); *line; line += strcspn(line, "\n") + 1)
+        buf_addf(out, "    # %.*s\n", (int)strcspn(line, "\n"), line);
+    out->failed |= inner.failed;
+    buf_fini(&inner);
 }
 
 static void explain_routes(const ss_plugin *p, buf *out)

@@ -34,6 +34,27 @@ size_t config_count(const config *c, uint32_t kind)
     return n;
 }
 
+size_t config_entries(const config *c)
+{
+    return c->count;
+}
+
+config_entry config_entry_at(const config *c, size_t n)
+{
+    const config_instance *i = &c->instances[n];
+    return (config_entry){i->kind, i->name, i->use, i->path, i->plugin, i->at.file, i->at.line};
+}
+
+bool config_entry_find(const config *c, uint32_t kind, const char *name, config_entry *out)
+{
+    for (size_t n = 0; n < c->count; n++) {
+        *out = config_entry_at(c, n);
+        if (out->kind == kind && strcmp(out->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A name is a directory below data_dir, a label of metrics and part of a process title. */
 static bool good_name(ss_str name)
 {

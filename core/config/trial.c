@@ -83,11 +83,27 @@ static void report(config *c, const config_instance *i, const char *what, ss_err
                  err->text[0] ? err->text : "the plugin refused its options and gave no reason");
 }
 
+static void host_init(trial_host *host, const config *c, uint32_t kind, const char *name)
+{
+    *host = (trial_host){.config = c};
+    host_base_init_dry(&host->base, tables_kind(kind), name);
+    host->base.table.catalog = trial_catalog;
+}
+
+/* What the plugin is given; NULL: out of memory. */
+static ss_config *options_node(const config_instance *i)
+{
+    char *text = json_dumps(i->options, JSON_COMPACT);
+    ss_error err = error_init();
+    ss_config *options = text ? node_parse(text, strlen(text), &err) : NULL;
+    free(text);
+    return options;
+}
+
 static void try_one(config *c, const config_instance *i, const ss_config *options, bool connect)
 {
-    trial_host host = {.config = c};
-    host_base_init_dry(&host.base, tables_kind(i->kind), i->name);
-    host.base.table.catalog = trial_catalog;
+    trial_host host;
+    host_init(&host, c, i->kind, i->name);
     ss_error err = error_init();
     void *inst = NULL;
     if (i->plugin->create(&host.base.table, options, &inst, &err) != SS_OK) {
@@ -107,14 +123,40 @@ void config_try(config *c, bool connect)
         const config_instance *i = &c->instances[n];
         if (!i->good)
             continue;
-        char *text = json_dumps(i->options, JSON_COMPACT);
-        ss_error err = error_init();
-        ss_config *options = text ? node_parse(text, strlen(text), &err) : NULL;
+        ss_config *options = options_node(i);
         if (options)
             try_one(c, i, options, connect);
         else
             problems_add(&c->problems, i->at, "%s: out of memory", i->label);
         node_free(options);
-        free(text);
     }
+}
+
+/* ---- lifecycle verbs: the same dry host, no instance ---- */
+
+typedef int32_t verb_call(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err);
+
+static verb_call *verb_of(const ss_plugin *p, enum config_verb verb)
+{
+    return verb == CONFIG_SETUP ? p->setup : verb == CONFIG_TEARDOWN ? p->teardown : p->howto;
+}
+
+int32_t config_run(const config *c, const config_entry *entry, enum config_verb verb, const ss_sink *out,
+                   ss_error *err)
+{
+    const config_instance *i = config_instance_find(c, entry->kind, entry->name);
+    verb_call *call = verb_of(i->plugin, verb);
+    if (!call)
+        return SS_DECLINE;
+    ss_config *options = options_node(i);
+    if (!options)
+        return ss_fail(err, SS_LIMIT, "out of memory");
+    trial_host host;
+    host_init(&host, c, i->kind, i->name);
+    int32_t status = call(&host.base.table, options, out, err);
+    err->text[sizeof err->text - 1] = '\0';
+    redact(err->text, i->options);
+    host_base_fini(&host.base);
+    node_free(options);
+    return status;
 }

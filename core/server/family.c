@@ -16,6 +16,7 @@
 #include "core/server/child.h"
 #include "core/server/inside.h"
 #include "core/server/orphan.h"
+#include "plugins/loader/remove_tree.h"
 
 #define MESSAGE_MAX    1024u
 #define MESSAGES_MAX   64 /* taken from one child at a time */
@@ -178,6 +179,28 @@ int family_take_modules(supervisor *s, ss_error *err)
     }
     take_orphans(s);
     return 0;
+}
+
+bool family_forget(supervisor *s, const char *name, ss_error *err)
+{
+    char dir[PATH_MAX];
+    child *c = family_module(s, name);
+    if (!c)
+        return ss_fail(err, 0, "no module is named %.64s; `streamsteam status` lists them", name);
+    if (c->wanted)
+        return ss_fail(err, 0, "module %.64s is on; disable it first", name);
+    if (c->pid != 0)
+        return ss_fail(err, 0, "module %.64s is stopping still; try again in a moment", name);
+    if ((size_t)snprintf(dir, sizeof dir, "%s/modules/%s", s->data_dir, name) >= sizeof dir)
+        return ss_fail(err, 0, "the path of its directory is too long");
+    remove_tree(dir); /* first: after a crash between, the directory would pin the journal again */
+    if (access(dir, F_OK) == 0)
+        return ss_fail(err, 0, "cannot remove %.256s: check its owner", dir);
+    log_info("module %s is forgotten: the journal keeps nothing for it any more", name);
+    process_of(c)->name[0] = '\0';
+    atomic_store(&s->board->journal.slots[c->process - 2].used, 0u);
+    c->known = false;
+    return true;
 }
 
 /* ---- parked plugins ------------------------------------------------------------------------------- */

@@ -77,6 +77,8 @@ int family_take_modules(supervisor *s,
                         ss_error *err); /* slots for all modules of the plan, and for orphans */
 child *family_module(supervisor *s, const char *name); /* NULL: no slot has that name      */
 child *family_add_module(supervisor *s, const plan_module *m, ss_error *err);
+/* A module that is off gives up its place in the journal and its directory. false: err says why not. */
+bool family_forget(supervisor *s, const char *name, ss_error *err);
 void family_start(child *c); /* now; a failure is logged and tried again */
 void family_start_modules(supervisor *s);
 void family_reap(supervisor *s, pid_t pid, int wait_status);

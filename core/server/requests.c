@@ -80,13 +80,24 @@ static void answer_status(supervisor *s, control_client *client)
     buf_fini(&out);
 }
 
-/* "module NAME quarantine|flush" */
+static void answer_forget(supervisor *s, control_client *client, const char *name)
+{
+    ss_error err = error_init();
+    bool done = family_forget(s, name, &err);
+    control_answer(client, done, ss_cstr(err.text), -1);
+}
+
+/* "module NAME quarantine|flush|forget" */
 static void answer_module(supervisor *s, control_client *client, const char *rest)
 {
     char name[64], what[16], text[160];
-    if (sscanf(rest, "%63s %15s", name, what) != 2 ||
-        (strcmp(what, "quarantine") != 0 && strcmp(what, "flush") != 0)) {
-        control_answer(client, false, ss_cstr("ask: module NAME quarantine, or: module NAME flush\n"), -1);
+    bool read = sscanf(rest, "%63s %15s", name, what) == 2;
+    if (read && strcmp(what, "forget") == 0) {
+        answer_forget(s, client, name);
+        return;
+    }
+    if (!read || (strcmp(what, "quarantine") != 0 && strcmp(what, "flush") != 0)) {
+        control_answer(client, false, ss_cstr("ask: module NAME quarantine, flush or forget\n"), -1);
         return;
     }
     child *c = family_module(s, name);
@@ -115,7 +126,7 @@ void requests_handle(void *arg, control_client *client, const char *request)
     else if (strncmp(request, "module ", 7) == 0)
         answer_module(s, client, request + 7);
     else
-        control_answer(client, false,
-                       ss_cstr("this server knows: status, reload, board, module NAME quarantine|flush\n"),
-                       -1);
+        control_answer(
+            client, false,
+            ss_cstr("this server knows: status, reload, board, module NAME quarantine|flush|forget\n"), -1);
 }
