@@ -7,6 +7,7 @@
 MAKEFLAGS += --no-builtin-rules
 SHELL   := /bin/sh
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CXX     := $(if $(filter default,$(origin CXX)),$(if $(filter clang%,$(CC)),clang++,g++),$(CXX))
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -57,7 +58,8 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 # Shared objects that tests load: shims (LD_PRELOAD) and sample plugins, each one file.
-TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/shim_*.c tests/contract/plugin_*.c))
+TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/shim_*.c tests/contract/plugin_*.c)) \
+            $(patsubst tests/%.cc,$(BUILD)/tests/%.so,$(wildcard tests/contract/plugin_*.cc))
 
 .DEFAULT_GOAL := all
 .PHONY: all help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
@@ -116,6 +118,10 @@ $(BUILD)/tests/%.so: tests/%.c include/streamsteam/plugin.h
 	@mkdir -p $(@D)
 	$(call say,plugin )
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden,$(CFLAGS)) -shared -o $@ $< $(LDFLAGS) -ldl -lpthread
+$(BUILD)/tests/%.so: tests/%.cc tests/contract/hostile.h include/streamsteam/plugin.h
+	@mkdir -p $(@D)
+	$(call say,plugin )
+	$(Q)$(CXX) $(CPPFLAGS) -std=c++17 -fPIC $(OPTIMISE) -Wall -Wextra $(SANFLAGS) -shared -o $@ $< $(LDFLAGS) -lpthread
 # Shims are loaded into programs without a sanitizer's runtime, too.
 $(BUILD)/tests/torture/shim_%.so: SANFLAGS :=
 tests-build: all unit $(TEST_SO)

@@ -182,6 +182,13 @@ const ss_option tables_server[] = {
      .doc = "When requests are answered: synced = on disk (loses nothing), written = in the page cache (a "
             "power cut "
             "loses it), memory = taken (a crash loses it)."},
+    {.name = "memory",
+     .type = SS_T_SIZE,
+     .dflt = "4GiB",
+     .min = 0,
+     .max = TIB,
+     .doc = "Most private memory of the process that takes events in: at three quarters it is started anew, "
+            "beyond it allocations fail. 0 = no limit."},
     {.name = "drain",
      .type = SS_T_DURATION,
      .dflt = "25s",
@@ -312,6 +319,13 @@ static const ss_option module_host[] = {
      .max = DAY_MS,
      .doc = "A delivery that takes longer is ended by force."},
     {.name = "retry", .type = SS_T_OBJECT, .children = retry_options, .doc = "Pauses between attempts."},
+    {.name = "memory",
+     .type = SS_T_SIZE,
+     .dflt = "2GiB",
+     .min = 0,
+     .max = TIB,
+     .doc = "Most private memory of its process: at three quarters it is started anew, beyond it allocations "
+            "fail. 0 = no limit."},
     {.name = "view",
      .type = SS_T_STRING,
      .dflt = "",

@@ -1,5 +1,6 @@
 /* One call of deliver() and what follows from it: per record done, again, or quarantine. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
@@ -37,6 +38,9 @@ static int32_t call_deliver(delivery *d, ss_result *result, ss_error *err)
     FAULT_POINT("delivery.before_deliver");
     int32_t rc = d->plugin->module->deliver(d->inst, &given, result, err);
     FAULT_POINT("delivery.after_deliver");
+    /* Nothing of this process can be trusted then, its log included: end while still inside deliver(). */
+    if (d->setup->intact && !d->setup->intact(d->setup->arg))
+        _exit(DELIVERY_BROKEN);
     deadline_disarm(d);
     d->in_deliver = false;
     metrics_add(d->metrics.batches, 1);

@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/log.h"
+#include "core/base/memory.h"
 #include "core/delivery/inner.h"
 #include "core/observe/metrics.h"
 #include "plugins/loader/loader.h"
@@ -278,12 +279,27 @@ static void await_records(delivery *d, int64_t due, int64_t now)
         delivery_rest(d, d->read_seq + 1, due);
 }
 
+/* Looked at once a second at the most: it costs a few system calls. */
+static void look_at_memory(delivery *d, int64_t now)
+{
+    if (now < d->memory_due_us)
+        return;
+    d->memory_due_us = now + DELIVERY_MEMORY_US;
+    d->anew = memory_is_short();
+    if (d->anew)
+        log_error(
+            "module %s uses three quarters of its `memory` and is started anew: it leaks, or the limit is "
+            "too low",
+            d->spec.name);
+}
+
 static void loop_once(delivery *d)
 {
     int64_t due = host_run_timers(d);
     position_settle(d);
     due = least(due, position_service(d));
     int64_t now = clock_mono_us();
+    look_at_memory(d, now);
     if (d->quarantine_due_us && d->quarantine_due_us <= now)
         d->ask_quarantine = true;
     else if (d->quarantine_due_us)
@@ -379,9 +395,10 @@ static int run(delivery *d)
     delivery_say(d, "ready");
     d->ask_quarantine = state_quarantine_count(d->state) > 0;
     look_asked = 1; /* what was sent before the handlers were there */
-    for (look_around(d); !finished(d, clock_mono_us()); look_around(d))
+    for (look_around(d); !d->anew && !finished(d, clock_mono_us()); look_around(d))
         loop_once(d);
-    return d->fatal ? DELIVERY_FAILED : finish(d);
+    int rc_end = d->fatal ? DELIVERY_FAILED : finish(d);
+    return d->anew ? DELIVERY_FAILED : rc_end;
 }
 
 int delivery_run(const delivery_setup *setup)

@@ -16,6 +16,7 @@
 #define DELIVERY_COMMIT_US          200000 /* positions are committed at least this often ...              */
 #define DELIVERY_COMMIT_RECORDS     10000u /* ... or after so many records: what a crash delivers again     */
 #define DELIVERY_SYNC_US            1000000 /* and synced this often                                         */
+#define DELIVERY_MEMORY_US          1000000 /* between looks at the memory used                              */
 #define DELIVERY_IDLE_US            1000000 /* then buffers are given back                                   */
 #define DELIVERY_TIMERS_MAX         64u
 #define DELIVERY_VIEWS_MAX          64u
@@ -85,6 +86,8 @@ typedef struct delivery {
     size_t view_count;
     struct ss_timer timers[DELIVERY_TIMERS_MAX];
     timer_t deadline;
+    int64_t memory_due_us; /* when memory is looked at next */
+    bool anew;             /* too much memory: a new process shall go on */
     bool unsynced;
     int64_t last_commit_us, last_sync_us, last_read_us; /* monotonic */
     int64_t filtered_us;      /* monotonic: last time everything read was filtered    */

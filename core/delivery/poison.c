@@ -50,7 +50,10 @@ static void deadline_set(delivery *d, int64_t ms)
 void deadline_arm(delivery *d, uint64_t from, uint64_t through)
 {
     atomic_store_explicit(&d->process->deliver_from, from, memory_order_relaxed);
-    atomic_store_explicit(&d->process->deliver_since_mono_us, clock_mono_us(), memory_order_relaxed);
+    int64_t now = clock_mono_us();
+    atomic_store_explicit(&d->process->deliver_since_mono_us, now, memory_order_relaxed);
+    atomic_store_explicit(&d->process->deliver_until_mono_us, now + d->spec.deadline_ms * 1000,
+                          memory_order_relaxed);
     atomic_store(&d->process->deliver_through, through);
     deadline_set(d, d->spec.deadline_ms);
 }
@@ -60,6 +63,7 @@ void deadline_disarm(delivery *d)
     deadline_set(d, 0);
     atomic_store(&d->process->deliver_through, 0);
     atomic_store_explicit(&d->process->deliver_since_mono_us, 0, memory_order_relaxed);
+    atomic_store_explicit(&d->process->deliver_until_mono_us, 0, memory_order_relaxed);
 }
 
 void deadline_fini(delivery *d)

@@ -190,6 +190,7 @@ static void read_limits(spec *s, const ss_config *host)
         s->retry_max_ms = s->retry_base_ms;
     s->drain_ms = positive_or(node_int(host, "drain_ms"), SPEC_DRAIN_MS);
     s->max_bytes = (uint64_t)node_int(host, "max_bytes");
+    s->memory_bytes = (uint64_t)node_int(host, "memory");
 }
 
 static uint64_t fingerprint(ss_str text)

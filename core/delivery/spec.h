@@ -33,7 +33,7 @@ typedef struct spec {
     int64_t linger_ms, deadline_ms, retry_base_ms, retry_max_ms, drain_ms;
     enum spec_start start;
     uint64_t start_seq;
-    uint64_t max_bytes;
+    uint64_t max_bytes, memory_bytes;
     uint64_t fingerprint;
     char *host_json; /* owned: receivers, types, apps, view as canonical JSON, stored beside the position */
 } spec;

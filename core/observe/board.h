@@ -32,6 +32,7 @@ typedef struct board_process {
        through == 0: not inside deliver(). */
     _Atomic uint64_t deliver_from, deliver_through;
     _Atomic int64_t deliver_since_mono_us;
+    _Atomic int64_t deliver_until_mono_us; /* the supervisor ends it some time after this */
 } board_process;
 
 /* One time series; owned by one process, read by all. */

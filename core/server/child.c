@@ -126,6 +126,8 @@ void child_describe(int wait_status, char out[96])
         (void)snprintf(out, 96, "signal %d (%s)", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     else if (WEXITSTATUS(wait_status) == CHILD_EXIT_DEADLINE)
         (void)snprintf(out, 96, "a callback that overran its deadline (exit code 3)");
+    else if (WEXITSTATUS(wait_status) == CHILD_EXIT_BROKEN)
+        (void)snprintf(out, 96, "descriptors closed that were not the plugin's (exit code 5)");
     else
         (void)snprintf(out, 96, "exit code %d", WEXITSTATUS(wait_status));
 }

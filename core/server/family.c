@@ -441,6 +441,20 @@ void family_start_due(supervisor *s, int64_t now, int64_t *next)
         start_if_due(&s->modules[i], now, next);
 }
 
+void family_end_overdue(supervisor *s, int64_t now)
+{
+    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
+        child *c = &s->modules[i];
+        int64_t until = c->pid ? atomic_load(&process_of(c)->deliver_until_mono_us) : 0;
+        if (until == 0 || now < until + FAMILY_OVERDUE_US || c->overdue)
+            continue;
+        log_error("%s is inside deliver() long after its deadline and does not end itself: killed",
+                  family_name(c));
+        c->overdue = true;
+        family_tell(c, SIGKILL);
+    }
+}
+
 bool family_modules_run(const supervisor *s)
 {
     for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
@@ -466,16 +480,38 @@ void family_cannot_drain(supervisor *s)
 
 /* ---- deaths --------------------------------------------------------------------------------------- */
 
+/* Nobody could write it down (signals blocked, _exit()): it is plain all the same where one thread alone was
+   inside a callback. */
+static void find_culprit(board *b)
+{
+    const board_crumb *only = NULL;
+    for (size_t i = 0; i < BOARD_CRUMBS_MAX; i++) {
+        if (atomic_load(&b->crumbs[i].since_mono_us) == 0)
+            continue;
+        if (only)
+            return;
+        only = &b->crumbs[i];
+    }
+    if (!only)
+        return;
+    memcpy(b->culprit.instance, only->instance, sizeof only->instance);
+    memcpy(b->culprit.callback, only->callback, sizeof only->callback);
+    atomic_store(&b->culprit.since_mono_us, atomic_load(&only->since_mono_us));
+}
+
 /* Whose callback ended ingest, from the page that ingest's signal handler or watchdog wrote. */
 static void judge_culprit(supervisor *s, int wait_status, char text[128])
 {
     board_crumb *culprit = &s->board->culprit;
+    if (atomic_load(&culprit->since_mono_us) == 0)
+        find_culprit(s->board);
     char name[BOARD_NAME_BYTES], callback[sizeof culprit->callback];
     memcpy(name, culprit->instance, sizeof name);
     memcpy(callback, culprit->callback, sizeof callback);
     name[sizeof name - 1] = callback[sizeof callback - 1] = '\0';
     text[0] = '\0';
-    if (child_crashed(wait_status) && atomic_load(&culprit->since_mono_us) != 0 && name[0]) {
+    bool own_doing = child_crashed(wait_status) || WIFEXITED(wait_status);
+    if (own_doing && atomic_load(&culprit->since_mono_us) != 0 && name[0]) {
         (void)snprintf(text, 128, " in %s of %s", callback, name);
         if (restart_note_crash(&s->parks, name, clock_mono_us()))
             log_error(
@@ -536,12 +572,18 @@ static void module_died(child *c, int wait_status)
     board_process *p = process_of(c);
     char how[96];
     child_describe(wait_status, how);
-    bool crashed = child_crashed(wait_status), inside = crashed && atomic_load(&p->deliver_through) != 0;
+    /* Whatever ends it inside deliver() is the batch's doing, exit() too, unless it was killed from outside.
+     */
+    bool inside = atomic_load(&p->deliver_through) != 0;
+    bool crashed = child_crashed(wait_status) || (inside && (WIFEXITED(wait_status) || c->overdue));
+    inside &= crashed;
     if (!crashed) { /* killed from outside: the batch is not to blame */
         atomic_store(&p->deliver_from, 0u);
         atomic_store(&p->deliver_through, 0u);
         atomic_store(&p->deliver_since_mono_us, 0);
     }
+    c->overdue = false;
+    atomic_store(&p->deliver_until_mono_us, 0);
     atomic_store(&p->paused, 0u);
     bool clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_CLEAN;
     if (s->stop != STOP_NOT || !c->wanted) {

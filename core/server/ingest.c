@@ -17,6 +17,7 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/memory.h"
 #include "core/config/node.h"
 #include "core/delivery/ledger.h"
 #include "core/http/http.h"
@@ -245,6 +246,7 @@ static int start(ingest *in, ss_error *err)
         return EXIT_FAILED;
     }
     raise_descriptor_limit();
+    memory_limit((uint64_t)node_int(in->blob, "server.memory"));
     metrics_init(in->board, INGEST_PROCESS);
     crumb_install(in->board);
     crumb_bind(in->board, false); /* this thread runs create() and start(); they may take their time */
@@ -349,7 +351,8 @@ static bool on_control(ingest *in)
     return true;
 }
 
-static void serve(ingest *in)
+/* EXIT_CLEAN: asked to stop. */
+static int serve(ingest *in)
 {
     bool go_on = true;
     while (go_on) {
@@ -365,8 +368,15 @@ static void serve(ingest *in)
         if (now >= in->next_stats_us) {
             in->next_stats_us = now + STATS_US;
             publish_stats(in);
+            if (memory_is_short()) {
+                log_error(
+                    "ingest uses three quarters of server.memory and is started anew: a plugin leaks, or "
+                    "the limit is too low");
+                return EXIT_FAILED;
+            }
         }
     }
+    return EXIT_CLEAN;
 }
 
 /* Takes down whatever start() put up. */
@@ -407,7 +417,7 @@ int ingest_main(void)
     if (code == EXIT_CLEAN) {
         atomic_store(&in.board->processes[INGEST_PROCESS].ready, 1u);
         say("ready");
-        serve(&in);
+        code = serve(&in);
         log_info("stopping");
     } else {
         log_error("%s", err.text[0] ? err.text : strerror(errno));

@@ -28,6 +28,7 @@ typedef struct child {
     pid_t pid;                       /* 0 = does not run                                  */
     char *blob;                      /* owned JSON text                                   */
     watch control;                   /* fd -1 = none                                      */
+    bool overdue;                    /* was killed because deliver() did not end          */
     int64_t started_us, start_at_us; /* monotonic; start_at_us 0 = nothing planned */
     restart history;
 } child;
@@ -85,6 +86,10 @@ void family_reap(supervisor *s, pid_t pid, int wait_status);
 void family_start_due(supervisor *s, int64_t now, int64_t *next);
 void family_tell(child *c, int signal_number);
 bool family_send(child *c, const char *text, int fd); /* fd -1 = none */
+#define FAMILY_OVERDUE_US                                                                                    \
+    2000000 /* a module ends itself at its deadline; this long after, the supervisor does */
+#define FAMILY_LOOK_US 1000000 /* how often that is looked at */
+void family_end_overdue(supervisor *s, int64_t now);
 bool family_modules_run(const supervisor *s);
 void family_cannot_drain(supervisor *s); /* at a stop: tells of those that wait for their restart */
 const char *family_name(const child *c); /* "ingest", "module lake" */

@@ -73,6 +73,14 @@ static uint32_t look(void *arg)
     return n == 0 ? asked | DELIVERY_ASK_STOP : asked; /* end of file: the supervisor is gone */
 }
 
+/* A plugin that closes what it does not own also closes this one, or has something else under its number. */
+static bool intact(void *arg)
+{
+    const struct stat *control = arg;
+    struct stat now;
+    return fstat(FD_CONTROL, &now) == 0 && now.st_dev == control->st_dev && now.st_ino == control->st_ino;
+}
+
 static void say(void *arg, const char *message)
 {
     (void)arg;
@@ -110,8 +118,16 @@ static int run_with(ss_str blob, board *b)
         return DELIVERY_REFUSED;
     }
     metrics_init(b, index);
-    delivery_setup setup = {
-        .blob = blob, .board = b, .process_index = index, .slot = index - 2, .look = look, .say = say};
+    struct stat control;
+    bool known = fstat(FD_CONTROL, &control) == 0;
+    delivery_setup setup = {.arg = &control,
+                            .intact = known ? intact : NULL,
+                            .blob = blob,
+                            .board = b,
+                            .process_index = index,
+                            .slot = index - 2,
+                            .look = look,
+                            .say = say};
     return delivery_run(&setup);
 }
 

@@ -290,6 +290,9 @@ static int look_around(supervisor *s)
         if (park_end != 0)
             next = park_end;
         family_start_due(s, now, &next);
+        family_end_overdue(s, now);
+        if (now + FAMILY_LOOK_US < next)
+            next = now + FAMILY_LOOK_US;
         reload_look(s, now, &next);
     } else if (s->stop_by_us <= now) {
         stop_by_force(s);
