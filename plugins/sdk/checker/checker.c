@@ -1,0 +1,171 @@
+#include "plugins/sdk/checker/checker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plugins/sdk/checker/inside.h"
+
+#define ANY ((1u << SS_RECEIVER) | (1u << SS_ENRICHER) | (1u << SS_MODULE))
+#define RECEIVER (1u << SS_RECEIVER)
+#define ENRICHER (1u << SS_ENRICHER)
+#define MODULE (1u << SS_MODULE)
+
+typedef struct check {
+    const char *name;
+    void (*run)(const checker_subject *s);
+    uint32_t kinds;
+} check;
+
+static const check checks[] = {
+    {"the descriptor is complete", check_identity, ANY},
+    {"options are documented, their defaults and ranges fit", check_options, ANY},
+    {"fields are documented and well named", check_fields, ANY},
+    {"one export, and nothing of the server is linked", check_exports, ANY},
+    {"no calls that a plugin must not make", check_calls, ANY},
+    {"create() and destroy() a hundred times: nothing is left", check_life, ANY},
+    {"a reload: the new instance takes over from the old", check_reload, ANY},
+    {"odd options are refused with a sentence, or taken; never a crash", check_refusals, ANY},
+    {"failing host calls in create() are refused with a sentence", check_host_faults, ANY},
+    {"setup, teardown and howto may be run twice", check_lifecycle_verbs, ANY},
+    {"requests of each route are answered", check_requests, RECEIVER},
+    {"hostile requests: no crash, no bad answer, no bad event", check_hostile_requests, RECEIVER},
+    {"an event that the host refuses is never acknowledged", check_refused_events, RECEIVER},
+    {"eight threads at once", check_threads, RECEIVER | ENRICHER},
+    {"events of every shape are kept or dropped with a reason", check_events, ENRICHER},
+    {"failing host calls in enrich() lose no event", check_enrich_faults, ENRICHER},
+    {"each record of a batch gets its verdict", check_verdicts, MODULE},
+    {"a scripted remote end: each record counted exactly once", check_remote, MODULE},
+    {"a remote end that refuses everything: nothing is discarded", check_pause, MODULE},
+    {"flush() and drain() end in time, and nothing comes after destroy()", check_drain, ANY},
+    {"secrets do not show up in logs, errors, metrics or events", check_secrets, ANY},
+};
+#define CHECKS (sizeof checks / sizeof checks[0])
+
+/* What the child writes and the parent reads, whatever becomes of the child. */
+typedef struct findings {
+    char text[CHECKER_TEXT_MAX];
+    char step[256];
+    bool failed, skipped, ended;
+} findings;
+
+static findings *found; /* shared memory; set before fork() */
+
+static void add(const char *format, va_list args)
+{
+    size_t len = strlen(found->text);
+    if (len > 0 && len + 2 < sizeof found->text)
+        len += (size_t)snprintf(found->text + len, sizeof found->text - len, "\n");
+    (void)vsnprintf(found->text + len, sizeof found->text - len, format, args);
+}
+
+void checker_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    found->failed = true;
+    add(format, args);
+    va_end(args);
+}
+
+void checker_skip(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    found->skipped = true;
+    add(format, args);
+    va_end(args);
+}
+
+void checker_step(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(found->step, sizeof found->step, format, args);
+    va_end(args);
+}
+
+testkit *checker_open(const checker_subject *s)
+{
+    checker_step("create()");
+    testkit *k = testkit_new(s->plugin, s->options);
+    if (testkit_instance(k))
+        return k;
+    checker_fail("create() refused the options of the example: %s",
+                 testkit_error(k)[0] ? testkit_error(k) : "without a sentence in ss_error");
+    testkit_free(k);
+    return NULL;
+}
+
+void checker_close(testkit *k)
+{
+    if (testkit_problems(k)[0])
+        checker_fail("%s", testkit_problems(k));
+    checker_step("destroy()");
+    testkit_free(k);
+}
+
+/* ---- one check in a process of its own ---- */
+
+static void say_death(int status)
+{
+    const char *step = found->step[0] ? found->step : "its start";
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        checker_fail("it did not end within %d s, in %s", CHECKER_TIMEOUT_S, step);
+    else if (WIFSIGNALED(status))
+        checker_fail("it crashed with signal %d (%s) in %s", WTERMSIG(status), strsignal(WTERMSIG(status)), step);
+    else
+        checker_fail("it called exit(%d), or a sanitizer ended it, in %s: a plugin never ends its process",
+                     WEXITSTATUS(status), step);
+}
+
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+    for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += 5) {
+        if (ms >= CHECKER_TIMEOUT_S * 1000)
+            (void)kill(pid, SIGKILL);
+        (void)poll(NULL, 0, 5);
+    }
+    return status;
+}
+
+static void run_one(const check *c, const checker_subject *s)
+{
+    memset(found, 0, sizeof *found);
+    pid_t pid = fork();
+    if (pid == 0) {
+        c->run(s);
+        found->ended = true;
+        _exit(0);
+    }
+    if (pid < 0)
+        checker_fail("fork() failed");
+    else {
+        int status = wait_for(pid);
+        if (!found->ended)
+            say_death(status);
+    }
+}
+
+size_t checker_run(const checker_subject *s, checker_report *report, void *arg)
+{
+    size_t failed = 0;
+    found = mmap(NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED)
+        return 1;
+    for (size_t i = 0; i < CHECKS; i++) {
+        if (!(checks[i].kinds >> s->plugin->kind & 1u))
+            continue;
+        run_one(&checks[i], s);
+        failed += found->failed;
+        report(arg, checks[i].name,
+               found->failed ? CHECKER_FAILED : found->skipped ? CHECKER_SKIPPED : CHECKER_OK, found->text);
+    }
+    (void)munmap(found, sizeof *found);
+    return failed;
+}

@@ -1,0 +1,197 @@
+/* An instance's life: made, ended, taken over, refused. */
+#include <dirent.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "plugins/sdk/checker/inside.h"
+
+#define LIVES      100
+#define WARM_LIVES 10
+/* What libraries keep for themselves: not a leak of a hundred lives. */
+#define KEPT_BYTES (64u * 1024)
+#define NTH_MAX    200u
+
+static size_t entries(const char *dir)
+{
+    size_t n = 0;
+    DIR *d = opendir(dir);
+    while (d && readdir(d))
+        n++;
+    if (d)
+        (void)closedir(d);
+    return n;
+}
+
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+static void live_once(const checker_subject *s)
+{
+    testkit *k = checker_open(s);
+    if (!k)
+        return;
+    if (s->plugin->start)
+        (void)testkit_start(k, 0, NULL);
+    checker_close(k);
+}
+
+void check_life(const checker_subject *s)
+{
+    for (int i = 0; i < WARM_LIVES; i++)
+        live_once(s);
+    size_t heap = heap_bytes(), files = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    for (int i = 0; i < LIVES; i++)
+        live_once(s);
+    size_t grown = heap_bytes() > heap ? heap_bytes() - heap : 0;
+    if (grown > KEPT_BYTES)
+        checker_fail("after %d lives %zu bytes are not given back, %zu a life: destroy() has to free what create() and start() made",
+                     LIVES, grown, grown / LIVES);
+    if (entries("/proc/self/fd") > files)
+        checker_fail("after %d lives %zu descriptors are left open: destroy() has to close them", LIVES,
+                     entries("/proc/self/fd") - files);
+    if (entries("/proc/self/task") > threads)
+        checker_fail("after %d lives %zu threads still run: destroy() has to join its own", LIVES,
+                     entries("/proc/self/task") - threads);
+}
+
+void check_reload(const checker_subject *s)
+{
+    testkit *k = checker_open(s);
+    if (!k)
+        return;
+    (void)testkit_start(k, 0, NULL);
+    checker_step("a reload: create() while the old instance serves, adopt(), destroy() of the old");
+    for (int i = 0; i < 3; i++)
+        if (!testkit_restart(k, true))
+            checker_fail("create() failed while the old instance still served: %s", testkit_error(k));
+    checker_step("a restart after a crash");
+    if (!testkit_restart(k, false))
+        checker_fail("create() failed over what a former life left: %s", testkit_error(k));
+    checker_close(k);
+}
+
+/* ---- odd options ---- */
+
+static const char *const odd_texts[] = {"\"\"", "\"   \"", "\"\\u0001\\u007f\"", "\"../../etc/passwd\"", "\"%s%n%s\"",
+                                        "\"\\u00e4\\ud83d\\ude00\"", "\"a,b;c|d\"", "\"http://\"", "\"0\"", "\"-1\""};
+
+static void try_option(const checker_subject *s, const char *name, const char *value)
+{
+    char json[16384];
+    size_t len = strlen(s->options);
+    while (len > 0 && s->options[len - 1] != '}')
+        len--;
+    bool empty = strcspn(s->options + 1, " \n\t}") == 0 && len <= 2;
+    if (len == 0 || len + strlen(name) + strlen(value) + 16 > sizeof json)
+        return;
+    (void)snprintf(json, sizeof json, "%.*s%s\"%s\":%s}", (int)(len - 1), s->options, empty ? "" : ",", name, value);
+    checker_step("create() with %s: %.80s", name, value);
+    testkit *k = testkit_new(s->plugin, json);
+    if (!testkit_instance(k) && !testkit_error(k)[0])
+        checker_fail("create() refused %s: %.80s without a sentence in ss_error: say what is wrong and how it is mended", name,
+                     value);
+    checker_close(k);
+}
+
+static char *long_text(size_t len)
+{
+    char *text = malloc(len + 3);
+    if (!text)
+        return NULL;
+    memset(text, 'x', len + 2);
+    text[0] = text[len + 1] = '"';
+    text[len + 2] = '\0';
+    return text;
+}
+
+void check_refusals(const checker_subject *s)
+{
+    char *longest = long_text(5000);
+    for (size_t i = 0; s->plugin->options; i++) {
+        const void *at = (const char *)s->plugin->options + i * s->plugin->option_size;
+        const ss_option *o = at;
+        if (!o->name)
+            break;
+        if (o->type != SS_T_STRING && o->type != SS_T_URL && o->type != SS_T_PATH)
+            continue; /* the host has checked the others before create() sees them */
+        for (size_t n = 0; n < sizeof odd_texts / sizeof *odd_texts; n++)
+            try_option(s, o->name, odd_texts[n]);
+        if (longest)
+            try_option(s, o->name, longest);
+    }
+    free(longest);
+}
+
+/* ---- host calls that fail ---- */
+
+static const struct {
+    enum testkit_fault what;
+    const char *name;
+} life_faults[] = {{TESTKIT_MEM, "mem()"},
+                   {TESTKIT_STATE_FILE, "state_file()"},
+                   {TESTKIT_SECRET, "secret()"},
+                   {TESTKIT_METRIC, "counter()"},
+                   {TESTKIT_CALL_BEGIN, "call_begin()"}};
+
+void check_host_faults(const checker_subject *s)
+{
+    for (size_t f = 0; f < sizeof life_faults / sizeof *life_faults; f++) {
+        for (uint32_t nth = 1; nth <= NTH_MAX; nth++) {
+            checker_step("create() where the host's %s fails at call %u", life_faults[f].name, nth);
+            testkit *k = testkit_new_failing(s->plugin, s->options, life_faults[f].what, nth);
+            bool reached = testkit_calls(k, life_faults[f].what) >= nth;
+            if (!testkit_instance(k) && !testkit_error(k)[0])
+                checker_fail("create() failed without a sentence in ss_error where %s failed at call %u", life_faults[f].name, nth);
+            if (testkit_instance(k))
+                (void)testkit_start(k, 0, NULL);
+            checker_close(k);
+            if (!reached)
+                break;
+        }
+    }
+}
+
+/* ---- setup, teardown, howto ---- */
+
+static int32_t sink_write(void *self, const char *bytes, size_t len)
+{
+    size_t *total = self;
+    *total += len;
+    return bytes || len == 0 ? 0 : -1;
+}
+
+typedef int32_t verb(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err);
+
+static void run_verb(testkit *k, verb *call, const char *name)
+{
+    size_t written = 0;
+    ss_sink out = {.struct_size = sizeof out, .self = &written, .write = sink_write};
+    for (int i = 0; call && i < 2; i++) {
+        ss_error err = {.struct_size = sizeof err};
+        checker_step("%s(), time %d", name, i + 1);
+        int32_t status = call(testkit_host(k), testkit_config(k), &out, &err);
+        if (status != SS_OK && !err.text[0])
+            checker_fail("%s() failed without a sentence in ss_error", name);
+        if (strcmp(name, "howto") == 0 && status == SS_OK && written == 0)
+            checker_fail("howto() wrote nothing");
+    }
+}
+
+void check_lifecycle_verbs(const checker_subject *s)
+{
+    const ss_plugin *p = s->plugin;
+    if (!p->setup && !p->teardown && !p->howto) {
+        checker_skip("it has none");
+        return;
+    }
+    testkit *k = checker_open(s);
+    if (!k)
+        return;
+    run_verb(k, p->setup, "setup");
+    run_verb(k, p->howto, "howto");
+    run_verb(k, p->teardown, "teardown");
+    checker_close(k);
+}
