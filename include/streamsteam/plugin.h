@@ -481,17 +481,26 @@ typedef struct ss_plugin {
 typedef const ss_plugin *(*ss_plugin_entry)(void);
 #define SS_PLUGIN_ENTRY "ss_plugin_v0"
 
-#if defined(__GNUC__)
-#define SS_EXPORT __attribute__((visibility("default")))
+#ifdef __cplusplus
+#define SS_EXTERN_C extern "C" /* its name must not be mangled */
 #else
-#define SS_EXPORT
+#define SS_EXTERN_C
+#endif
+#if defined(__GNUC__)
+#define SS_EXPORT SS_EXTERN_C __attribute__((visibility("default")))
+#else
+#define SS_EXPORT SS_EXTERN_C
 #endif
 
 /* Writes the one exported function: SS_PLUGIN(my_descriptor), where my_descriptor is a static const ss_plugin
-   that begins with SS_PLUGIN_HEADER.                                                                    */
+   that begins with SS_PLUGIN_BEGIN(kind).                                                                  */
 #define SS_PLUGIN_HEADER \
     .struct_size = sizeof(ss_plugin), .abi_major = SS_ABI_MAJOR, .abi_minor = SS_ABI_MINOR, \
     .option_size = sizeof(ss_option), .field_size = sizeof(ss_field)
+/* The same with the kind, in the order of the fields, as C++20 wants it: SS_PLUGIN_BEGIN(SS_RECEIVER), .name = ... */
+#define SS_PLUGIN_BEGIN(kind_of_plugin) \
+    .struct_size = sizeof(ss_plugin), .abi_major = SS_ABI_MAJOR, .abi_minor = SS_ABI_MINOR, .kind = (kind_of_plugin), \
+    .flags = 0, .option_size = sizeof(ss_option), .field_size = sizeof(ss_field)
 #define SS_PLUGIN(descriptor) \
     SS_EXPORT const ss_plugin *ss_plugin_v0(void); \
     const ss_plugin *ss_plugin_v0(void) { return &(descriptor); } \

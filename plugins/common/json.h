@@ -23,6 +23,10 @@
 
 #include "streamsteam/plugin.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define JSON_DEPTH_MAX   64u         /* containers within containers                   */
 #define JSON_TEXT_MAX    0x7FFFFFFFu /* bytes of one text                               */
 #define JSON_NUMBER_MAX  400u        /* characters of one number: 1e308 written out fits */
@@ -101,4 +105,7 @@ size_t json_put_double(char *out, double value);
    where the text is not JSON. */
 size_t json_put_compact(char *out, ss_str json);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

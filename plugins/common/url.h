@@ -4,6 +4,10 @@
 
 #include "streamsteam/plugin.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* %XX and + decoded in one pass; a % without two hex digits stays as it is. Returns the length, never more
    than in.len; out may be in.ptr. */
 size_t url_decode(char *out, ss_str in);
@@ -45,4 +49,7 @@ int64_t url_query_get(ss_str query, const char *name, char *out, size_t size);
 /* Appends name or value percent-encoded (everything but unreserved characters). Room: 3 * in.len. */
 size_t url_encode(char *out, ss_str in);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -38,12 +38,9 @@ void testkit_add_record(testkit *k, const char *receiver, const char *app, const
 {
     if (k->result_count > 0) /* they belong to the last delivery */
         kit_records_clear(k);
-    ss_record *records = realloc(k->records, (k->record_count + 1) * sizeof *records);
-    if (!records)
-        abort();
-    k->records = records;
+    k->records = kit_realloc(k->records, (k->record_count + 1) * sizeof *k->records);
     char id[EVENT_FIELD_NAME_MAX];
-    ss_record *r = &records[k->record_count++];
+    ss_record *r = &k->records[k->record_count++];
     *r = (ss_record){.seq = ++k->next_seq,
                      .receive_us = k->now_us,
                      .event_us = k->now_us,
@@ -81,7 +78,9 @@ int32_t testkit_deliver(testkit *k)
                             .count = k->result_count,
                             .records = k->results};
     k->error = (ss_error){.struct_size = sizeof k->error};
+    testkit *outer = kit_enter(k);
     int32_t status = k->plugin->module->deliver(k->instance, &batch, &k->result, &k->error);
+    (void)kit_enter(outer);
     for (uint32_t i = 0; status == SS_OK && i < k->result_count; i++)
         if (k->results[i].status == SS_RECORD_UNSET)
             kit_problem(k, "deliver() returned SS_OK without a word about record %u", i);
@@ -93,7 +92,10 @@ int32_t testkit_flush(testkit *k)
     if (!k->instance || !k->plugin->module || !k->plugin->module->flush)
         return SS_DECLINE;
     k->error = (ss_error){.struct_size = sizeof k->error};
-    return k->plugin->module->flush(k->instance, k->now_us + (int64_t)DELIVER_MS * 1000, &k->error);
+    testkit *outer = kit_enter(k);
+    int32_t status = k->plugin->module->flush(k->instance, k->now_us + (int64_t)DELIVER_MS * 1000, &k->error);
+    (void)kit_enter(outer);
+    return status;
 }
 
 uint32_t testkit_record_status(testkit *k, uint32_t i)

@@ -9,7 +9,19 @@
 
 void *kit_alloc(size_t len)
 {
+    testkit *outer = kit_enter(NULL); /* not the plugin's allocation, even within a call of its */
     void *p = calloc(1, len ? len : 1);
+    (void)kit_enter(outer);
+    if (!p)
+        abort();
+    return p;
+}
+
+void *kit_realloc(void *p, size_t len)
+{
+    testkit *outer = kit_enter(NULL);
+    p = realloc(p, len);
+    (void)kit_enter(outer);
     if (!p)
         abort();
     return p;
@@ -25,9 +37,7 @@ char *kit_copy(ss_str text)
 
 kit_text *kit_add(kit_list *list, ss_str text)
 {
-    kit_text *items = realloc(list->items, (list->count + 1) * sizeof *items);
-    if (!items)
-        abort();
+    kit_text *items = kit_realloc(list->items, (list->count + 1) * sizeof *items);
     list->items = items;
     kit_text *t = &items[list->count++];
     *t = (kit_text){.text = kit_copy(text), .len = text.len};
@@ -86,18 +96,19 @@ static void memory_free(kit_memory **list)
     }
 }
 
-static void *host_mem(ss_call *call, size_t len)
+void *kit_lend(ss_call *call, size_t len)
 {
-    if (kit_fault(call->kit, TESTKIT_MEM) || len > (size_t)1 << 30)
-        return NULL;
-    kit_memory *m = malloc(sizeof *m + len);
-    if (!m)
-        return NULL;
+    kit_memory *m = kit_alloc(sizeof *m + len);
     memset(m->bytes, 0xA5, len); /* not zeroed: a plugin must not count on it */
     kit_memory **list = call->open ? &call->event_memory : &call->request_memory;
     m->next = *list;
     *list = m;
     return m->bytes;
+}
+
+static void *host_mem(ss_call *call, size_t len)
+{
+    return kit_fault(call->kit, TESTKIT_MEM) || len > (size_t)1 << 30 ? NULL : kit_lend(call, len);
 }
 
 static void event_close(ss_call *call)
@@ -164,9 +175,7 @@ static void event_store(ss_call *call, ss_event *e)
                        (unsigned long long)++k->next_id & 0xFFFFFFFFFFFFu);
         e->id = ss_cstr(id);
     }
-    kit_stored *items = realloc(call->events.items, (call->events.count + 1) * sizeof *items);
-    if (!items)
-        abort();
+    kit_stored *items = kit_realloc(call->events.items, (call->events.count + 1) * sizeof *items);
     call->events.items = items;
     kit_stored *s = &items[call->events.count++];
     size_t bound = event_line_bound(k->table, e);
@@ -237,9 +246,7 @@ void kit_call_end(ss_call *call, bool keep)
         kit_events_clear(&call->events);
         return;
     }
-    kit_stored *items = realloc(k->events.items, (k->events.count + call->events.count) * sizeof *items);
-    if (!items)
-        abort();
+    kit_stored *items = kit_realloc(k->events.items, (k->events.count + call->events.count) * sizeof *items);
     memcpy(items + k->events.count, call->events.items, call->events.count * sizeof *items);
     k->events.items = items;
     k->events.count += call->events.count;
@@ -425,7 +432,9 @@ void testkit_advance(testkit *k, int64_t ms)
         k->now_us = due->at_us > k->now_us ? due->at_us : k->now_us;
         due->used = due->period_us > 0;
         due->at_us += due->period_us;
+        testkit *outer = kit_enter(k);
         due->callback(due->arg);
+        (void)kit_enter(outer);
     }
     k->now_us = until;
 }

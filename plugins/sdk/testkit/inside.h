@@ -42,7 +42,8 @@ typedef struct kit_list {
 } kit_list;
 
 char *kit_copy(ss_str text); /* NUL-terminated; ends the process where memory is short: a test cannot go on */
-void *kit_alloc(size_t len);
+void *kit_alloc(size_t len); /* zeroed */
+void *kit_realloc(void *p, size_t len);
 kit_text *kit_add(kit_list *list, ss_str text);
 void kit_clear(kit_list *list);
 const char *kit_at(const kit_list *list, size_t i); /* NULL past the end */
@@ -124,10 +125,20 @@ struct testkit {
     char *enriched;
 };
 
+/* ---- whose code runs: torture.c ---- */
+
+/* From now on this thread runs the plugin of k, whose allocations may be told to fail; NULL: the testkit's
+   own. Returns what it was before. */
+testkit *kit_enter(testkit *k);
+bool kit_alloc_fails(void); /* asked by the allocators in wrap.c */
+/* testkit_new() with a fault set before create(); nth 0: none. */
+testkit *kit_new(const ss_plugin *plugin, const char *options_json, enum testkit_fault what, uint32_t nth);
+
 void kit_problem(testkit *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool kit_fault(testkit *k, enum testkit_fault what); /* counts; true: fail now */
 void kit_host_lend(testkit *k);
 void kit_call_begin(testkit *k, ss_call *call, bool pulled);
+void *kit_lend(ss_call *call, size_t len);   /* scratch memory, never told to fail */
 void kit_call_end(ss_call *call, bool keep); /* keep: its events become the testkit's */
 void kit_events_clear(kit_events *events);
 void kit_records_clear(testkit *k);

@@ -12,11 +12,8 @@ static void pairs_add(testkit *k, ss_str query, char *out)
     url_pair pair;
     url_pairs_start(&walk, query);
     while (url_pairs_next(&walk, &pair)) {
-        ss_pair *pairs = realloc(k->pairs, (k->pair_count + 1) * sizeof *pairs);
-        if (!pairs)
-            abort();
-        k->pairs = pairs;
-        ss_pair *p = &pairs[k->pair_count++];
+        k->pairs = kit_realloc(k->pairs, (k->pair_count + 1) * sizeof *k->pairs);
+        ss_pair *p = &k->pairs[k->pair_count++];
         p->key = ss_s(out, url_decode(out, pair.key));
         out += p->key.len;
         p->value = ss_s(out, url_decode(out, pair.value));
@@ -202,7 +199,9 @@ int32_t testkit_receive(testkit *k, const testkit_request *r)
         request_make(k, &call, r, &w, &request);
         request.route = ss_cstr(route->path);
         ss_response response = {.struct_size = sizeof response, .status = 204};
+        testkit *outer = kit_enter(k);
         status = k->plugin->receiver->receive(k->instance, &request, &response, &k->error);
+        (void)kit_enter(outer);
         if (status == SS_OK || status == SS_REJECT)
             answer_keep(k, &response);
         kit_call_end(&call, status == SS_OK);

@@ -47,15 +47,18 @@ static void *instance_make(testkit *k)
 {
     void *instance = NULL;
     k->error = (ss_error){.struct_size = sizeof k->error};
+    testkit *outer = kit_enter(k);
     int32_t status = k->plugin->create(&k->host, &k->config, &instance, &k->error);
+    (void)kit_enter(outer);
     if (status != SS_OK && !k->error.text[0])
         kit_problem(k, "create() failed without a reason");
     return status == SS_OK ? instance : NULL;
 }
 
-testkit *testkit_new(const ss_plugin *plugin, const char *options_json)
+testkit *kit_new(const ss_plugin *plugin, const char *options_json, enum testkit_fault what, uint32_t nth)
 {
     testkit *k = kit_alloc(sizeof *k);
+    k->fail_at[what] = nth;
     char why[256] = "";
     k->plugin = plugin;
     k->now_us = TESTKIT_EPOCH_US;
@@ -73,6 +76,11 @@ testkit *testkit_new(const ss_plugin *plugin, const char *options_json)
     return k;
 }
 
+testkit *testkit_new(const ss_plugin *plugin, const char *options_json)
+{
+    return kit_new(plugin, options_json, TESTKIT_MEM, 0);
+}
+
 int32_t testkit_start(testkit *k, uint64_t seq, const char *state)
 {
     ss_resume resume = {
@@ -80,7 +88,12 @@ int32_t testkit_start(testkit *k, uint64_t seq, const char *state)
     k->next_seq = seq;
     if (!k->instance)
         return SS_FATAL;
-    return k->plugin->start ? k->plugin->start(k->instance, &resume, &k->error) : SS_OK;
+    if (!k->plugin->start)
+        return SS_OK;
+    testkit *outer = kit_enter(k);
+    int32_t status = k->plugin->start(k->instance, &resume, &k->error);
+    (void)kit_enter(outer);
+    return status;
 }
 
 static void instance_end(testkit *k)
@@ -88,6 +101,13 @@ static void instance_end(testkit *k)
     if (k->instance)
         k->plugin->destroy(k->instance);
     k->instance = NULL;
+}
+
+static void adopt_call(testkit *k, void *new, void *old)
+{
+    testkit *outer = kit_enter(k);
+    (void)k->plugin->adopt(new, old, &k->error);
+    (void)kit_enter(outer);
 }
 
 bool testkit_restart(testkit *k, bool adopt)
@@ -98,7 +118,7 @@ bool testkit_restart(testkit *k, bool adopt)
         instance_end(k);
     void *new = instance_make(k);
     if (adopt && new &&old && k->plugin->adopt)
-        (void)k->plugin->adopt(new, old, &k->error);
+        adopt_call(k, new, old);
     if (adopt)
         instance_end(k);
     k->instance = new;
@@ -250,11 +270,11 @@ static void value_set(testkit *k, ss_event *e, uint32_t i, const json_value *v, 
     if (v->kind == JSON_NULL) {
         ss_set_null(e, i);
     } else if (f->type == SS_FIELD_JSON || v->kind == JSON_NONE) {
-        copy = k->host.mem(e->call, raw.len);
+        copy = kit_lend(e->call, raw.len);
         memcpy(copy, raw.ptr, raw.len);
         ss_set_json(e, i, ss_s(copy, raw.len));
     } else if (v->kind == JSON_STRING) {
-        copy = k->host.mem(e->call, v->text.len);
+        copy = kit_lend(e->call, v->text.len);
         ss_set_str(e, i, ss_s(copy, json_unescape(copy, v->text)));
     } else if (f->type == SS_FIELD_DOUBLE) {
         ss_set_double(e, i, number);
@@ -308,7 +328,9 @@ const char *testkit_enrich(testkit *k, const ss_field *receiver_fields, const ch
     if (e) {
         values_read(k, e, values_json);
         k->error = (ss_error){.struct_size = sizeof k->error};
+        testkit *outer = kit_enter(k);
         status = k->plugin->enricher->enrich(k->instance, e, &k->error);
+        (void)kit_enter(outer);
         if (status != SS_DROP)
             (void)k->host.emit(&call, e);
     }

@@ -10,8 +10,8 @@
        testkit_problems(k)      ""  (what the plugin did against the contract)
        testkit_free(k);
 
-   Link with libstreamsteam-testkit.a. Not thread-safe; every function may be called with the clock at any
-   time. */
+   Link with libstreamsteam-testkit.a and libstreamsteam-common.a. Not thread-safe, the remote end apart;
+   every function may be called with the clock at any time. */
 #ifndef STREAMSTEAM_TESTKIT_H
 #define STREAMSTEAM_TESTKIT_H
 
@@ -57,10 +57,24 @@ enum testkit_fault {
     TESTKIT_STATE_FILE = 6, /* NULL      */
     TESTKIT_SECRET = 7,     /* -1        */
     TESTKIT_METRIC = 8,     /* NULL      */
-    TESTKIT_FAULTS = 9
+    /* NULL from malloc, calloc, realloc, strdup, strndup and new (std::nothrow) in a callback of the plugin.
+       Needs the test linked with -Wl,--wrap=malloc and so on, as plugin.mk does; else no allocation is ever
+       seen. */
+    TESTKIT_ALLOC = 9,
+    TESTKIT_FAULTS = 10
 };
 void testkit_fail(testkit *k, enum testkit_fault what, uint32_t nth);
 uint32_t testkit_calls(testkit *k, enum testkit_fault what); /* so far: what a loop over nth needs */
+
+/* Plays the scenario once with every single one of these calls failing, from create() on, each time with a
+   new testkit: for each kind of fault the first, the second, ... until none is left. Returns "", or which
+   fault led to a breach of the contract; text of the next call's. Leaks and wild accesses are the sanitizer's
+   to see. */
+const char *testkit_torture(const ss_plugin *plugin, const char *options_json, void (*scenario)(testkit *k));
+
+/* True where the texts are the same (NULL = NULL); else prints both with the place. For tests without a
+   harness of their own. */
+bool testkit_same(const char *file, int line, const char *got, const char *want);
 
 /* ---- receivers ---- */
 
@@ -132,6 +146,59 @@ double testkit_metric(testkit *k, const char *name,
 size_t testkit_log_count(testkit *k);
 const char *testkit_log(testkit *k, size_t i, int32_t *level); /* level may be NULL */
 const char *testkit_alarm(testkit *k, const char *name);       /* NULL = not raised */
+
+/* ---- a scripted remote end ----
+
+   A small HTTP/1.1 server on the loopback, on a port that the system chooses, for modules that deliver by
+   HTTP. Each request takes the script's next step; where no step is left the answer is an empty 200.
+
+       testkit_remote *r = testkit_remote_new();
+       testkit_step busy = {.act = TESTKIT_ANSWER, .status = 429, .headers = "Retry-After: 7\n"};
+       testkit_remote_step(r, &busy);
+       ... options with testkit_remote_url(r), testkit_deliver(k) ...
+       testkit_remote_count(r)  == 1
+       testkit_remote_free(r);
+
+   Any thread may call these. */
+
+typedef struct testkit_remote testkit_remote;
+
+enum testkit_act {
+    TESTKIT_ANSWER = 0, /* status, headers, body                                                  */
+    TESTKIT_CUT = 1,    /* the same, but the connection ends in the middle of the body            */
+    TESTKIT_SLOW = 2,   /* the same, a byte of the body every delay_ms                            */
+    TESTKIT_HANG = 3,   /* no answer, until the client gives up or the remote end is freed        */
+    TESTKIT_CLOSE = 4   /* no answer, the connection ends                                         */
+};
+
+typedef struct testkit_seen { /* one request as it came; borrowed until the remote end is freed */
+    const char *method, *target, *headers; /* headers: "Name: value\n" a line                     */
+    const char *body;                      /* chunks put together; a NUL follows it               */
+    size_t body_len;
+} testkit_seen;
+
+typedef struct testkit_step {
+    enum testkit_act act;
+    uint32_t status;     /* 0 = 200                                                               */
+    const char *headers; /* "Name: value\n" a line, NULL = none                                   */
+    const char *body;    /* NULL = none                                                           */
+    uint32_t delay_ms;
+    uint32_t times; /* so many requests; 0 = 1                                                    */
+    /* Or a body made from the request, where a protocol reports which half failed: a text from malloc(). Runs
+       on the connection's thread. */
+    char *(*make)(void *arg, const testkit_seen *request);
+    void *arg;
+} testkit_step;
+
+testkit_remote *testkit_remote_new(void); /* NULL: no loopback, errno says why */
+void testkit_remote_free(testkit_remote *r);
+uint16_t testkit_remote_port(const testkit_remote *r);
+const char *testkit_remote_url(const testkit_remote *r);               /* "http://127.0.0.1:PORT" */
+void testkit_remote_step(testkit_remote *r, const testkit_step *step); /* appended; its texts are copied */
+size_t testkit_remote_count(testkit_remote *r);                        /* requests that came whole       */
+testkit_seen testkit_remote_seen(testkit_remote *r, size_t i);         /* texts are "" past the end      */
+/* Waits until so many requests came; false after timeout_ms. */
+bool testkit_remote_wait(testkit_remote *r, size_t count, uint32_t timeout_ms);
 
 #ifdef __cplusplus
 }
