@@ -40,9 +40,11 @@ CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pip
 CORE_SRC  := $(filter-out core/cli/main.c,$(wildcard $(addsuffix /*.c,$(CORE_DIRS))))
 COMMON_SRC := $(wildcard plugins/common/*.c)
 TESTKIT_SRC := $(wildcard plugins/sdk/testkit/*.c)
+VERIFY_SRC := $(wildcard plugins/sdk/verify/*.c)
 CORE_LIB  := $(BUILD)/lib/libcore.a
 COMMON_LIB := $(BUILD)/lib/libstreamsteam-common.a
 TESTKIT_LIB := $(BUILD)/lib/libstreamsteam-testkit.a
+VERIFY_LIB := $(BUILD)/lib/libverify.a
 BIN       := $(BUILD)/bin/streamsteam
 
 RECEIVERS := $(patsubst receivers/%/,receiver-%,$(sort $(dir $(wildcard receivers/*/*.c))))
@@ -83,15 +85,16 @@ $(O)/%.o: %.c
 $(CORE_LIB): $(call obj,$(CORE_SRC))
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(TESTKIT_LIB): $(call obj,$(TESTKIT_SRC))
+$(VERIFY_LIB): $(call obj,$(VERIFY_SRC))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(BIN): $(call obj,core/cli/main.c) $(CORE_LIB) $(COMMON_LIB)
+$(BIN): $(call obj,core/cli/main.c) $(CORE_LIB) $(VERIFY_LIB) $(TESTKIT_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,link   )
-	$(Q)$(CC) $(CFLAGS) -fPIE -pie -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+	$(Q)$(CC) $(CFLAGS) -fPIE -pie -o $@ $< -Wl,--start-group $(CORE_LIB) $(VERIFY_LIB) $(TESTKIT_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 
 # One shared object per plugin folder: nothing of the server is linked, only plugins/common.
 define plugin_rule

@@ -21,6 +21,7 @@ static const verb verbs[] = {
     {"check", verb_check, "is the configuration right? Says everything that is wrong, with line and column"},
     {"explain", verb_explain, "every option of a plugin or of the server section, with defaults"},
     {"plugins", verb_plugins, "the plugins that can be found, with kind and version"},
+    {"verify-plugin", verb_verify_plugin, "does a plugin keep the contract? Tries it without a server"},
     {"module", verb_module, "list, enable, disable, howto, setup, teardown, forget: the outputs, one by one"},
     {"receiver", verb_receiver, "list: what takes events in"},
     {"enricher", verb_enricher, "list: what edits events on their way"},
@@ -40,7 +41,7 @@ static void print_help(FILE *to)
 {
     (void)fputs("usage: streamsteam VERB [OPTIONS]\n\n", to);
     for (size_t i = 0; i < VERB_COUNT; i++)
-        (void)fprintf(to, "  %-11s %s\n", verbs[i].name, verbs[i].doc);
+        (void)fprintf(to, "  %-13s %s\n", verbs[i].name, verbs[i].doc);
     (void)fputs("\n  --help, --version\n\n`streamsteam VERB --help` tells the options of a verb.\n", to);
 }
 

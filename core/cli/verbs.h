@@ -8,6 +8,7 @@ int verb_serve(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_plugins(int argc, char **argv);
+int verb_verify_plugin(int argc, char **argv);
 int verb_module(int argc, char **argv);
 int verb_receiver(int argc, char **argv);
 int verb_enricher(int argc, char **argv);

@@ -35,7 +35,7 @@ void config_free(config *c)
     free(c);
 }
 
-config *config_load(const char *path, buf *errors)
+static config *load(const char *path, const char *dir, bool try, buf *errors)
 {
     config *c = config_new(path);
     if (!c || !merge_read(&c->arena, &c->problems, path, &c->files)) {
@@ -44,16 +44,31 @@ config *config_load(const char *path, buf *errors)
         return NULL;
     }
     config_check_server(c);
+    if (dir && c->dir_count < CONFIG_DIRS_MAX) {
+        memmove(c->dirs + 1, c->dirs, c->dir_count++ * sizeof *c->dirs);
+        c->dirs[0] = dir;
+    }
     config_check_section(c, MERGE_ENRICHERS, SS_ENRICHER);
     config_check_section(c, MERGE_RECEIVERS, SS_RECEIVER);
     config_check_section(c, MERGE_MODULES, SS_MODULE);
     config_check_rules(c);
-    config_try(c, false);
+    if (try)
+        config_try(c, false);
     if (c->problems.count + c->problems.dropped == 0)
         return c;
     problems_write(&c->problems, errors);
     config_free(c);
     return NULL;
+}
+
+config *config_load(const char *path, buf *errors)
+{
+    return load(path, NULL, true, errors);
+}
+
+config *config_load_untried(const char *path, const char *dir, buf *errors)
+{
+    return load(path, dir, false, errors);
 }
 
 size_t config_connect(config *c, buf *errors)

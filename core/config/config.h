@@ -16,6 +16,8 @@ typedef struct config config;
 /* All that is wrong goes to errors, one per line: "FILE:LINE:COL: path: sentence". NULL if there was any.
    Each plugin's create() and destroy() are called once, so that its own rules are checked too. */
 config *config_load(const char *path, buf *errors);
+/* The same without calling create(), and with dir searched for plugins first. */
+config *config_load_untried(const char *path, const char *dir, buf *errors);
 void config_free(config *c);
 
 size_t config_count(const config *c, uint32_t kind); /* instances of enum ss_kind */
@@ -36,6 +38,10 @@ typedef struct config_entry {
 size_t config_entries(const config *c);
 config_entry config_entry_at(const config *c, size_t i);
 bool config_entry_find(const config *c, uint32_t kind, const char *name, config_entry *out);
+
+/* Its options as JSON with defaults filled in and secrets as plain text, and those secrets, one a line: for
+   the checker of plugins alone. Both to be freed; false: out of memory, or a secret's file cannot be read. */
+bool config_entry_options(const config *c, const config_entry *entry, char **options, char **secrets);
 
 /* The lifecycle verbs of an instance, without a server: see ss_plugin. What they say goes to out. SS_DECLINE:
    the plugin has no such verb. */

@@ -23,7 +23,7 @@ LAYERS = {
     "core/admin": ["core/base", "core/config", "core/observe"],
     "core/server": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
                     "core/observe", "core/pipeline", "plugins/loader", "plugins/common"],
-    "core/cli": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
+    "core/cli": ["plugins/sdk", "core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
                  "core/observe", "core/pipeline", "core/server", "plugins/loader", "plugins/common"],
     "plugins/loader": ["core/base", "core/config", "core/observe"],
     "plugins/common": [],

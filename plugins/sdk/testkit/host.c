@@ -1,11 +1,19 @@
 /* The host table: events, logs, metrics, timers, state. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "plugins/common/json.h"
 #include "plugins/sdk/testkit/inside.h"
 
-#define KIT_ALIGN 16u
+/* What an instance may call from several threads (twins): logs, metrics, alarms, timers, state. */
+static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
+#define LOCKED(statement)                                                                                    \
+    do {                                                                                                     \
+        (void)pthread_mutex_lock(&shared);                                                                   \
+        statement;                                                                                           \
+        (void)pthread_mutex_unlock(&shared);                                                                 \
+    } while (0)
 
 void *kit_alloc(size_t len)
 {
@@ -135,7 +143,7 @@ static ss_event *host_event_new(ss_call *call)
     call->event = (ss_event){.struct_size = sizeof call->event,
                              .value_size = sizeof *call->values,
                              .field_count = (uint32_t)count,
-                             .ref_count = (uint32_t)k->refs.count,
+                             .ref_count = call->ref_count,
                              .values = call->values,
                              .present = call->present,
                              .refs = call->refs,
@@ -213,10 +221,11 @@ static int32_t host_emit(ss_call *call, ss_event *e)
 
 void kit_call_begin(testkit *k, ss_call *call, bool pulled)
 {
-    *call = (ss_call){.kit = k, .pulled = pulled};
-    call->refs = kit_alloc((k->refs.count + 1) * sizeof *call->refs);
-    for (size_t i = 0; i < k->refs.count; i++) {
-        const char *name = k->refs.items[i].text;
+    const kit_list *refs = k->owner ? &k->owner->refs : &k->refs;
+    *call = (ss_call){.kit = k, .pulled = pulled, .ref_count = (uint32_t)refs->count};
+    call->refs = kit_alloc((refs->count + 1) * sizeof *call->refs);
+    for (size_t i = 0; i < refs->count; i++) {
+        const char *name = refs->items[i].text;
         event_table_refs(k->table, &name, 1, &call->refs[i]);
     }
 }
@@ -326,12 +335,11 @@ static void host_result(void *self, ss_result *result, uint32_t i, uint32_t stat
 static void host_log(void *self, int32_t level, const char *text)
 {
     testkit *k = self;
-    kit_add(&k->logs, ss_cstr(text))->number = level;
+    LOCKED(kit_add(&k->logs, ss_cstr(text))->number = level);
 }
 
-static void host_alarm(void *self, const char *name, const char *text)
+static void alarm_set(testkit *k, const char *name, const char *text)
 {
-    testkit *k = self;
     kit_text *found = NULL;
     for (size_t i = 0; i < k->alarms.count; i++)
         if (strcmp(k->alarms.items[i].text, name) == 0)
@@ -342,9 +350,13 @@ static void host_alarm(void *self, const char *name, const char *text)
     found->more = text ? kit_copy(ss_cstr(text)) : NULL;
 }
 
-static ss_metric *host_metric(void *self, const char *name, const char *help, const char *labels)
+static void host_alarm(void *self, const char *name, const char *text)
 {
-    testkit *k = self;
+    LOCKED(alarm_set(self, name, text));
+}
+
+static ss_metric *metric_get(testkit *k, const char *name, const char *help, const char *labels)
+{
     if (!help || !*help)
         kit_problem(k, "metric %s has no help text", name);
     if (kit_fault(k, TESTKIT_METRIC))
@@ -360,16 +372,23 @@ static ss_metric *host_metric(void *self, const char *name, const char *help, co
     return m;
 }
 
+static ss_metric *host_metric(void *self, const char *name, const char *help, const char *labels)
+{
+    ss_metric *metric;
+    LOCKED(metric = metric_get(self, name, help, labels));
+    return metric;
+}
+
 static void host_metric_add(ss_metric *metric, double value)
 {
     if (metric)
-        metric->value += value;
+        LOCKED(metric->value += value);
 }
 
 static void host_metric_set(ss_metric *metric, double value)
 {
     if (metric)
-        metric->value = value;
+        LOCKED(metric->value = value);
 }
 
 /* ---- time, state, applications ---- */
@@ -389,10 +408,9 @@ static void host_random(void *self, void *out, size_t len)
 {
     static uint64_t state = 0x9E3779B97F4A7C15u;
     (void)self;
-    for (size_t i = 0; i < len; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        ((unsigned char *)out)[i] = (unsigned char)(state >> 56);
-    }
+    for (size_t i = 0; i < len; i++)
+        LOCKED(state = state * 6364136223846793005u + 1442695040888963407u;
+               ((unsigned char *)out)[i] = (unsigned char)(state >> 56));
 }
 
 static ss_timer *timer_add(testkit *k, int64_t ms, bool again, void (*callback)(void *), void *arg)

@@ -86,10 +86,12 @@ struct ss_call {
     uint64_t *present;
     uint16_t *refs;
     bool open, pulled;
+    uint32_t ref_count;
 };
 
 struct testkit {
     ss_host host;
+    testkit *owner; /* a twin's first testkit, whose host table the instance has; else NULL */
     const ss_plugin *plugin;
     void *instance;
     ss_config config;
@@ -131,8 +133,6 @@ struct testkit {
    own. Returns what it was before. */
 testkit *kit_enter(testkit *k);
 bool kit_alloc_fails(void); /* asked by the allocators in wrap.c */
-/* testkit_new() with a fault set before create(); nth 0: none. */
-testkit *kit_new(const ss_plugin *plugin, const char *options_json, enum testkit_fault what, uint32_t nth);
 
 void kit_problem(testkit *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool kit_fault(testkit *k, enum testkit_fault what); /* counts; true: fail now */

@@ -55,7 +55,8 @@ static void *instance_make(testkit *k)
     return status == SS_OK ? instance : NULL;
 }
 
-testkit *kit_new(const ss_plugin *plugin, const char *options_json, enum testkit_fault what, uint32_t nth)
+testkit *testkit_new_failing(const ss_plugin *plugin, const char *options_json, enum testkit_fault what,
+                             uint32_t nth)
 {
     testkit *k = kit_alloc(sizeof *k);
     k->fail_at[what] = nth;
@@ -78,7 +79,7 @@ testkit *kit_new(const ss_plugin *plugin, const char *options_json, enum testkit
 
 testkit *testkit_new(const ss_plugin *plugin, const char *options_json)
 {
-    return kit_new(plugin, options_json, TESTKIT_MEM, 0);
+    return testkit_new_failing(plugin, options_json, TESTKIT_MEM, 0);
 }
 
 int32_t testkit_start(testkit *k, uint64_t seq, const char *state)
@@ -96,9 +97,22 @@ int32_t testkit_start(testkit *k, uint64_t seq, const char *state)
     return status;
 }
 
+testkit *testkit_twin(testkit *k)
+{
+    testkit *twin = kit_alloc(sizeof *twin);
+    twin->owner = k;
+    twin->plugin = k->plugin;
+    twin->instance = k->instance;
+    twin->now_us = k->now_us;
+    twin->error = (ss_error){.struct_size = sizeof twin->error};
+    kit_host_lend(twin);
+    (void)kit_table_make(twin, NULL);
+    return twin;
+}
+
 static void instance_end(testkit *k)
 {
-    if (k->instance)
+    if (k->instance && !k->owner)
         k->plugin->destroy(k->instance);
     k->instance = NULL;
 }

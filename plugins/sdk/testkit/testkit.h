@@ -35,6 +35,11 @@ int32_t testkit_start(testkit *k, uint64_t seq, const char *state);
 bool testkit_restart(testkit *k, bool adopt);
 void testkit_free(testkit *k);
 
+/* For tests with several threads: another testkit over the same instance. Each thread uses one of its own for
+   testkit_receive() and testkit_enrich(); what the instance logs and counts goes to the first one. Free the
+   twins before it. */
+testkit *testkit_twin(testkit *k);
+
 void *testkit_instance(testkit *k); /* NULL: create() failed */
 const ss_host *testkit_host(testkit *k);
 const ss_config *testkit_config(testkit *k);
@@ -64,6 +69,9 @@ enum testkit_fault {
     TESTKIT_FAULTS = 10
 };
 void testkit_fail(testkit *k, enum testkit_fault what, uint32_t nth);
+/* testkit_new() with such a fault already during create(). */
+testkit *testkit_new_failing(const ss_plugin *plugin, const char *options_json, enum testkit_fault what,
+                             uint32_t nth);
 uint32_t testkit_calls(testkit *k, enum testkit_fault what); /* so far: what a loop over nth needs */
 
 /* Plays the scenario once with every single one of these calls failing, from create() on, each time with a

@@ -24,7 +24,7 @@ static bool run_once(const ss_plugin *plugin, const char *options, void (*scenar
     static const char *const names[] = {"",           "mem()",        "event_new()",  "emit()",
                                         "commit()",   "call_begin()", "state_file()", "secret()",
                                         "a metric()", "an allocation"};
-    testkit *k = kit_new(plugin, options, what, nth);
+    testkit *k = testkit_new_failing(plugin, options, what, nth);
     if (k->instance)
         scenario(k);
     bool reached = k->fail_at[what] == 0 && nth > 0;

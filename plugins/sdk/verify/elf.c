@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugins/sdk/checker/inside.h"
+#include "plugins/sdk/verify/inside.h"
 
 typedef struct object {
     const unsigned char *bytes;
@@ -47,7 +47,7 @@ static bool object_open(object *o, const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     *o = (object){0};
     if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0) {
-        checker_fail("cannot read %s", path);
+        verify_fail("cannot read %s", path);
         return false;
     }
     void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -56,7 +56,7 @@ static bool object_open(object *o, const char *path)
     o->size = (size_t)st.st_size;
     if (map != MAP_FAILED && find_symbols(o))
         return true;
-    checker_fail("%s has no readable table of dynamic symbols", path);
+    verify_fail("%s has no readable table of dynamic symbols", path);
     return false;
 }
 
@@ -67,11 +67,12 @@ static const char *name_of(const object *o, size_t i)
 
 static bool is_sanitizer(const char *name)
 {
-    return strncmp(name, "__asan", 6) == 0 || strncmp(name, "__odr_asan", 10) == 0 || strncmp(name, "__ubsan", 7) == 0 ||
-           strncmp(name, "__tsan", 6) == 0 || strncmp(name, "___asan", 7) == 0;
+    return strncmp(name, "__asan", 6) == 0 || strncmp(name, "__odr_asan", 10) == 0 ||
+           strncmp(name, "__ubsan", 7) == 0 || strncmp(name, "__tsan", 6) == 0 ||
+           strncmp(name, "___asan", 7) == 0;
 }
 
-void check_exports(const checker_subject *s)
+void check_exports(const verify_subject *s)
 {
     object o;
     if (!object_open(&o, s->path))
@@ -82,8 +83,11 @@ void check_exports(const checker_subject *s)
         unsigned bind = ELF64_ST_BIND(o.symbols[i].st_info);
         if (!*name || is_sanitizer(name))
             continue;
-        if (defined && bind != STB_LOCAL && strcmp(name, SS_PLUGIN_ENTRY) != 0 && ELF64_ST_VISIBILITY(o.symbols[i].st_other) == STV_DEFAULT)
-            checker_fail("it exports %s: build with -fvisibility=hidden; only " SS_PLUGIN_ENTRY "() is for others", name);
+        if (defined && bind != STB_LOCAL && strcmp(name, SS_PLUGIN_ENTRY) != 0 &&
+            ELF64_ST_VISIBILITY(o.symbols[i].st_other) == STV_DEFAULT)
+            verify_fail("it exports %s: build with -fvisibility=hidden; only " SS_PLUGIN_ENTRY
+                        "() is for others",
+                        name);
     }
 }
 
@@ -126,7 +130,7 @@ static const struct {
     {"gethostbyname", "its result is everybody's; use getaddrinfo()"},
 };
 
-void check_calls(const checker_subject *s)
+void check_calls(const verify_subject *s)
 {
     object o;
     if (!object_open(&o, s->path))
@@ -136,6 +140,6 @@ void check_calls(const checker_subject *s)
             continue;
         for (size_t b = 0; b < sizeof banned / sizeof banned[0]; b++)
             if (strcmp(name_of(&o, i), banned[b].name) == 0)
-                checker_fail("it calls %s(): %s", banned[b].name, banned[b].instead);
+                verify_fail("it calls %s(): %s", banned[b].name, banned[b].instead);
     }
 }

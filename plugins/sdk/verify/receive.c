@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "plugins/common/json.h"
-#include "plugins/sdk/checker/inside.h"
+#include "plugins/sdk/verify/inside.h"
 
 #define THREADS      8
 #define ROUNDS       50
@@ -13,7 +13,7 @@
 
 /* ---- requests of a route ---- */
 
-static const ss_route *route_at(const checker_subject *s, size_t i)
+static const ss_route *route_at(const verify_subject *s, size_t i)
 {
     const void *at = (const char *)s->plugin->receiver->routes + i * s->plugin->receiver->route_size;
     return at;
@@ -41,7 +41,8 @@ static void path_of(const ss_route *r, char out[512])
 static const char *method_of(const ss_route *r, char out[32])
 {
     size_t len = strcspn(r->methods, "|");
-    (void)snprintf(out, 32, "%.*s", (int)(len < 31 ? len : 31), strcmp(r->methods, "*") == 0 ? "GET" : r->methods);
+    (void)snprintf(out, 32, "%.*s", (int)(len < 31 ? len : 31),
+                   strcmp(r->methods, "*") == 0 ? "GET" : r->methods);
     if (strcmp(r->methods, "*") == 0)
         out[3] = '\0';
     return out;
@@ -51,40 +52,41 @@ static void judge_answer(testkit *k, int32_t status, const char *what)
 {
     uint32_t http = testkit_http(k);
     if (status < SS_OK || status > SS_LIMIT)
-        checker_fail("%s: receive() returned %d, which is no ss_status", what, status);
+        verify_fail("%s: receive() returned %d, which is no ss_status", what, status);
     if ((status == SS_OK || status == SS_REJECT) && (http < 200 || http > 599))
-        checker_fail("%s: the answer's status is %u", what, http);
+        verify_fail("%s: the answer's status is %u", what, http);
     if (status == SS_OK && http >= 400 && testkit_event_count(k) > 0)
-        checker_fail("%s: %zu events are stored and yet the answer is %u: the client will send them again", what,
-                     testkit_event_count(k), http);
+        verify_fail("%s: %zu events are stored and yet the answer is %u: the client will send them again",
+                    what, testkit_event_count(k), http);
     if (status == SS_REJECT && http < 400)
-        checker_fail("%s: SS_REJECT stores nothing, but the answer is %u: the client takes it as stored", what, http);
+        verify_fail("%s: SS_REJECT stores nothing, but the answer is %u: the client takes it as stored", what,
+                    http);
     for (size_t i = 0; i < testkit_event_count(k); i++)
         if (!json_valid(ss_cstr(testkit_line(k, i))))
-            checker_fail("%s: event %zu is not JSON", what, i);
+            verify_fail("%s: event %zu is not JSON", what, i);
 }
 
 static void ask(testkit *k, const testkit_request *r, const char *what)
 {
-    checker_step("receive() of %s %s, %s", r->method ? r->method : "GET", r->target, what);
+    verify_step("receive() of %s %s, %s", r->method ? r->method : "GET", r->target, what);
     judge_answer(k, testkit_receive(k, r), what);
 }
 
-void check_requests(const checker_subject *s)
+void check_requests(const verify_subject *s)
 {
-    testkit *k = s->plugin->receiver->receive ? checker_open(s) : NULL;
+    testkit *k = s->plugin->receiver->receive ? verify_open(s) : NULL;
     if (!s->plugin->receiver->receive)
-        checker_skip("it pulls: it has no routes");
+        verify_skip("it pulls: it has no routes");
     for (size_t i = 0; k && route_at(s, i)->path; i++) {
         const ss_route *r = route_at(s, i);
         char path[512], method[32];
         path_of(r, path);
         ask(k, &(testkit_request){.method = method_of(r, method), .target = path}, "a bare request");
         if (!r->doc || !*r->doc)
-            checker_fail("route %s has no doc", r->path);
+            verify_fail("route %s has no doc", r->path);
     }
     if (k)
-        checker_close(k);
+        verify_close(k);
 }
 
 /* ---- hostile ones ---- */
@@ -106,7 +108,8 @@ static const odd odds[] = {
     {"truncated JSON", "", "Content-Type: application/json\n", "{\"requests\":[\"?a=1\",{\"b\":", 0},
     {"JSON null", "", "Content-Type: application/json\n", "null", 0},
     {"a JSON string", "", "Content-Type: application/json\n", "\"text\"", 0},
-    {"huge numbers", "", "Content-Type: application/json\n", "{\"a\":1e999999,\"b\":-1e-999999,\"c\":123456789012345678901234567890}", 0},
+    {"huge numbers", "", "Content-Type: application/json\n",
+     "{\"a\":1e999999,\"b\":-1e-999999,\"c\":123456789012345678901234567890}", 0},
     {"lone surrogates", "", "Content-Type: application/json\n", "{\"a\":\"\\ud800\",\"\\udc00\":1}", 0},
     {"duplicate keys", "", "Content-Type: application/json\n", "{\"a\":1,\"a\":2,\"a\":{\"a\":[]}}", 0},
     {"a NUL in the body", "", "Content-Type: application/json\n", "{\"a\":\"x\0y\"}", 11},
@@ -115,7 +118,8 @@ static const odd odds[] = {
     {"a form without a boundary", "", "Content-Type: multipart/form-data\n", "--x\r\n\r\n", 0},
     {"a broken multipart form", "", "Content-Type: multipart/form-data; boundary=x\n",
      "--x\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n--x", 0},
-    {"odd headers", "", "Origin: null\nAuthorization: \nCookie: ;;=;a=\nContent-Type: ;;;\nX-Forwarded-For: ,,\n", "x", 0},
+    {"odd headers", "",
+     "Origin: null\nAuthorization: \nCookie: ;;=;a=\nContent-Type: ;;;\nX-Forwarded-For: ,,\n", "x", 0},
 };
 
 static char *filled(const char *before, char c, size_t count, const char *after)
@@ -134,7 +138,12 @@ static void ask_odd(testkit *k, const char *method, const char *path, const odd 
 {
     char target[2048];
     (void)snprintf(target, sizeof target, "%.500s%.1500s", path, o->query ? o->query : "");
-    ask(k, &(testkit_request){.method = method, .target = target, .headers = o->headers, .body = o->body, .body_len = o->body_len},
+    ask(k,
+        &(testkit_request){.method = method,
+                           .target = target,
+                           .headers = o->headers,
+                           .body = o->body,
+                           .body_len = o->body_len},
         o->what);
 }
 
@@ -144,10 +153,14 @@ static void ask_big(testkit *k, const char *method, const char *path)
     char *string = filled("{\"a\":\"", 'x', BIG_BYTES, "\"}"), *pairs = filled("", '&', BIG_BYTES, "");
     const char *json = "Content-Type: application/json\n";
     if (value && deep && string && pairs) {
-        ask(k, &(testkit_request){.method = method, .target = path, .raw_query = ss_cstr(value)}, "a query value of 1 MiB");
-        ask(k, &(testkit_request){.method = method, .target = path, .raw_query = ss_cstr(pairs)}, "a million empty pairs");
-        ask(k, &(testkit_request){.method = method, .target = path, .headers = json, .body = deep}, "a million open brackets");
-        ask(k, &(testkit_request){.method = method, .target = path, .headers = json, .body = string}, "a JSON string of 1 MiB");
+        ask(k, &(testkit_request){.method = method, .target = path, .raw_query = ss_cstr(value)},
+            "a query value of 1 MiB");
+        ask(k, &(testkit_request){.method = method, .target = path, .raw_query = ss_cstr(pairs)},
+            "a million empty pairs");
+        ask(k, &(testkit_request){.method = method, .target = path, .headers = json, .body = deep},
+            "a million open brackets");
+        ask(k, &(testkit_request){.method = method, .target = path, .headers = json, .body = string},
+            "a JSON string of 1 MiB");
     }
     free(value);
     free(deep);
@@ -155,11 +168,11 @@ static void ask_big(testkit *k, const char *method, const char *path)
     free(pairs);
 }
 
-void check_hostile_requests(const checker_subject *s)
+void check_hostile_requests(const verify_subject *s)
 {
-    testkit *k = s->plugin->receiver->receive ? checker_open(s) : NULL;
+    testkit *k = s->plugin->receiver->receive ? verify_open(s) : NULL;
     if (!s->plugin->receiver->receive)
-        checker_skip("it pulls: it has no routes");
+        verify_skip("it pulls: it has no routes");
     for (size_t i = 0; k && route_at(s, i)->path; i++) {
         char path[512], method[32];
         path_of(route_at(s, i), path);
@@ -169,7 +182,7 @@ void check_hostile_requests(const checker_subject *s)
         ask_big(k, method, path);
     }
     if (k)
-        checker_close(k);
+        verify_close(k);
 }
 
 /* ---- what the host refuses ---- */
@@ -181,43 +194,55 @@ static const struct {
 
 /* Requests of which something is likely to be stored: with the example's options, and as others send it. */
 static const odd likely[] = {
-    {"a GET", "?idsite=1&rec=1&url=http%3A%2F%2Fexample.org%2F&action_name=x&event=x&name=x&value=1&type=x&id=1", NULL, NULL, 0},
-    {"a JSON object", "", "Content-Type: application/json\n", "{\"event\":\"x\",\"name\":\"x\",\"type\":\"x\",\"value\":1,\"id\":\"1\"}", 0},
-    {"a JSON array", "", "Content-Type: application/json\n", "[{\"event\":\"x\",\"name\":\"x\",\"type\":\"x\",\"value\":1}]", 0},
-    {"a bulk", "", "Content-Type: application/json\n", "{\"requests\":[\"?idsite=1&rec=1\",\"?idsite=1&rec=1\"]}", 0},
-    {"a form", "", "Content-Type: application/x-www-form-urlencoded\n", "idsite=1&rec=1&event=x&name=x&value=1", 0},
+    {"a GET",
+     "?idsite=1&rec=1&url=http%3A%2F%2Fexample.org%2F&action_name=x&event=x&name=x&value=1&type=x&id=1", NULL,
+     NULL, 0},
+    {"a JSON object", "", "Content-Type: application/json\n",
+     "{\"event\":\"x\",\"name\":\"x\",\"type\":\"x\",\"value\":1,\"id\":\"1\"}", 0},
+    {"a JSON array", "", "Content-Type: application/json\n",
+     "[{\"event\":\"x\",\"name\":\"x\",\"type\":\"x\",\"value\":1}]", 0},
+    {"a bulk", "", "Content-Type: application/json\n",
+     "{\"requests\":[\"?idsite=1&rec=1\",\"?idsite=1&rec=1\"]}", 0},
+    {"a form", "", "Content-Type: application/x-www-form-urlencoded\n",
+     "idsite=1&rec=1&event=x&name=x&value=1", 0},
 };
 
-static void refuse_each(testkit *k, const char *method, const char *path, const odd *o, size_t wanted, size_t fault)
+static void refuse_each(testkit *k, const char *method, const char *path, const odd *o, size_t wanted,
+                        size_t fault)
 {
     for (uint32_t nth = 1; nth <= NTH_MAX; nth++) {
         uint32_t before = testkit_calls(k, faults[fault].what);
         char target[2048];
         (void)snprintf(target, sizeof target, "%.500s%.1500s", path, o->query);
-        checker_step("receive() of %s where %s fails at call %u", o->what, faults[fault].name, nth);
+        verify_step("receive() of %s where %s fails at call %u", o->what, faults[fault].name, nth);
         testkit_fail(k, faults[fault].what, nth);
         int32_t status = testkit_receive(
-            k, &(testkit_request){.method = method, .target = target, .headers = o->headers, .body = o->body});
+            k,
+            &(testkit_request){.method = method, .target = target, .headers = o->headers, .body = o->body});
         testkit_fail(k, faults[fault].what, 0);
         if (testkit_calls(k, faults[fault].what) - before < nth)
             return;
         if (status == SS_OK && testkit_http(k) < 300 && testkit_event_count(k) < wanted)
-            checker_fail("%s on %s: %s failed at call %u, %zu of %zu events are stored, and the answer is %u: what "
-                         "emit() did not take must not be acknowledged; return SS_RETRY",
-                         o->what, path, faults[fault].name, nth, testkit_event_count(k), wanted, testkit_http(k));
+            verify_fail(
+                "%s on %s: %s failed at call %u, %zu of %zu events are stored, and the answer is %u: what "
+                "emit() did not take must not be acknowledged; return SS_RETRY",
+                o->what, path, faults[fault].name, nth, testkit_event_count(k), wanted, testkit_http(k));
     }
 }
 
-void check_refused_events(const checker_subject *s)
+void check_refused_events(const verify_subject *s)
 {
-    testkit *k = s->plugin->receiver->receive ? checker_open(s) : NULL;
+    testkit *k = s->plugin->receiver->receive ? verify_open(s) : NULL;
     size_t stored = 0;
     for (size_t i = 0; k && route_at(s, i)->path; i++) {
         char path[512], method[32];
         path_of(route_at(s, i), path);
         method_of(route_at(s, i), method);
         for (size_t n = 0; n < sizeof likely / sizeof *likely; n++) {
-            const char *with = likely[n].body && strcmp(method, "GET") == 0 && strcmp(route_at(s, i)->methods, "GET") != 0 ? "POST" : method;
+            const char *with =
+                likely[n].body && strcmp(method, "GET") == 0 && strcmp(route_at(s, i)->methods, "GET") != 0
+                    ? "POST"
+                    : method;
             ask_odd(k, with, path, &likely[n]);
             size_t wanted = testkit_event_count(k);
             stored += wanted;
@@ -226,9 +251,10 @@ void check_refused_events(const checker_subject *s)
         }
     }
     if (k && stored == 0)
-        checker_skip("no request of the checker's was stored by this receiver, so that nothing could be refused");
+        verify_skip(
+            "no request of the checker's was stored by this receiver, so that nothing could be refused");
     if (k)
-        checker_close(k);
+        verify_close(k);
 }
 
 /* ---- threads ---- */
@@ -236,7 +262,7 @@ void check_refused_events(const checker_subject *s)
 typedef struct worker {
     pthread_t thread;
     testkit *kit;
-    const checker_subject *subject;
+    const verify_subject *subject;
 } worker;
 
 static void receive_rounds(const worker *w)
@@ -263,7 +289,8 @@ static void enrich_rounds(const worker *w)
                                    {.name = "user_agent", .type = SS_FIELD_STRING, .doc = "Browser."},
                                    {.name = NULL}};
     for (int round = 0; round < ROUNDS * 10; round++)
-        (void)testkit_enrich(w->kit, own, "{\"ip\":\"192.0.2.7\",\"user_agent\":\"Mozilla/5.0 (X11; Linux)\"}");
+        (void)testkit_enrich(w->kit, own,
+                             "{\"ip\":\"192.0.2.7\",\"user_agent\":\"Mozilla/5.0 (X11; Linux)\"}");
 }
 
 static void *work(void *arg)
@@ -276,19 +303,19 @@ static void *work(void *arg)
     return NULL;
 }
 
-void check_threads(const checker_subject *s)
+void check_threads(const verify_subject *s)
 {
     if (s->plugin->kind == SS_RECEIVER && !s->plugin->receiver->receive) {
-        checker_skip("it pulls, on one thread");
+        verify_skip("it pulls, on one thread");
         return;
     }
-    testkit *k = checker_open(s);
+    testkit *k = verify_open(s);
     worker workers[THREADS] = {0};
     size_t started = 0;
     if (!k)
         return;
     (void)testkit_start(k, 0, NULL);
-    checker_step("%d threads with one instance", THREADS);
+    verify_step("%d threads with one instance", THREADS);
     for (; started < THREADS; started++) {
         workers[started] = (worker){.kit = testkit_twin(k), .subject = s};
         if (pthread_create(&workers[started].thread, NULL, work, &workers[started]) != 0)
@@ -296,7 +323,7 @@ void check_threads(const checker_subject *s)
     }
     for (size_t i = 0; i < started; i++) {
         (void)pthread_join(workers[i].thread, NULL);
-        checker_close(workers[i].kit);
+        verify_close(workers[i].kit);
     }
-    checker_close(k);
+    verify_close(k);
 }

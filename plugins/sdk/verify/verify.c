@@ -1,4 +1,4 @@
-#include "plugins/sdk/checker/checker.h"
+#include "plugins/sdk/verify/verify.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -8,18 +8,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plugins/sdk/checker/inside.h"
+#include "plugins/sdk/verify/inside.h"
 
-#define ANY ((1u << SS_RECEIVER) | (1u << SS_ENRICHER) | (1u << SS_MODULE))
+#define ANY      ((1u << SS_RECEIVER) | (1u << SS_ENRICHER) | (1u << SS_MODULE))
 #define RECEIVER (1u << SS_RECEIVER)
 #define ENRICHER (1u << SS_ENRICHER)
-#define MODULE (1u << SS_MODULE)
+#define MODULE   (1u << SS_MODULE)
 
 typedef struct check {
     const char *name;
-    void (*run)(const checker_subject *s);
+    void (*run)(const verify_subject *s);
     uint32_t kinds;
 } check;
+
+#define OPENS                                                                                                \
+    "create() takes the options of the example" /* without it the checks below have nothing to go on */
 
 static const check checks[] = {
     {"the descriptor is complete", check_identity, ANY},
@@ -27,6 +30,7 @@ static const check checks[] = {
     {"fields are documented and well named", check_fields, ANY},
     {"one export, and nothing of the server is linked", check_exports, ANY},
     {"no calls that a plugin must not make", check_calls, ANY},
+    {OPENS, check_opens, ANY},
     {"create() and destroy() a hundred times: nothing is left", check_life, ANY},
     {"a reload: the new instance takes over from the old", check_reload, ANY},
     {"odd options are refused with a sentence, or taken; never a crash", check_refusals, ANY},
@@ -48,7 +52,7 @@ static const check checks[] = {
 
 /* What the child writes and the parent reads, whatever becomes of the child. */
 typedef struct findings {
-    char text[CHECKER_TEXT_MAX];
+    char text[VERIFY_TEXT_MAX];
     char step[256];
     bool failed, skipped, ended;
 } findings;
@@ -57,13 +61,14 @@ static findings *found; /* shared memory; set before fork() */
 
 static void add(const char *format, va_list args)
 {
+    char text[1024];
     size_t len = strlen(found->text);
-    if (len > 0 && len + 2 < sizeof found->text)
-        len += (size_t)snprintf(found->text + len, sizeof found->text - len, "\n");
-    (void)vsnprintf(found->text + len, sizeof found->text - len, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
+    if (!strstr(found->text, text)) /* once is enough */
+        (void)snprintf(found->text + len, sizeof found->text - len, "%s%s", len ? "\n" : "", text);
 }
 
-void checker_fail(const char *format, ...)
+void verify_fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -72,7 +77,7 @@ void checker_fail(const char *format, ...)
     va_end(args);
 }
 
-void checker_skip(const char *format, ...)
+void verify_skip(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -81,7 +86,7 @@ void checker_skip(const char *format, ...)
     va_end(args);
 }
 
-void checker_step(const char *format, ...)
+void verify_step(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -89,23 +94,23 @@ void checker_step(const char *format, ...)
     va_end(args);
 }
 
-testkit *checker_open(const checker_subject *s)
+testkit *verify_open(const verify_subject *s)
 {
-    checker_step("create()");
+    verify_step("create()");
     testkit *k = testkit_new(s->plugin, s->options);
     if (testkit_instance(k))
         return k;
-    checker_fail("create() refused the options of the example: %s",
-                 testkit_error(k)[0] ? testkit_error(k) : "without a sentence in ss_error");
+    verify_fail("create() refused the options of the example: %s",
+                testkit_error(k)[0] ? testkit_error(k) : "without a sentence in ss_error");
     testkit_free(k);
     return NULL;
 }
 
-void checker_close(testkit *k)
+void verify_close(testkit *k)
 {
     if (testkit_problems(k)[0])
-        checker_fail("%s", testkit_problems(k));
-    checker_step("destroy()");
+        verify_fail("%s", testkit_problems(k));
+    verify_step("destroy()");
     testkit_free(k);
 }
 
@@ -115,26 +120,27 @@ static void say_death(int status)
 {
     const char *step = found->step[0] ? found->step : "its start";
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        checker_fail("it did not end within %d s, in %s", CHECKER_TIMEOUT_S, step);
+        verify_fail("it did not end within %d s, in %s", VERIFY_TIMEOUT_S, step);
     else if (WIFSIGNALED(status))
-        checker_fail("it crashed with signal %d (%s) in %s", WTERMSIG(status), strsignal(WTERMSIG(status)), step);
+        verify_fail("it crashed with signal %d (%s) in %s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+                    step);
     else
-        checker_fail("it called exit(%d), or a sanitizer ended it, in %s: a plugin never ends its process",
-                     WEXITSTATUS(status), step);
+        verify_fail("it called exit(%d), or a sanitizer ended it, in %s: a plugin never ends its process",
+                    WEXITSTATUS(status), step);
 }
 
 static int wait_for(pid_t pid)
 {
     int status = 0;
     for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += 5) {
-        if (ms >= CHECKER_TIMEOUT_S * 1000)
+        if (ms >= VERIFY_TIMEOUT_S * 1000)
             (void)kill(pid, SIGKILL);
         (void)poll(NULL, 0, 5);
     }
     return status;
 }
 
-static void run_one(const check *c, const checker_subject *s)
+static void run_one(const check *c, const verify_subject *s)
 {
     memset(found, 0, sizeof *found);
     pid_t pid = fork();
@@ -144,7 +150,7 @@ static void run_one(const check *c, const checker_subject *s)
         _exit(0);
     }
     if (pid < 0)
-        checker_fail("fork() failed");
+        verify_fail("fork() failed");
     else {
         int status = wait_for(pid);
         if (!found->ended)
@@ -152,7 +158,7 @@ static void run_one(const check *c, const checker_subject *s)
     }
 }
 
-size_t checker_run(const checker_subject *s, checker_report *report, void *arg)
+size_t verify_run(const verify_subject *s, verify_report *report, void *arg)
 {
     size_t failed = 0;
     found = mmap(NULL, sizeof *found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -163,8 +169,14 @@ size_t checker_run(const checker_subject *s, checker_report *report, void *arg)
             continue;
         run_one(&checks[i], s);
         failed += found->failed;
+        bool stop = found->failed && strcmp(checks[i].name, OPENS) == 0;
         report(arg, checks[i].name,
-               found->failed ? CHECKER_FAILED : found->skipped ? CHECKER_SKIPPED : CHECKER_OK, found->text);
+               found->failed    ? VERIFY_FAILED
+               : found->skipped ? VERIFY_SKIPPED
+                                : VERIFY_OK,
+               found->text);
+        if (stop)
+            break;
     }
     (void)munmap(found, sizeof *found);
     return failed;

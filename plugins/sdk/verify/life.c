@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "plugins/sdk/checker/inside.h"
+#include "plugins/sdk/verify/inside.h"
 
 #define LIVES      100
 #define WARM_LIVES 10
@@ -28,17 +28,26 @@ static size_t heap_bytes(void)
     return m.uordblks + m.hblkhd;
 }
 
-static void live_once(const checker_subject *s)
+static void live_once(const verify_subject *s)
 {
-    testkit *k = checker_open(s);
+    testkit *k = verify_open(s);
     if (!k)
         return;
     if (s->plugin->start)
         (void)testkit_start(k, 0, NULL);
-    checker_close(k);
+    verify_close(k);
 }
 
-void check_life(const checker_subject *s)
+void check_opens(const verify_subject *s)
+{
+    testkit *k = verify_open(s);
+    if (!k && s->options[0] == '{' && s->options[1] == '}')
+        verify_fail("give it what it needs: --config example.yaml");
+    if (k)
+        verify_close(k);
+}
+
+void check_life(const verify_subject *s)
 {
     for (int i = 0; i < WARM_LIVES; i++)
         live_once(s);
@@ -47,38 +56,47 @@ void check_life(const checker_subject *s)
         live_once(s);
     size_t grown = heap_bytes() > heap ? heap_bytes() - heap : 0;
     if (grown > KEPT_BYTES)
-        checker_fail("after %d lives %zu bytes are not given back, %zu a life: destroy() has to free what create() and start() made",
-                     LIVES, grown, grown / LIVES);
+        verify_fail("after %d lives %zu bytes are not given back, %zu a life: destroy() has to free what "
+                    "create() and start() made",
+                    LIVES, grown, grown / LIVES);
     if (entries("/proc/self/fd") > files)
-        checker_fail("after %d lives %zu descriptors are left open: destroy() has to close them", LIVES,
-                     entries("/proc/self/fd") - files);
+        verify_fail("after %d lives %zu descriptors are left open: destroy() has to close them", LIVES,
+                    entries("/proc/self/fd") - files);
     if (entries("/proc/self/task") > threads)
-        checker_fail("after %d lives %zu threads still run: destroy() has to join its own", LIVES,
-                     entries("/proc/self/task") - threads);
+        verify_fail("after %d lives %zu threads still run: destroy() has to join its own", LIVES,
+                    entries("/proc/self/task") - threads);
 }
 
-void check_reload(const checker_subject *s)
+void check_reload(const verify_subject *s)
 {
-    testkit *k = checker_open(s);
+    testkit *k = verify_open(s);
     if (!k)
         return;
     (void)testkit_start(k, 0, NULL);
-    checker_step("a reload: create() while the old instance serves, adopt(), destroy() of the old");
+    verify_step("a reload: create() while the old instance serves, adopt(), destroy() of the old");
     for (int i = 0; i < 3; i++)
         if (!testkit_restart(k, true))
-            checker_fail("create() failed while the old instance still served: %s", testkit_error(k));
-    checker_step("a restart after a crash");
+            verify_fail("create() failed while the old instance still served: %s", testkit_error(k));
+    verify_step("a restart after a crash");
     if (!testkit_restart(k, false))
-        checker_fail("create() failed over what a former life left: %s", testkit_error(k));
-    checker_close(k);
+        verify_fail("create() failed over what a former life left: %s", testkit_error(k));
+    verify_close(k);
 }
 
 /* ---- odd options ---- */
 
-static const char *const odd_texts[] = {"\"\"", "\"   \"", "\"\\u0001\\u007f\"", "\"../../etc/passwd\"", "\"%s%n%s\"",
-                                        "\"\\u00e4\\ud83d\\ude00\"", "\"a,b;c|d\"", "\"http://\"", "\"0\"", "\"-1\""};
+static const char *const odd_texts[] = {"\"\"",
+                                        "\"   \"",
+                                        "\"\\u0001\\u007f\"",
+                                        "\"../../etc/passwd\"",
+                                        "\"%s%n%s\"",
+                                        "\"\\u00e4\\ud83d\\ude00\"",
+                                        "\"a,b;c|d\"",
+                                        "\"http://\"",
+                                        "\"0\"",
+                                        "\"-1\""};
 
-static void try_option(const checker_subject *s, const char *name, const char *value)
+static void try_option(const verify_subject *s, const char *name, const char *value)
 {
     char json[16384];
     size_t len = strlen(s->options);
@@ -87,13 +105,15 @@ static void try_option(const checker_subject *s, const char *name, const char *v
     bool empty = strcspn(s->options + 1, " \n\t}") == 0 && len <= 2;
     if (len == 0 || len + strlen(name) + strlen(value) + 16 > sizeof json)
         return;
-    (void)snprintf(json, sizeof json, "%.*s%s\"%s\":%s}", (int)(len - 1), s->options, empty ? "" : ",", name, value);
-    checker_step("create() with %s: %.80s", name, value);
+    (void)snprintf(json, sizeof json, "%.*s%s\"%s\":%s}", (int)(len - 1), s->options, empty ? "" : ",", name,
+                   value);
+    verify_step("create() with %s: %.80s", name, value);
     testkit *k = testkit_new(s->plugin, json);
     if (!testkit_instance(k) && !testkit_error(k)[0])
-        checker_fail("create() refused %s: %.80s without a sentence in ss_error: say what is wrong and how it is mended", name,
-                     value);
-    checker_close(k);
+        verify_fail("create() refused %s: %.80s without a sentence in ss_error: say what is wrong and how "
+                    "it is mended",
+                    name, value);
+    verify_close(k);
 }
 
 static char *long_text(size_t len)
@@ -107,7 +127,7 @@ static char *long_text(size_t len)
     return text;
 }
 
-void check_refusals(const checker_subject *s)
+void check_refusals(const verify_subject *s)
 {
     char *longest = long_text(5000);
     for (size_t i = 0; s->plugin->options; i++) {
@@ -136,18 +156,19 @@ static const struct {
                    {TESTKIT_METRIC, "counter()"},
                    {TESTKIT_CALL_BEGIN, "call_begin()"}};
 
-void check_host_faults(const checker_subject *s)
+void check_host_faults(const verify_subject *s)
 {
     for (size_t f = 0; f < sizeof life_faults / sizeof *life_faults; f++) {
         for (uint32_t nth = 1; nth <= NTH_MAX; nth++) {
-            checker_step("create() where the host's %s fails at call %u", life_faults[f].name, nth);
+            verify_step("create() where the host's %s fails at call %u", life_faults[f].name, nth);
             testkit *k = testkit_new_failing(s->plugin, s->options, life_faults[f].what, nth);
             bool reached = testkit_calls(k, life_faults[f].what) >= nth;
             if (!testkit_instance(k) && !testkit_error(k)[0])
-                checker_fail("create() failed without a sentence in ss_error where %s failed at call %u", life_faults[f].name, nth);
+                verify_fail("create() failed without a sentence in ss_error where %s failed at call %u",
+                            life_faults[f].name, nth);
             if (testkit_instance(k))
                 (void)testkit_start(k, 0, NULL);
-            checker_close(k);
+            verify_close(k);
             if (!reached)
                 break;
         }
@@ -171,27 +192,27 @@ static void run_verb(testkit *k, verb *call, const char *name)
     ss_sink out = {.struct_size = sizeof out, .self = &written, .write = sink_write};
     for (int i = 0; call && i < 2; i++) {
         ss_error err = {.struct_size = sizeof err};
-        checker_step("%s(), time %d", name, i + 1);
+        verify_step("%s(), time %d", name, i + 1);
         int32_t status = call(testkit_host(k), testkit_config(k), &out, &err);
         if (status != SS_OK && !err.text[0])
-            checker_fail("%s() failed without a sentence in ss_error", name);
+            verify_fail("%s() failed without a sentence in ss_error", name);
         if (strcmp(name, "howto") == 0 && status == SS_OK && written == 0)
-            checker_fail("howto() wrote nothing");
+            verify_fail("howto() wrote nothing");
     }
 }
 
-void check_lifecycle_verbs(const checker_subject *s)
+void check_lifecycle_verbs(const verify_subject *s)
 {
     const ss_plugin *p = s->plugin;
     if (!p->setup && !p->teardown && !p->howto) {
-        checker_skip("it has none");
+        verify_skip("it has none");
         return;
     }
-    testkit *k = checker_open(s);
+    testkit *k = verify_open(s);
     if (!k)
         return;
     run_verb(k, p->setup, "setup");
     run_verb(k, p->howto, "howto");
     run_verb(k, p->teardown, "teardown");
-    checker_close(k);
+    verify_close(k);
 }

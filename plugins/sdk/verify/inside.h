@@ -1,0 +1,49 @@
+/* The checks, one function each: they run in a child and say what is wrong with fail(). */
+#ifndef SDK_VERIFY_INSIDE_H
+#define SDK_VERIFY_INSIDE_H
+
+#include "plugins/sdk/testkit/testkit.h"
+#include "plugins/sdk/verify/verify.h"
+
+/* Notes a finding of the running check; several are kept, up to VERIFY_TEXT_MAX. */
+void verify_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void verify_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Said before each step, so that a crash or a hang can name it. */
+void verify_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A testkit whose create() went well, or NULL after verify_fail(). */
+testkit *verify_open(const verify_subject *s);
+/* Breaches of the contract become findings, then it is freed. */
+void verify_close(testkit *k);
+
+/* descriptor.c */
+void check_identity(const verify_subject *s);
+void check_options(const verify_subject *s);
+void check_fields(const verify_subject *s);
+/* elf.c */
+void check_exports(const verify_subject *s);
+void check_calls(const verify_subject *s);
+/* life.c */
+void check_opens(const verify_subject *s);
+void check_life(const verify_subject *s);
+void check_reload(const verify_subject *s);
+void check_refusals(const verify_subject *s);
+void check_host_faults(const verify_subject *s);
+void check_lifecycle_verbs(const verify_subject *s);
+/* receive.c */
+void check_requests(const verify_subject *s);
+void check_hostile_requests(const verify_subject *s);
+void check_refused_events(const verify_subject *s);
+void check_threads(const verify_subject *s);
+/* enrich.c */
+void check_events(const verify_subject *s);
+void check_enrich_faults(const verify_subject *s);
+/* deliver.c */
+void check_verdicts(const verify_subject *s);
+void check_remote(const verify_subject *s);
+void check_drain(const verify_subject *s);
+void check_pause(const verify_subject *s);
+/* secrets.c */
+void check_secrets(const verify_subject *s);
+
+#endif
