@@ -170,7 +170,7 @@ static int compare_names(ss_str a, ss_str b)
     return rc ? rc : (a.len > b.len) - (a.len < b.len);
 }
 
-static bool is_listed(ss_str list, ss_str name)
+bool sigv4_listed(ss_str list, ss_str name)
 {
     size_t at = 0;
     while (at < list.len) {
@@ -216,7 +216,8 @@ static bool put_headers(const sigv4_request *r, const sigv4_plan *plan, sigv4_te
     size_t count = 0;
     for (size_t i = 0; i < r->header_count; i++) {
         const ss_pair *h = &r->headers[i];
-        if (plan->signed_list.len ? !is_listed(plan->signed_list, h->key) : sigv4_is(h->key, "authorization"))
+        if (plan->signed_list.len ? !sigv4_listed(plan->signed_list, h->key)
+                                  : sigv4_is(h->key, "authorization"))
             continue;
         if (count == SIGV4_HEADERS_MAX)
             return false;

@@ -34,6 +34,7 @@ void sigv4_signature(char out[SIGV4_HEX + 1], ss_str secret, ss_str day, ss_str 
 /* The signature of r by keys with that secret; names gets the list of signed headers. */
 bool sigv4_sign_with(const sigv4_request *r, const sigv4_plan *plan, const sigv4_scope *scope, ss_str secret,
                      ss_str payload_hash, sigv4_text *names, char signature[SIGV4_HEX + 1]);
-bool sigv4_is(ss_str a, const char *name); /* header names: any case */
+bool sigv4_listed(ss_str list, ss_str name); /* in "host;x-amz-date", any case */
+bool sigv4_is(ss_str a, const char *name);   /* header names: any case */
 
 #endif

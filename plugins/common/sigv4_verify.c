@@ -203,20 +203,6 @@ static int64_t seconds_of(const char *date)
     return days * 86400 + number(date + 9, 2) * 3600 + number(date + 11, 2) * 60 + number(date + 13, 2);
 }
 
-static bool is_signed(const sigv4_claim *c, ss_str name)
-{
-    ss_str list = c->signed_headers;
-    for (size_t at = 0; at < list.len;) {
-        size_t end = at;
-        while (end < list.len && list.ptr[end] != ';')
-            end++;
-        if (end - at == name.len && strncasecmp(list.ptr + at, name.ptr, name.len) == 0)
-            return true;
-        at = end + 1;
-    }
-    return false;
-}
-
 static bool all_signed(const sigv4_request *r, const sigv4_claim *c)
 {
     bool host = false;
@@ -224,8 +210,8 @@ static bool all_signed(const sigv4_request *r, const sigv4_claim *c)
         ss_str name = r->headers[i].key;
         bool amz = name.len > 6 && strncasecmp(name.ptr, "x-amz-", 6) == 0;
         if (sigv4_is(name, "host"))
-            host = is_signed(c, name);
-        else if (amz && !is_signed(c, name))
+            host = sigv4_listed(c->signed_headers, name);
+        else if (amz && !sigv4_listed(c->signed_headers, name))
             return false;
     }
     return host;
