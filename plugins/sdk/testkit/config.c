@@ -185,6 +185,16 @@ static bool node_default(ss_config *n, const ss_option *o)
     return node_read(n, &s);
 }
 
+/* An object that is not given is made of its defaults, where it needs nothing. */
+static bool needs_something(const ss_option *o, size_t size)
+{
+    for (; o && o->name; o = option_next(o, size))
+        if ((o->flags & SS_OPT_REQUIRED) ||
+            (o->type == SS_T_OBJECT && !o->dflt && needs_something(o->children, size)))
+            return true;
+    return false;
+}
+
 static bool node_check(ss_config *n, const ss_option *options, size_t size, char *why, size_t why_size)
 {
     for (size_t i = 0; i < n->count; i++) {
@@ -203,7 +213,7 @@ static bool node_check(ss_config *n, const ss_option *options, size_t size, char
                 (void)snprintf(why, why_size, "option %s is required", o->name);
                 return false;
             }
-            if (o->type != SS_T_OBJECT)
+            if (o->type != SS_T_OBJECT || needs_something(o->children, size))
                 continue;
         }
         if (!have) {
