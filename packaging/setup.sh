@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and that are missing, and says which.
-# usage: packaging/setup.sh build|test|bench|interop|lint ...
+# usage: packaging/setup.sh build|test|bench|interop|lint ..., or: packaging/setup.sh geoip
 set -eu
+
+[ "${1:-}" != geoip ] || exec "$(dirname "$0")/geoip.sh"
 
 packages_for() {
     case "$1" in
@@ -11,7 +13,7 @@ packages_for() {
     interop) echo "python3 nodejs npm" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;
-    *) echo "setup.sh: unknown job '$1' (build, test, bench, interop, lint, fuzz)" >&2; exit 2 ;;
+    *) echo "setup.sh: unknown job '$1' (build, test, bench, interop, lint, fuzz, geoip)" >&2; exit 2 ;;
     esac
 }
 
