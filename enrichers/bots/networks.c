@@ -27,7 +27,8 @@ int32_t networks_add(networks *n, const ip_range *range, ss_str name)
         n->list = list;
         n->room = room;
     }
-    n->list[n->count++] = (network){.range = *range, .name = name};
+    n->list[n->count++] =
+        (network){.low = ip_key_of(range->low), .high = ip_key_of(range->high), .name = name};
     return SS_OK;
 }
 
@@ -42,15 +43,20 @@ int32_t networks_add_known(networks *n)
     return status;
 }
 
+static int by_low(const void *a, const void *b)
+{
+    const network *one = a, *other = b;
+    return ip_key_less(one->low, other->low) ? -1 : ip_key_less(other->low, one->low);
+}
+
 void networks_seal(networks *n)
 {
     if (n->count == 0)
         return;
-    qsort(n->list, n->count, sizeof *n->list, ip_range_compare);
+    qsort(n->list, n->count, sizeof *n->list, by_low);
     for (size_t i = 0; i < n->count; i++) {
         network *at = &n->list[i];
-        bool before = i > 0 && memcmp(at[-1].reach, at->range.high, IP_BYTES) > 0;
-        memcpy(at->reach, before ? at[-1].reach : at->range.high, IP_BYTES);
+        at->reach = i > 0 && ip_key_less(at->high, at[-1].reach) ? at[-1].reach : at->high;
     }
 }
 
@@ -58,16 +64,17 @@ void networks_seal(networks *n)
  */
 const network *networks_find(const networks *n, const ip_address *ip)
 {
+    ip_key key = ip_key_of(ip->bytes);
     size_t low = 0, high = n->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (memcmp(n->list[middle].range.low, ip->bytes, IP_BYTES) <= 0)
-            low = middle + 1;
-        else
+        if (ip_key_less(key, n->list[middle].low))
             high = middle;
+        else
+            low = middle + 1;
     }
-    for (; low > 0 && memcmp(n->list[low - 1].reach, ip->bytes, IP_BYTES) >= 0; low--)
-        if (memcmp(n->list[low - 1].range.high, ip->bytes, IP_BYTES) >= 0)
+    for (; low > 0 && !ip_key_less(n->list[low - 1].reach, key); low--)
+        if (!ip_key_less(n->list[low - 1].high, key))
             return &n->list[low - 1];
     return NULL;
 }

@@ -7,9 +7,9 @@
 #define NETWORKS_MAX 8192u
 
 typedef struct network {
-    ip_range range; /* first: ip_range_compare */
+    ip_key low, high; /* both belong to it */
+    ip_key reach;     /* the highest end of this range and all before it */
     ss_str name;
-    uint8_t reach[IP_BYTES]; /* the highest end of this range and all before it */
 } network;
 
 typedef struct networks {

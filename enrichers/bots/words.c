@@ -47,6 +47,10 @@ int32_t words_make(words *w, const ss_host *host, const ss_config *list, ss_erro
             i++;
         w->first[byte] = (uint16_t)i;
     }
+    for (size_t byte = 0; byte < 256; byte++) {
+        unsigned char c = lower((char)byte);
+        w->starts[byte] = w->first[c] < w->first[c + 1];
+    }
     return SS_OK;
 }
 
@@ -63,6 +67,8 @@ static bool starts_with(ss_str text, ss_str word)
 ss_str words_find(const words *w, ss_str text)
 {
     for (size_t i = 0; i + WORD_BYTES_MIN <= text.len; i++) {
+        if (__builtin_expect(!w->starts[(unsigned char)text.ptr[i]], 1))
+            continue;
         unsigned char c = lower(text.ptr[i]);
         for (size_t k = w->first[c]; k < w->first[c + 1]; k++)
             if (starts_with(ss_s(text.ptr + i, text.len - i), w->list[k]))

@@ -12,6 +12,7 @@ typedef struct words {
     ss_str list[WORDS_MAX]; /* by first letter, in lower case */
     size_t count;
     uint16_t first[257]; /* where those begin that start with that byte */
+    bool starts[256];    /* a word begins so, in either case */
     char *text;
 } words;
 

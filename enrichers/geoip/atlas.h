@@ -10,7 +10,7 @@
 #include "plugins/common/ip.h"
 
 #define ATLAS_DATABASES_MAX 8u
-#define ATLAS_CACHE_SLOTS   1024u /* a power of two; about a MiB, touched as it is filled */
+#define ATLAS_CACHE_SLOTS   4096u /* a power of two; up to 4 MiB, touched as it is filled */
 
 typedef struct atlas_slot {
     _Alignas(64) _Atomic uint32_t busy; /* who finds it taken goes without the cache */

@@ -68,9 +68,9 @@ static bool record_is_good(check *c, MMDB_entry_s *record)
     uint32_t at = record->offset;
     if (at >= c->db->mmdb.data_section_size)
         return false;
-    if (c->seen[at >> 3] >> (at & 7u) & 1u)
+    if ((unsigned)c->seen[at >> 3] >> (at & 7u) & 1u)
         return true;
-    c->seen[at >> 3] = (uint8_t)(c->seen[at >> 3] | 1u << (at & 7u));
+    c->seen[at >> 3] = (uint8_t)((unsigned)c->seen[at >> 3] | 1u << (at & 7u));
     c->db->records++;
     location_clear(&l);
     return location_add(&l, c->ways, record) == MMDB_SUCCESS;
@@ -139,7 +139,7 @@ database *database_open(const char *path, const location_ways *ways, ss_error *e
 bool database_same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 void database_close(database *d)

@@ -17,6 +17,7 @@ typedef struct database {
 
 /* NULL with the file's name and the reason. ways: what its records are read with. */
 database *database_open(const char *path, const location_ways *ways, ss_error *err);
+/* Any write changes st_ctime, also one that keeps size and st_mtime. */
 bool database_same_file(const struct stat *a, const struct stat *b);
 void database_close(database *d);
 

@@ -4,26 +4,26 @@
 
 static const uint8_t mapped[IP_V4_AT] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
-/* One decimal byte without leading zeros; moves *at behind it. */
-static bool read_byte(const char **at, const char *end, uint8_t *out)
-{
-    unsigned value = 0;
-    const char *p = *at;
-    while (p < end && *p >= '0' && *p <= '9' && p - *at < 3)
-        value = value * 10 + (unsigned)(*p++ - '0');
-    bool good = p > *at && value <= 255 && !(p - *at > 1 && **at == '0');
-    *at = p;
-    *out = (uint8_t)value;
-    return good;
-}
-
+/* Each event's address comes through here: one pass, no calls. */
 static bool parse_v4(ss_str text, uint8_t out[4])
 {
-    const char *p = text.ptr, *end = text.ptr + text.len;
-    for (size_t i = 0; i < 4; i++)
-        if ((i > 0 && (p == end || *p++ != '.')) || !read_byte(&p, end, &out[i]))
+    unsigned value = 0, digits = 0, part = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+        if (digit <= 9) {
+            value = value * 10 + digit;
+            if (value > 255 || (digits == 1 && value < 10)) /* 01 */
+                return false;
+            digits++;
+        } else if (text.ptr[i] == '.' && digits > 0 && part < 3) {
+            out[part++] = (uint8_t)value;
+            value = digits = 0;
+        } else {
             return false;
-    return p == end;
+        }
+    }
+    out[3] = (uint8_t)value;
+    return part == 3 && digits > 0;
 }
 
 bool ip_parse(ss_str text, ip_address *out)
@@ -31,11 +31,10 @@ bool ip_parse(ss_str text, ip_address *out)
     char copy[IP_TEXT_MAX];
     if (text.len == 0 || text.len >= sizeof copy)
         return false;
-    out->dotted = !memchr(text.ptr, ':', text.len);
-    if (out->dotted) {
-        memcpy(out->bytes, mapped, sizeof mapped);
-        return parse_v4(text, out->bytes + IP_V4_AT);
-    }
+    memcpy(out->bytes, mapped, sizeof mapped);
+    out->dotted = parse_v4(text, out->bytes + IP_V4_AT);
+    if (out->dotted)
+        return true;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
     return !memchr(text.ptr, '\0', text.len) && inet_pton(AF_INET6, copy, out->bytes) == 1;
@@ -71,6 +70,19 @@ size_t ip_put(char *out, const ip_address *ip)
 }
 
 /* ---- ranges ---- */
+
+/* One decimal byte without leading zeros; moves *at behind it. */
+static bool read_byte(const char **at, const char *end, uint8_t *out)
+{
+    unsigned value = 0;
+    const char *p = *at;
+    while (p < end && *p >= '0' && *p <= '9' && p - *at < 3)
+        value = value * 10 + (unsigned)(*p++ - '0');
+    bool good = p > *at && value <= 255 && !(p - *at > 1 && **at == '0');
+    *at = p;
+    *out = (uint8_t)value;
+    return good;
+}
 
 /* 10.*.*.*: stars only at the end, at least one. */
 static bool parse_stars(ss_str text, ip_range *out)
@@ -122,9 +134,4 @@ bool ip_range_parse(ss_str text, ip_range *out)
     }
     spread(&ip, bits, out);
     return true;
-}
-
-int ip_range_compare(const void *a, const void *b)
-{
-    return memcmp(((const ip_range *)a)->low, ((const ip_range *)b)->low, IP_BYTES);
 }

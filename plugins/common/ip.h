@@ -26,7 +26,28 @@ size_t ip_put(char *out, const ip_address *ip);
 
 /* An address, a network (10.0.0.0/8, 2001:db8::/32; host bits are ignored) or 10.1.*.* */
 bool ip_range_parse(ss_str text, ip_range *out);
-/* qsort's and bsearch's order, by the low end. */
-int ip_range_compare(const void *a, const void *b);
+
+/* An address as two numbers, for comparing. */
+typedef struct ip_key {
+    uint64_t high, low;
+} ip_key;
+
+static inline uint64_t ip_number(const uint8_t bytes[8])
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < 8; i++)
+        n = n << 8 | bytes[i];
+    return n;
+}
+
+static inline ip_key ip_key_of(const uint8_t bytes[IP_BYTES])
+{
+    return (ip_key){ip_number(bytes), ip_number(bytes + 8)};
+}
+
+static inline bool ip_key_less(ip_key a, ip_key b)
+{
+    return a.high != b.high ? a.high < b.high : a.low < b.low;
+}
 
 #endif
