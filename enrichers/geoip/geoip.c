@@ -2,11 +2,9 @@
    change. No question ever leaves the machine.
 
    It stands first in the chain (enrich: [geoip, device, bots, privacy]), so that it sees full addresses. */
-#include <limits.h>
 #include <stdlib.h>
 
-#include "enrichers/geoip/atlas.h"
-#include "enrichers/geoip/guard.h"
+#include "enrichers/geoip/sources.h"
 #include "plugins/common/field.h"
 
 #define TICK_MS 1000 /* lookups are counted this often */
@@ -92,24 +90,13 @@ static const ss_option options[] = {
      .doc = "Where the address is."},
     {.name = NULL}};
 
-typedef struct source { /* one file; used by create() and the timer only */
-    char path[PATH_MAX];
-    database *open;
-    bool is_refused;
-    struct stat refused; /* the file that was damaged: told once */
-} source;
-
 typedef struct geoip {
     const ss_host *host;
     char language[16];
-    location_ways ways;
-    source sources[ATLAS_DATABASES_MAX];
-    size_t count;
-    atlas *_Atomic current;
-    guard guard;
+    sources sources;
     int64_t reload_us, look_at_us; /* timer only */
     uint32_t ip, own[FIELD_COUNT]; /* references */
-    ss_metric *found, *unknown, *damaged, *reloads, *built[ATLAS_DATABASES_MAX];
+    ss_metric *found, *unknown, *damaged;
 } geoip;
 
 /* ---- events ---- */
@@ -174,13 +161,14 @@ static void set_ip(const geoip *g, ss_event *e, ss_str ip, bool known)
 static enum atlas_result find(geoip *g, const ss_event *e, ss_str text, location *out)
 {
     ip_address ip;
-    guard_slot *slot = guard_enter(&g->guard, e->call);
+    guard_slot *slot;
+    const atlas *a = sources_enter(&g->sources, e->call, &slot);
     enum atlas_result result = ATLAS_UNKNOWN;
     if (ip_parse(text, &ip))
-        result = atlas_find(atomic_load(&g->current), &ip, out);
+        result = atlas_find(a, &ip, out);
     (void)atomic_fetch_add_explicit(result == ATLAS_FOUND ? &slot->found : &slot->unknown, 1u,
                                     memory_order_relaxed);
-    guard_leave(slot);
+    sources_leave(slot);
     return result;
 }
 
@@ -198,83 +186,14 @@ static int32_t geoip_enrich(void *inst, ss_event *e, ss_error *err)
     return SS_OK;
 }
 
-/* ---- files ---- */
-
-/* With the fresh ones in place of those that are open. */
-static atlas *make_atlas(const geoip *g, database *const fresh[ATLAS_DATABASES_MAX])
-{
-    atlas *a = atlas_new(&g->ways);
-    for (size_t i = 0; a && i < g->count; i++)
-        a->databases[a->count++] = fresh[i] ? fresh[i] : g->sources[i].open;
-    return a;
-}
-
-static void tell(const geoip *g, size_t i)
-{
-    const database *d = g->sources[i].open;
-    ss_logf(g->host, SS_INFO, "%s: %s, %u nodes, %llu records", g->sources[i].path,
-            d->mmdb.metadata.database_type, d->mmdb.metadata.node_count, (unsigned long long)d->records);
-    g->host->metric_set(g->built[i], (double)d->mmdb.metadata.build_epoch);
-}
-
-/* NULL: nothing new, or what is new is damaged, which is told once. */
-static database *open_anew(const geoip *g, source *s)
-{
-    ss_error err = {.struct_size = sizeof err};
-    struct stat now;
-    if (stat(s->path, &now) != 0) /* gone: what there is serves on */
-        return NULL;
-    if (database_same_file(&now, &s->open->file))
-        s->is_refused = false;
-    if (database_same_file(&now, &s->open->file) || (s->is_refused && database_same_file(&now, &s->refused)))
-        return NULL;
-    database *fresh = database_open(s->path, &g->ways, &err);
-    s->is_refused = !fresh;
-    s->refused = now;
-    if (!fresh)
-        g->host->alarm(g->host->self, "database", err.text);
-    return fresh;
-}
-
-static void swap(geoip *g, atlas *a, database *const fresh[ATLAS_DATABASES_MAX])
-{
-    atlas *before = atomic_exchange(&g->current, a);
-    guard_wait(&g->guard);
-    atlas_free(before);
-    for (size_t i = 0; i < g->count; i++) {
-        if (!fresh[i])
-            continue;
-        database_close(g->sources[i].open);
-        g->sources[i].open = fresh[i];
-        g->host->metric_add(g->reloads, 1);
-        tell(g, i);
-    }
-}
-
-static void look_for_new_files(geoip *g)
-{
-    database *fresh[ATLAS_DATABASES_MAX] = {NULL};
-    bool some = false, refused = false;
-    for (size_t i = 0; i < g->count; i++) {
-        fresh[i] = open_anew(g, &g->sources[i]);
-        some |= fresh[i] != NULL;
-        refused |= g->sources[i].is_refused;
-    }
-    atlas *a = some ? make_atlas(g, fresh) : NULL;
-    if (a)
-        swap(g, a, fresh);
-    for (size_t i = 0; some && !a && i < g->count; i++) /* no memory: next time */
-        database_close(fresh[i]);
-    if (!refused)
-        g->host->alarm(g->host->self, "database", NULL);
-}
+/* ---- now and then ---- */
 
 static void collect(geoip *g)
 {
     uint64_t found = 0, unknown = 0;
     for (size_t i = 0; i < GUARD_SLOTS; i++) {
-        found += atomic_exchange_explicit(&g->guard.slots[i].found, 0u, memory_order_relaxed);
-        unknown += atomic_exchange_explicit(&g->guard.slots[i].unknown, 0u, memory_order_relaxed);
+        found += atomic_exchange_explicit(&g->sources.guard.slots[i].found, 0u, memory_order_relaxed);
+        unknown += atomic_exchange_explicit(&g->sources.guard.slots[i].unknown, 0u, memory_order_relaxed);
     }
     if (found)
         g->host->metric_add(g->found, (double)found);
@@ -290,64 +209,16 @@ static void tick(void *arg)
     if (g->reload_us == 0 || now_us < g->look_at_us)
         return;
     g->look_at_us = now_us + g->reload_us;
-    look_for_new_files(g);
+    sources_look(&g->sources);
 }
 
 /* ---- life ---- */
 
-static int32_t add_source(geoip *g, ss_str path, ss_error *err)
-{
-    if (path.len == 0)
-        return SS_OK;
-    if (path.len >= PATH_MAX)
-        return ss_fail(err, SS_REJECT, "database: the path is too long");
-    source *s = &g->sources[g->count];
-    memcpy(s->path, path.ptr, path.len);
-    s->open = database_open(s->path, &g->ways, err);
-    if (!s->open)
-        return SS_REJECT;
-    g->count++;
-    return SS_OK;
-}
-
-static int32_t open_all(geoip *g, const ss_host *host, const ss_config *cfg, ss_error *err)
-{
-    static database *const none[ATLAS_DATABASES_MAX];
-    const ss_config *more = host->cfg_get(cfg, "databases");
-    int32_t status = add_source(g, host->cfg_str(cfg, "database"), err);
-    for (size_t i = 0; more && i < host->cfg_len(more) && status == SS_OK && g->count < ATLAS_DATABASES_MAX;
-         i++)
-        status = add_source(g, host->cfg_str(host->cfg_at(more, i), ""), err);
-    if (status == SS_OK && g->count == 0)
-        status = ss_fail(
-            err, SS_REJECT,
-            "database: the path of a .mmdb file is wanted; `packaging/setup.sh geoip` installs a free one "
-            "of countries and prints its path");
-    if (status == SS_OK) {
-        atomic_init(&g->current, make_atlas(g, none));
-        if (!atomic_load(&g->current))
-            status = ss_fail(err, SS_LIMIT, "no memory for the databases");
-    }
-    return status;
-}
-
 static void geoip_destroy(void *inst)
 {
     geoip *g = inst;
-    atlas_free(atomic_load(&g->current));
-    for (size_t i = 0; i < g->count; i++)
-        database_close(g->sources[i].open);
+    sources_close(&g->sources);
     free(g);
-}
-
-/* A file's name as a label's value. */
-static void label_of(const char *path, char out[96])
-{
-    const char *slash = strrchr(path, '/');
-    int n = snprintf(out, 96, "file=\"%.80s\"", slash ? slash + 1 : path);
-    for (int i = 6; i < n - 1; i++)
-        if (out[i] == '"' || out[i] == '\\' || (unsigned char)out[i] < ' ')
-            out[i] = '_';
 }
 
 static void register_metrics(geoip *g, const ss_host *host)
@@ -356,15 +227,6 @@ static void register_metrics(geoip *g, const ss_host *host)
     g->found = host->counter(host->self, "geoip_lookups_total", help, "result=\"found\"");
     g->unknown = host->counter(host->self, "geoip_lookups_total", help, "result=\"unknown\"");
     g->damaged = host->counter(host->self, "geoip_damaged_total", "Lookups that met a damaged record.", "");
-    g->reloads =
-        host->counter(host->self, "geoip_reloads_total", "Database files that were opened anew.", "");
-    for (size_t i = 0; i < g->count; i++) {
-        char label[96];
-        label_of(g->sources[i].path, label);
-        g->built[i] = host->gauge(host->self, "geoip_database_built_seconds",
-                                  "When the database was made, unix seconds, by file.", label);
-        tell(g, i);
-    }
 }
 
 /* The last step of create(): once there is a timer nothing may fail any more. */
@@ -387,11 +249,11 @@ static int32_t geoip_create(const ss_host *host, const ss_config *cfg, void **in
     g->host = host;
     ss_str language = host->cfg_str(cfg, "language");
     (void)snprintf(g->language, sizeof g->language, "%.*s", (int)language.len, language.ptr);
-    location_ways_make(&g->ways, g->language);
+    location_ways_make(&g->sources.ways, g->language);
     g->ip = field_ref(host, host->cfg_str(cfg, "ip_field"));
     for (size_t i = 0; i < FIELD_COUNT; i++)
         g->own[i] = field_ref(host, ss_cstr(fields[i].name));
-    int32_t status = open_all(g, host, cfg, err);
+    int32_t status = sources_open(&g->sources, host, cfg, err);
     if (status == SS_OK) {
         register_metrics(g, host);
         status = start_timer(g, host, host->cfg_int(cfg, "reload"), err);

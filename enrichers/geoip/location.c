@@ -7,6 +7,7 @@
 
 #define LANGUAGE ((const char *)language_mark)
 static const char language_mark[] = "";
+#define ENGLISH "en"
 
 /* clang-format off */
 static const location_way text_ways[LOCATION_TEXTS][LOCATION_WAYS] = {
@@ -25,12 +26,20 @@ static const location_way longitude_ways[LOCATION_WAYS] = {{"location", "longitu
 static const location_way asn_ways[LOCATION_WAYS]       = {{"autonomous_system_number"}, {"asn"}};
 /* clang-format on */
 
+/* Where a way leads through names: in that language, then in English. */
 static void set_language(location_way ways[LOCATION_WAYS], const char *language)
 {
-    for (size_t i = 0; i < LOCATION_WAYS; i++)
-        for (size_t k = 0; k < LOCATION_STEPS; k++)
-            if (ways[i][k] == LANGUAGE)
-                ways[i][k] = language;
+    for (size_t k = 0; k < LOCATION_STEPS; k++) {
+        if (ways[0][k] != LANGUAGE)
+            continue;
+        ways[0][k] = language;
+        if (strcmp(language, ENGLISH) == 0)
+            return;
+        memmove(ways[2], ways[1], (LOCATION_WAYS - 2) * sizeof ways[0]);
+        memcpy(ways[1], ways[0], sizeof ways[0]);
+        ways[1][k] = ENGLISH;
+        return;
+    }
 }
 
 void location_ways_make(location_ways *w, const char *language)

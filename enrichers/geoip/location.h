@@ -22,7 +22,7 @@ enum location_text {
 
 #define LOCATION_TEXT_MAX  96u /* bytes of one text; longer ones are cut */
 #define LOCATION_BYTES_MAX (LOCATION_TEXTS * LOCATION_TEXT_MAX)
-#define LOCATION_WAYS      4u /* places where one value may stand, tried in order */
+#define LOCATION_WAYS      5u /* places where one value may stand, tried in order */
 #define LOCATION_STEPS     5u /* keys on the way to it, NULL included             */
 
 typedef const char *location_way[LOCATION_STEPS];
@@ -42,7 +42,7 @@ typedef struct location {
     char text[LOCATION_BYTES_MAX];
 } location;
 
-/* language: borrowed. */
+/* language: borrowed; where a name is not there in it, it is taken in English. */
 void location_ways_make(location_ways *w, const char *language);
 void location_clear(location *l);
 /* Adds what the record knows and the location does not. MMDB_SUCCESS, or what is damaged. */
