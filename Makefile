@@ -74,7 +74,7 @@ help: ## this list
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 # The hot path: what runs for each event.
-HOT := core/event receivers/matomo plugins/common
+HOT := core/event receivers/matomo plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
 $(foreach d,$(HOT),$(eval $(O)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g))
 
 $(O)/%.o: %.c
@@ -110,11 +110,12 @@ $(foreach p,$(MODULES),$(eval $(call plugin_rule,$(p),modules/$(p:module-%=%))))
 plugins: $(PLUGIN_SO)
 
 # A unit test may name plugin sources that it tests from inside: // with: receivers/matomo/time.c
+# and the libraries that they need: // libs: -lz
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
 	@mkdir -p $(@D)
 	$(call say,link   )
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
-	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS) $$(sed -n 's,^// libs: ,,p' $<)
 unit: $(UNIT_BIN)
 
 $(BUILD)/tests/%.so: tests/%.c include/streamsteam/plugin.h

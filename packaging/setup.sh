@@ -1,17 +1,19 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and that are missing, and says which.
-# usage: packaging/setup.sh build|test|bench|interop|lint ...
+# usage: packaging/setup.sh build|test|bench|interop|lint ..., or: packaging/setup.sh geoip
 set -eu
+
+[ "${1:-}" != geoip ] || exec "$(dirname "$0")/geoip.sh"
 
 packages_for() {
     case "$1" in
-    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev libssl-dev curl" ;;
+    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev libssl-dev libmaxminddb-dev curl" ;;
     test) echo "g++ python3 php-cli php-curl nginx-light wrk procps sqlite3" ;;
     bench) echo "python3 nginx-light wrk procps util-linux" ;;
     interop) echo "python3 nodejs npm" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;
-    *) echo "setup.sh: unknown job '$1' (build, test, bench, interop, lint, fuzz)" >&2; exit 2 ;;
+    *) echo "setup.sh: unknown job '$1' (build, test, bench, interop, lint, fuzz, geoip)" >&2; exit 2 ;;
     esac
 }
 

@@ -51,6 +51,10 @@ void config_try(config *c, bool connect);
 /* Place of item i of the list under key (or of the value that stands for a list of one). */
 place config_item_place(const config_instance *i, const char *key, size_t item);
 place config_key_place(const tree *map, const char *key, place otherwise);
+/* enum ss_field_type by its name in TABLES_FIELD_TYPES. */
+uint32_t config_field_type(const char *name);
+/* field_names.c: options of an enricher that name fields (SS_OPT_FIELD) name some that there are. */
+void config_check_field_names(config *c, const config_instance *i);
 bool config_module_reads(const config_instance *module, const char *receiver);
 /* Calls visit for each field that events of a receiver may have: its own, then what its enrichers add; the
    same name comes once. */

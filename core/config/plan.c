@@ -41,6 +41,16 @@ static json_t *listeners_of(const config *c)
     return list;
 }
 
+/* {name: enum ss_field_type} */
+static json_t *own_fields(const config_instance *i)
+{
+    json_t *out = json_object(), *type;
+    const char *name;
+    json_object_foreach(json_object_get(i->host, "fields"), name, type)(void)
+        json_object_set_new(out, name, json_integer(config_field_type(json_string_value(type))));
+    return out;
+}
+
 static json_t *instance_json(const config_instance *i)
 {
     json_t *out = json_pack("{s:s, s:s, s:s}", "name", i->name, "use", i->use, "path", i->path);
@@ -49,6 +59,8 @@ static json_t *instance_json(const config_instance *i)
         for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
             (void)json_object_set(out, keys[k], json_object_get(i->host, keys[k]));
     }
+    if (i->kind == SS_ENRICHER)
+        (void)json_object_set_new(out, "fields", own_fields(i));
     (void)json_object_set(out, "options", i->options);
     return out;
 }

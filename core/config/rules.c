@@ -6,6 +6,8 @@
 #include "core/config/value.h"
 #include "plugins/loader/loader.h"
 
+#define FIELD_NAME_MAX 128u
+
 /* ---- names of other instances ---- */
 
 /* Every name in the list under key must be an instance of that kind, and come once. */
@@ -114,6 +116,34 @@ static bool see_field(seen_fields *seen, const ss_field *f, const config_instanc
 
 typedef void field_visit(void *arg, const ss_field *field, const config_instance *from);
 
+uint32_t config_field_type(const char *name)
+{
+    uint32_t type = SS_FIELD_STRING;
+    for (const char *p = TABLES_FIELD_TYPES; *p; p++) {
+        size_t len = strcspn(p, "|");
+        if (strlen(name) == len && memcmp(p, name, len) == 0)
+            break;
+        type++;
+        p += len;
+    }
+    return type;
+}
+
+/* Those that an enricher's `fields:` declares. */
+static void walk_own_fields(seen_fields *seen, const config_instance *from, field_visit *visit, void *arg)
+{
+    const char *name;
+    json_t *type;
+    json_object_foreach(json_object_get(from->host, "fields"), name, type)
+    {
+        ss_field f = {.name = name,
+                      .type = config_field_type(json_string_value(type)),
+                      .doc = "Declared in the configuration."};
+        if (see_field(seen, &f, from) && visit)
+            visit(arg, &f, from);
+    }
+}
+
 static void walk_fields(const config *c, seen_fields *seen, field_visit *visit, void *arg)
 {
     const json_t *enrich = json_object_get(seen->receiver->host, "enrich");
@@ -130,6 +160,7 @@ static void walk_fields(const config *c, seen_fields *seen, field_visit *visit, 
             if (see_field(seen, &f, from) && visit)
                 visit(arg, &f, from);
         }
+        walk_own_fields(seen, from, visit, arg);
     }
 }
 
@@ -154,6 +185,37 @@ static void check_fields(config *c, const config_instance *i)
     seen->problems_to = c;
     walk_fields(c, seen, NULL, NULL);
     free(seen);
+}
+
+/* Letters, digits, _ and -, in parts that dots separate. */
+static bool good_field_name(const char *name)
+{
+    size_t part = 0;
+    if (strlen(name) > FIELD_NAME_MAX)
+        return false;
+    for (const char *p = name; *p; p++) {
+        bool dot = *p == '.';
+        if ((dot && part == 0) || (!dot && !isalnum((unsigned char)*p) && *p != '_' && *p != '-'))
+            return false;
+        part = dot ? 0 : part + 1;
+    }
+    return part > 0;
+}
+
+static void check_own_fields(config *c, const config_instance *i)
+{
+    const tree_item *section = tree_find(i->node, "fields");
+    const char *name;
+    json_t *type;
+    json_object_foreach(json_object_get(i->host, "fields"), name, type)
+    {
+        const tree_item *entry = section ? tree_find(section->value, name) : NULL;
+        if (!good_field_name(name))
+            problems_add(&c->problems, entry ? entry->key->at : i->at,
+                         "%s.fields: '%.64s' is no name for a field: letters, digits, _ and -, up to %u of "
+                         "them, in parts that single dots separate",
+                         i->label, name, FIELD_NAME_MAX);
+    }
 }
 
 /* ---- modules ---- */
@@ -257,7 +319,10 @@ void config_check_rules(config *c)
             check_fields(c, i);
             if (!json_object_get(i->host, "ack"))
                 (void)json_object_set(i->host, "ack", json_object_get(c->server, "ack"));
-        } else if (i->kind == SS_MODULE) {
+        } else if (i->kind == SS_ENRICHER) {
+            check_own_fields(c, i);
+            config_check_field_names(c, i);
+        } else {
             check_module(c, i);
         }
         i->good &= c->problems.count + c->problems.dropped == before;

@@ -232,7 +232,21 @@ static const ss_option receiver_host[] = {
     {.name = NULL},
 };
 
-static const ss_option enricher_host[] = {OPTION_USE, {.name = NULL}};
+static const ss_option field_item[] = {
+    {.name = "*", .type = SS_T_ENUM, .choices = TABLES_FIELD_TYPES, .doc = "The type of the field."},
+    {.name = NULL},
+};
+static const ss_option enricher_host[] = {
+    OPTION_USE,
+    {.name = "fields",
+     .type = SS_T_MAP,
+     .dflt = "{}",
+     .min = 0,
+     .max = 256,
+     .children = field_item,
+     .doc = "Fields that it adds to the events beside its plugin's own, by name; dots make objects."},
+    {.name = NULL},
+};
 
 static const ss_option batch_options[] = {
     {.name = "records",

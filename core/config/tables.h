@@ -14,6 +14,9 @@
 #define TABLES_BATCH_RECORDS 500 /* where neither the plugin nor the file says otherwise */
 #define TABLES_BATCH_BYTES   4194304
 
+/* In the order of enum ss_field_type. */
+#define TABLES_FIELD_TYPES "string|int|double|bool|timestamp|datetime|json"
+
 extern const ss_option tables_server[];
 /* Host keys of an instance of that kind (enum ss_kind). */
 const ss_option *tables_host(uint32_t kind);

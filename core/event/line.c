@@ -260,12 +260,29 @@ static char *close_to(char *to, size_t *depth, size_t want)
     return to;
 }
 
+static bool within(const event_table *t, uint16_t object, uint16_t outer)
+{
+    while (object != TABLE_NONE && object != outer)
+        object = t->objects[object].parent;
+    return object == outer;
+}
+
+/* From the nth nested field on: the first one behind the object, where every value in it is null; else 0. */
+static size_t null_object(const event_table *t, const ss_event *e, size_t n, uint16_t object)
+{
+    for (; n < t->nested_count && within(t, t->fields[t->nested[n]].object, object); n++)
+        if (ss_has(e, t->nested[n]) && value_at(e, t->nested[n])->kind != SS_V_NULL)
+            return 0;
+    return n;
+}
+
 static char *put_nested(char *to, const char *line, const event_table *t, const ss_event *e)
 {
     uint16_t open[EVENT_FIELD_DEPTH_MAX + 1];
     size_t depth = 0;
     for (size_t n = 0; n < t->nested_count; n++) {
         uint32_t i = t->nested[n];
+        size_t behind = 0;
         if (!ss_has(e, i))
             continue;
         uint16_t path[EVENT_FIELD_DEPTH_MAX + 1], object = t->fields[i].object;
@@ -275,10 +292,18 @@ static char *put_nested(char *to, const char *line, const event_table *t, const 
         while (common < depth && common < deep && open[common] == path[common])
             common++;
         to = close_to(to, &depth, common);
-        for (; depth < deep; depth++) {
+        bool null = value_at(e, i)->kind == SS_V_NULL;
+        for (; depth < deep && !behind; depth++) {
             const table_object *o = &t->objects[path[depth]];
+            behind = null ? null_object(t, e, n, path[depth]) : 0;
             to = put_inner_key(to, line, t, o->key_at, o->key_len);
             open[depth] = path[depth];
+        }
+        if (behind) {
+            to = put_null(to - 1); /* in place of the brace */
+            depth--;
+            n = behind - 1;
+            continue;
         }
         to = put_inner_key(to, line, t, t->fields[i].key_at, t->fields[i].key_len);
         to = put_value(to, t->fields[i].type, value_at(e, i));

@@ -41,6 +41,9 @@ typedef struct pipeline_instance {
     crumb_name crumb;            /* "receiver matomo" */
     pipeline_receiver *receiver; /* of a receiver's instance */
     bool started;
+    /* Enrichers: the plugin's fields and those of the configuration, as a descriptor of nothing else. */
+    ss_plugin declared;
+    ss_field *fields;
     /* Enrichers: names that field_ref() handed out numbers for. */
     char *ref_names[PIPELINE_REFS_MAX];
     uint32_t ref_count;

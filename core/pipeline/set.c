@@ -28,6 +28,7 @@ static void instance_free(pipeline_instance *i)
     host_base_fini(&i->base);
     for (uint32_t r = 0; r < i->ref_count; r++)
         free(i->ref_names[r]);
+    free(i->fields);
     (void)pthread_mutex_destroy(&i->reason_lock);
     free(i);
 }
@@ -116,6 +117,31 @@ static pipeline_instance *find_enricher(const pipeline_set *set, ss_str name)
     return NULL;
 }
 
+static size_t count_fields(const ss_plugin *plugin)
+{
+    size_t n = 0;
+    while (loader_field(plugin, n).name)
+        n++;
+    return n;
+}
+
+/* own: {name: type}, borrowed like everything of the blob. */
+static bool declare_fields(pipeline_instance *e, const ss_config *own)
+{
+    size_t built_in = count_fields(e->plugin), more = node_len(own);
+    e->fields = calloc(built_in + more + 1, sizeof *e->fields);
+    if (!e->fields)
+        return false;
+    for (size_t i = 0; i < built_in; i++)
+        e->fields[i] = loader_field(e->plugin, i);
+    for (size_t i = 0; i < more; i++)
+        e->fields[built_in + i] = (ss_field){.name = node_key(own, i).ptr,
+                                             .type = (uint32_t)node_int(node_at(own, i), ""),
+                                             .doc = "Declared in the configuration."};
+    e->declared = (ss_plugin){.name = e->plugin->name, .field_size = sizeof(ss_field), .fields = e->fields};
+    return true;
+}
+
 static bool add_enrichers(pipeline_set *set, pipeline_set *old, ss_error *err)
 {
     const ss_config *list = node_get(set->blob, "enrichers");
@@ -140,6 +166,10 @@ static bool add_enrichers(pipeline_set *set, pipeline_set *old, ss_error *err)
         e->failures = metrics_counter("enricher_failures_total",
                                       "Events an enricher left as they were, by failing.", labels);
         set->enrichers[set->enricher_count++] = e;
+        if (!declare_fields(e, node_get(node, "fields"))) {
+            (void)ss_fail(err, SS_LIMIT, "%s: out of memory", e->crumb.instance);
+            return false;
+        }
     }
     return true;
 }
@@ -167,7 +197,7 @@ static bool make_steps(pipeline_set *set, pipeline_receiver *r, const ss_config 
             return false;
         }
         r->steps[r->step_count++].instance = e;
-        plugins[i] = e->plugin;
+        plugins[i] = &e->declared;
     }
     r->table = event_table_new(r->instance->plugin, plugins, count, err);
     if (!r->table) {

@@ -108,7 +108,10 @@ enum ss_option_type {
 enum ss_option_flag {
     SS_OPT_REQUIRED = 1u,
     SS_OPT_SECRET = 2u, /* never logged or printed; may come from ${env:} and ${file:} */
-    SS_OPT_DEPRECATED = 4u
+    SS_OPT_DEPRECATED = 4u,
+    /* A STRING is the name of a field, the keys of a MAP are: `check` looks whether the events of some receiver that
+       uses this enricher have it. Not looked at in defaults.                                        */
+    SS_OPT_FIELD = 8u
 };
 
 typedef struct ss_option { /* a table of these ends with name == NULL; stride: plugin->option_size */

@@ -131,13 +131,20 @@
     F(CRASH_COLUMN, "crash_column", INT, "cra_rc", "Column in that source.")                                 \
     F(IS_PING, "is_ping", BOOL, "ping", "A heartbeat: extends the visit, counts nothing.")                   \
     F(IS_BOT, "is_bot", BOOL, "recMode", "The client says that a bot made this hit.")                        \
+    F(BOTS_ALLOWED, "bots_allowed", BOOL, "bots",                                                            \
+      "The client wants the hit to be kept as any other though a bot made it.")                              \
     F(HTTP_STATUS, "http_status", INT, "http_status",                                                        \
       "Status of the page that a log importer or bot tracker saw.")                                          \
     F(RESPONSE_BYTES, "response_bytes", INT, "bw_bytes", "Size of that page, bytes.")                        \
     F(CUSTOM_DATA, "custom_data", JSON, "data", "Custom data of the tracker.")                               \
     F(TRANSPORT, "transport", STRING, NULL, "How the hit came: get, post or bulk.")                          \
     F(BULK_INDEX, "bulk_index", INT, NULL, "Place in its bulk request, from 0.")                             \
-    F(EXTRA_PARAMS, "extra_params", JSON, NULL, "Parameters that have no field of their own, name to text.")
+    F(EXTRA_PARAMS, "extra_params", JSON, NULL, "Parameters that have no field of their own, name to text.") \
+    F(GEO_CITY, "geo_info.city", STRING, "city", "City.")                                                    \
+    F(GEO_REGION, "geo_info.region", STRING, "region", "Region, by name; as sent where the client sent it.") \
+    F(GEO_COUNTRY, "geo_info.country", STRING, "country", "Country, two letters of ISO 3166-1.")             \
+    F(GEO_LONGITUDE, "geo_info.loc.longitude", DOUBLE, "long", "Longitude, degrees.")                        \
+    F(GEO_LATITUDE, "geo_info.loc.latitude", DOUBLE, "lat", "Latitude, degrees.")
 
 #define MATOMO_DIMENSION_MAX 20u
 #define MATOMO_DIMENSION(F, n)                                                                               \
@@ -165,7 +172,7 @@
 enum matomo_field { MATOMO_FIELDS(MATOMO_FIELD_ENUM) FIELD_COUNT };
 
 /* Raise with every change above. */
-#define MATOMO_SCHEMA_REV 1u
+#define MATOMO_SCHEMA_REV 2u
 
 extern const ss_field matomo_fields[FIELD_COUNT + 1];
 

@@ -14,12 +14,15 @@
 #define CLOCK_CHARS     8u /* HH:MM:SS */
 #define PERFORMANCE_MAX 16777215
 #define ADDRESS_CHARS   64u
+#define COUNTRY_CHARS   2u
+#define PLACE_MAX       255u /* bytes of a city or region */
 
 /* One piece of scratch memory for what a hit needs besides its decoded values. */
 typedef struct hit_scratch {
     char visitor[VISITOR_ID_CHARS];
     char site[SITE_CHARS];
     char clock[CLOCK_CHARS];
+    char country[COUNTRY_CHARS];
     char page[PAGE_SCRATCH];
 } hit_scratch;
 
@@ -75,17 +78,13 @@ static enum hit_outcome check_overrides(hit *h)
 {
     static const uint8_t geo[] = {PARAM_COUNTRY, PARAM_REGION, PARAM_CITY, PARAM_LAT, PARAM_LONG};
     const matomo *m = h->source->m;
-    params *p = h->p;
+    const params *p = h->p;
     for (size_t i = 0; i < sizeof geo; i++) {
         uint32_t id = geo[i];
         if (!params_has(p, id) || ss_eq(p->value[id], SS_LIT("0")))
             continue;
-        if (authorized(h)) {
-            /* The geoip enricher's business; kept with the other parameters. */
-            if (p->extra_count < EXTRA_MAX)
-                p->extra[p->extra_count++] = (ss_pair){ss_cstr(param_names[id]), p->value[id]};
-            continue;
-        }
+        if (authorized(h))
+            continue; /* see set_location() */
         if (m->strict_auth)
             return refuse(h, HIT_INVALID, "geo_without_token",
                           "country, region, city, lat or long without a valid token_auth for this site");
@@ -265,6 +264,48 @@ static void read_headers(hit *h)
     s->referer = h->host->header(s->request, "Referer");
 }
 
+static void set_degrees(hit *h, uint32_t id, uint32_t field, double most)
+{
+    double degrees;
+    if (!params_has(h->p, id) || ss_eq(h->p->value[id], SS_LIT("0")))
+        return;
+    if (value_double(h->p->value[id], &degrees) && degrees >= -most && degrees <= most)
+        ss_set_double(h->event, field, degrees);
+    else
+        h->dropped++;
+}
+
+static void set_country(hit *h)
+{
+    ss_str code = params_get(h->p, PARAM_COUNTRY);
+    bool letters = code.len == COUNTRY_CHARS;
+    for (size_t i = 0; i < code.len && letters; i++) {
+        char upper = (char)(code.ptr[i] & ~0x20);
+        letters = upper >= 'A' && upper <= 'Z';
+        h->scratch->country[i] = upper;
+    }
+    if (letters)
+        ss_set_str(h->event, FIELD_GEO_COUNTRY, ss_s(h->scratch->country, COUNTRY_CHARS));
+    else
+        h->dropped += code.len > 0;
+}
+
+/* The location that a client with a token says; an enricher that looks addresses up leaves it as it is. */
+static void set_location(hit *h)
+{
+    const uint64_t location = (((uint64_t)1 << (PARAM_LONG - PARAM_COUNTRY + 1)) - 1) << PARAM_COUNTRY;
+    const params *p = h->p;
+    if (!(p->set[0] & location) || !authorized(h))
+        return;
+    set_country(h);
+    if (params_has(p, PARAM_REGION))
+        ss_set_str(h->event, FIELD_GEO_REGION, value_cut(p->value[PARAM_REGION], PLACE_MAX));
+    if (params_has(p, PARAM_CITY))
+        ss_set_str(h->event, FIELD_GEO_CITY, value_cut(p->value[PARAM_CITY], PLACE_MAX));
+    set_degrees(h, PARAM_LAT, FIELD_GEO_LATITUDE, 90);
+    set_degrees(h, PARAM_LONG, FIELD_GEO_LONGITUDE, 180);
+}
+
 /* What comes from the request where no parameter says it. */
 static void set_from_request(hit *h)
 {
@@ -372,6 +413,7 @@ static bool set_fields(hit *h)
     set_clock(h);
     set_from_request(h);
     set_page(h);
+    set_location(h);
     ss_set_str(e, FIELD_TRANSPORT, h->source->transport);
     if (h->source->bulk_index >= 0)
         ss_set_int(e, FIELD_BULK_INDEX, h->source->bulk_index);

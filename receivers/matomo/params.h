@@ -85,6 +85,7 @@ enum param_kind {
     P(QUEUEDTRACKING, "queuedtracking", NONE, NONE, 0)                                                       \
     P(DEBUG, "debug", NONE, NONE, 0)                                                                         \
     P(REC_MODE, "recMode", NONE, NONE, 0)                                                                    \
+    P(BOTS, "bots", BOOL, BOTS_ALLOWED, 0)                                                                   \
     P(CS, "cs", TEXT, PAGE_CHARSET, 64)                                                                      \
     P(RCN, "_rcn", TEXT, ATTRIBUTION_NAME, 255)                                                              \
     P(RCK, "_rck", TEXT, ATTRIBUTION_KEYWORD, 255)                                                           \

@@ -17,6 +17,11 @@ static const ss_option options[] = {
      .choices = "red|green|blue",
      .doc = "What to mark events with."},
     {.name = "drop", .type = SS_T_STRING, .doc = "Events with exactly this text are dropped."},
+    {.name = "field",
+     .type = SS_T_STRING,
+     .flags = SS_OPT_FIELD,
+     .dflt = "text",
+     .doc = "Where that text stands."},
     {.name = NULL},
 };
 
@@ -30,8 +35,11 @@ static int32_t paint_create(const ss_host *host, const ss_config *cfg, void **in
     paint *p = malloc(sizeof *p);
     if (!p)
         return ss_fail(err, SS_FATAL, "out of memory");
+    ss_str field = host->cfg_str(cfg, "field");
+    char name[129];
+    (void)snprintf(name, sizeof name, "%.*s", (int)field.len, field.ptr);
     *p = (paint){host->cfg_str(cfg, "colour"), host->cfg_str(cfg, "drop"),
-                 host->field_ref(host->self, "colour"), host->field_ref(host->self, "text")};
+                 host->field_ref(host->self, "colour"), host->field_ref(host->self, name)};
     *inst = p;
     return SS_OK;
 }

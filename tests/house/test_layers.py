@@ -42,7 +42,8 @@ OWNERS = {
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
-    "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison for signatures"),
+    "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
+    "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "zlib.h": (["core/http", "modules/lake"], "where ISA-L is missing"),
 }
 

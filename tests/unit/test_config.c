@@ -233,7 +233,7 @@ static void a_whole_configuration(void)
                    "  log_level: warning\n"
                    "enrichers:\n"
                    "  paint: {colour: blue}\n"
-                   "  paint2: {use: paint}\n"
+                   "  paint2: {use: paint, field: more.depth, fields: {more.depth: int, more.name: string}}\n"
                    "receivers:\n"
                    "  note: {enrich: [paint2, paint], routes: {/note: [/n, /nn]}}\n"
                    "  notes: {use: note, app: x, ack: memory}\n"
@@ -262,6 +262,9 @@ static void a_whole_configuration(void)
     CHECK_STR(node_str(notes, "options.app").ptr, "x");
     CHECK_INT(node_len(node_get(n, "enrichers")), 2);
     CHECK_STR(node_str(node_at(node_get(n, "enrichers"), 0), "options.colour").ptr, "blue");
+    CHECK_INT(node_len(node_get(node_at(node_get(n, "enrichers"), 0), "fields")), 0);
+    CHECK_INT(node_int(node_at(node_get(node_at(node_get(n, "enrichers"), 1), "fields"), 0), ""),
+              SS_FIELD_INT);
     node_free(n);
     CHECK_INT(plan_module_count(p), 2);
     CHECK_INT(plan_module_at(p, 1).max_bytes, 1000000000);
@@ -281,7 +284,9 @@ static void a_whole_configuration(void)
     CHECK_STR(node_str(node_at(node_get(n, "catalog.note"), 0), "name").ptr, "text");
     CHECK_STR(node_str(node_at(node_get(n, "catalog.note"), 1), "name").ptr,
               "colour"); /* of two enrichers, once */
-    CHECK_INT(node_len(node_get(n, "catalog.note")), 2);
+    CHECK_STR(node_str(node_at(node_get(n, "catalog.note"), 2), "name").ptr, "more.depth");
+    CHECK_INT(node_int(node_at(node_get(n, "catalog.note"), 2), "type"), SS_FIELD_INT);
+    CHECK_INT(node_len(node_get(n, "catalog.note")), 4);
     CHECK_INT(node_len(node_get(n, "catalog.notes")), 1);
     node_free(n);
     n = module_options(p, 0);
@@ -406,6 +411,30 @@ static void names_must_exist(void)
         "modules.append.start: must be earliest, latest or a sequence number",
         "modules.append.batch.records: append takes at most 1000",
         "modules.append.retry: max must not be less", "modules.m2.view: receiver note has no view 'raw'");
+    tear_down();
+}
+
+/* What an enricher's options call a field must be one, of some receiver that uses it. */
+static void fields_must_exist(void)
+{
+    set_up();
+    BAD(HEAD "enrichers:\n"
+             "  paint: {field: tex}\n"
+             "  p2: {use: paint, field: more.depht, fields: {more.depth: int, \"a b\": int, c..d: bool, e: "
+             "text}}\n"
+             "  p3: {use: paint, fields: {text: int}}\n"
+             "receivers: {note: {enrich: [paint, p2]}, n2: {use: note, enrich: [p3]}}\n",
+        "/s.yaml:3:18: enrichers.paint: field: no receiver that uses it has a field 'tex', did you mean "
+        "'text'?",
+        "/s.yaml:4:27: enrichers.p2: field: no receiver that uses it has a field 'more.depht', did you mean "
+        "'more.depth'?",
+        "/s.yaml:4:65: enrichers.p2.fields: 'a b' is no name for a field",
+        "/s.yaml:4:77: enrichers.p2.fields: 'c..d' is no name for a field",
+        "enrichers.p2.fields.e: 'text' is not one of string|int",
+        "the field 'text' of enrichers.p3 does not fit");
+    /* Not used, or not known before the environment is: not looked at. */
+    plan_free(good(HEAD "enrichers: {paint: {field: nowhere}, p2: {use: paint, field: \"${env:HOME}\"}}\n"
+                        "receivers: {note: {enrich: [p2]}}\n"));
     tear_down();
 }
 
@@ -634,6 +663,7 @@ static const check_test tests[] = {
     TEST(every_type_of_option),
     TEST(all_errors_at_once_with_their_places),
     TEST(names_must_exist),
+    TEST(fields_must_exist),
     TEST(yaml_is_strict),
     TEST(aliases_are_bounded),
     TEST(references),

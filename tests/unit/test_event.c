@@ -194,6 +194,48 @@ static void only_nested(void)
     event_table_free(s.table);
 }
 
+/* An object of nothing but nulls is null, on every level. */
+static void null_objects(void)
+{
+    static const ss_field deep[] = {{"a.d", SS_FIELD_INT, 0, "d", NULL},
+                                    {"a.b.c", SS_FIELD_INT, 0, "c", NULL},
+                                    {"a.b.e", SS_FIELD_INT, 0, "e", NULL},
+                                    {"f.g", SS_FIELD_INT, 0, "g", NULL},
+                                    {NULL, 0, 0, NULL, NULL}};
+    static const struct {
+        const char *set; /* by field: '-' absent, 'n' null, a digit */
+        const char *line;
+    } rows[] = {
+        {"n---", "{\"a\":null}"},
+        {"nnn-", "{\"a\":null}"},
+        {"nnnn", "{\"a\":null,\"f\":null}"},
+        {"--n1", "{\"a\":null,\"f\":{\"g\":1}}"},
+        {"n1--", "{\"a\":{\"d\":null,\"b\":{\"c\":1}}}"},
+        {"n-n2", "{\"a\":null,\"f\":{\"g\":2}}"},
+        {"1nn-", "{\"a\":{\"d\":1,\"b\":null}}"},
+        {"1nnn", "{\"a\":{\"d\":1,\"b\":null},\"f\":null}"},
+        {"1-n1", "{\"a\":{\"d\":1,\"b\":null},\"f\":{\"g\":1}}"},
+        {"-n3-", "{\"a\":{\"b\":{\"c\":null,\"e\":3}}}"},
+        {"---n", "{\"f\":null}"},
+    };
+    static const ss_plugin p = {SS_PLUGIN_HEADER, .kind = SS_RECEIVER, .name = "deep", .fields = deep};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        sample s;
+        ss_error err = error_init();
+        memset(&s, 0, sizeof s);
+        s.table = event_table_new(&p, NULL, 0, &err);
+        REQUIRE(s.table);
+        s.event = (ss_event){.value_size = sizeof s.values[0], .values = s.values, .present = s.present};
+        for (uint32_t i = 0; i < 4; i++)
+            if (rows[r].set[i] == 'n')
+                ss_set_null(&s.event, i);
+            else if (rows[r].set[i] != '-')
+                ss_set_int(&s.event, i, rows[r].set[i] - '0');
+        line_is(&s, rows[r].line);
+        event_table_free(s.table);
+    }
+}
+
 static void wrong_kinds(void)
 {
     sample s;
@@ -324,15 +366,8 @@ static void empty_without_memory(void)
     event_table_free(s.table);
 }
 
-static const check_test tests[] = {TEST(empty_without_memory),
-                                   TEST(table_order),
-                                   TEST(table_hash),
-                                   TEST(refusals),
-                                   TEST(line_of_all_types),
-                                   TEST(only_nested),
-                                   TEST(wrong_kinds),
-                                   TEST(hostile_strings),
-                                   TEST(times),
-                                   TEST(uuids),
-                                   TEST(uuids_after_fork)};
+static const check_test tests[] = {
+    TEST(empty_without_memory), TEST(table_order), TEST(table_hash),   TEST(refusals),
+    TEST(line_of_all_types),    TEST(only_nested), TEST(null_objects), TEST(wrong_kinds),
+    TEST(hostile_strings),      TEST(times),       TEST(uuids),        TEST(uuids_after_fork)};
 CHECK_MAIN(tests)

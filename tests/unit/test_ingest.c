@@ -680,7 +680,7 @@ static void runs_enrichers(void)
     (void)snprintf(
         enrichers, sizeof enrichers,
         ",\"enrichers\":[{\"name\":\"paint\",\"use\":\"paint\",\"path\":\"%.4000s/plugin_enricher.so\","
-        "\"options\":{\"colour\":\"blue\",\"drop\":\"\"}}]",
+        "\"options\":{\"colour\":\"blue\",\"drop\":\"\",\"field\":\"text\"},\"fields\":{\"more\":2}}]",
         f.plugins);
     char *blob = fixture_blob(&f, "", ",\"enrich\":[\"paint\"]", enrichers);
     REQUIRE(fixture_launch(&f, blob));

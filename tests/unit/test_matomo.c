@@ -375,10 +375,49 @@ static void wire_import_logs(void)
                "visitor_id=\"c706fd3b69c37a79\"\ncustom_vars_visit={\"1\":[\"Not-Bot\",\"\"]}\ncustom_vars_"
                "page={\"1\":[\"HTTP-code\",\"301\"]}\n"
                "action_name=\"301/URL = "
-               "http%3A%2F%2Fh%2F\"\nresponse_bytes=368\nextra_params={\"dp\":\"1\",\"bots\":\"1\"}"
+               "http%3A%2F%2Fh%2F\"\nresponse_bytes=368\nbots_allowed=true\nextra_params={\"dp\":\"1\"}"
                "\nreferral_url=-");
     fields_are(k, 1, "ip=\"0.0.0.0\"\nbulk_index=2");
     close_kit(k);
+}
+
+/* With a token the location is the client's; without one it is not kept anywhere. */
+static void location_by_token(void)
+{
+    static const struct {
+        const char *query, *geo; /* geo_info as stored, NULL = absent */
+        double dropped;
+    } cases[] = {
+        {"country=de&region=BE&city=K%C3%B6ln&lat=52.5&long=-13.25",
+         "{\"city\":\"K\xC3\xB6ln\",\"region\":\"BE\",\"country\":\"DE\",\"loc\":{\"longitude\":-13.25,"
+         "\"latitude\":"
+         "52.5}}",
+         0},
+        {"country=DEU&city=x", "{\"city\":\"x\"}", 1},
+        {"country=d1", NULL, 1},
+        {"country=%C3%A4", NULL, 1},
+        {"country=&city=&lat=&long=", NULL, 0},
+        {"lat=90.1&long=180", "{\"loc\":{\"longitude\":180}}", 1},
+        {"lat=x&long=1,5", "{\"loc\":{\"longitude\":1.5}}", 1},
+        {"lat=0&long=0", NULL, 0},
+        {"lat=nan&long=inf", NULL, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        testkit *k = open_kit(TOKENS);
+        char target[256];
+        (void)snprintf(target, sizeof target, "/matomo.php?idsite=1&rec=1&%s&token_auth=super0123",
+                       cases[i].query);
+        CHECK_INT(ask(k, "GET", target, NULL, NULL), SS_OK);
+        const char *geo = testkit_value(k, 0, "geo_info");
+        CHECK(cases[i].geo ? geo && strcmp(geo, cases[i].geo) == 0 : !geo);
+        CHECK(testkit_value(k, 0, "extra_params") == NULL);
+        CHECK(testkit_metric(k, "matomo_values_dropped_total", "") == cases[i].dropped);
+        (void)snprintf(target, sizeof target, "/matomo.php?idsite=1&rec=1&%s&token_auth=wrong",
+                       cases[i].query);
+        CHECK_INT(ask(k, "GET", target, NULL, NULL), SS_OK);
+        CHECK(testkit_value(k, 0, "geo_info") == NULL && testkit_value(k, 0, "extra_params") == NULL);
+        close_kit(k);
+    }
 }
 
 static void wire_streamsteam(void)
@@ -892,6 +931,7 @@ static const check_test tests[] = {TEST(answers),
                                    TEST(wire_php),
                                    TEST(wire_npm),
                                    TEST(wire_import_logs),
+                                   TEST(location_by_token),
                                    TEST(wire_streamsteam),
                                    TEST(bulk_cases),
                                    TEST(bulk_object_values),

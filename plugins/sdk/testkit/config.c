@@ -12,6 +12,7 @@ static void node_free(ss_config *n)
     free(n->items);
     free(n->key);
     free(n->text);
+    free(n->raw);
     *n = (ss_config){0};
 }
 
@@ -41,8 +42,11 @@ static void node_text(ss_config *n, int kind, ss_str text)
 static bool node_read(ss_config *n, json_scan *s)
 {
     json_value v, key;
-    if (!json_read(s, &v))
+    json_scan again = *s;
+    ss_str raw;
+    if (!json_skip(&again, &raw) || !json_read(s, &v))
         return false;
+    n->raw = kit_copy(raw);
     if (v.kind == JSON_OBJECT) {
         n->kind = NODE_OBJECT;
         while (json_member(s, &key)) {
@@ -160,6 +164,10 @@ static bool node_fit(ss_config *n, const ss_option *o, size_t size, char *why, s
     }
     if (o->type == SS_T_OBJECT)
         return node_check(n, o->children, size, why, why_size);
+    if (o->type == SS_T_ANY) { /* handed over as JSON text */
+        free(n->text);
+        node_text(n, NODE_STRING, ss_cstr(n->raw));
+    }
     for (size_t i = 0; (o->type == SS_T_LIST || o->type == SS_T_MAP) && o->children && i < n->count; i++)
         if (!node_fit(&n->items[i], o->children, size, why, why_size))
             return false;
@@ -175,6 +183,16 @@ static bool node_default(ss_config *n, const ss_option *o)
     json_scan s;
     json_start(&s, ss_cstr(o->dflt));
     return node_read(n, &s);
+}
+
+/* An object that is not given is made of its defaults, where it needs nothing. */
+static bool needs_something(const ss_option *o, size_t size)
+{
+    for (; o && o->name; o = option_next(o, size))
+        if ((o->flags & SS_OPT_REQUIRED) ||
+            (o->type == SS_T_OBJECT && !o->dflt && needs_something(o->children, size)))
+            return true;
+    return false;
 }
 
 static bool node_check(ss_config *n, const ss_option *options, size_t size, char *why, size_t why_size)
@@ -195,14 +213,17 @@ static bool node_check(ss_config *n, const ss_option *options, size_t size, char
                 (void)snprintf(why, why_size, "option %s is required", o->name);
                 return false;
             }
-            if (o->type != SS_T_OBJECT)
+            if (o->type != SS_T_OBJECT || needs_something(o->children, size))
                 continue;
         }
         if (!have) {
             have = node_add(n, o->name);
             have->kind = NODE_OBJECT;
-            if (o->dflt && !node_default(have, o))
+            if (o->dflt && !node_default(have, o)) {
+                (void)snprintf(why, why_size, "option %s: write its default as JSON, which is YAML too",
+                               o->name);
                 return false;
+            }
         }
         if (!node_fit(have, o, size, why, why_size))
             return false;

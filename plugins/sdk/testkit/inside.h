@@ -15,7 +15,8 @@
 struct ss_config { /* one node; owned tree */
     enum { NODE_NULL, NODE_BOOL, NODE_NUMBER, NODE_STRING, NODE_LIST, NODE_OBJECT } kind;
     char *key;  /* member of an object */
-    char *text; /* STRING, NUMBER      */
+    char *text; /* STRING, NUMBER, ANY */
+    char *raw;  /* as it was written   */
     size_t text_len;
     int64_t whole;
     double number;

@@ -301,6 +301,21 @@ static void value_set(testkit *k, ss_event *e, uint32_t i, const json_value *v, 
     }
 }
 
+/* "@key" and its like: what goes into the record's header. */
+static bool head_set(testkit *k, ss_event *e, ss_str name, const json_value *v)
+{
+    ss_str *const places[] = {&e->app, &e->type, &e->id, &e->key};
+    static const char *const names[] = {"@app", "@type", "@id", "@key"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!ss_eq(name, ss_cstr(names[i])) || v->kind != JSON_STRING)
+            continue;
+        char *copy = k->host.mem(e->call, v->text.len);
+        *places[i] = ss_s(copy, json_unescape(copy, v->text));
+        return true;
+    }
+    return false;
+}
+
 static void values_read(testkit *k, ss_event *e, const char *json)
 {
     json_scan s, inner;
@@ -321,6 +336,8 @@ static void values_read(testkit *k, ss_event *e, const char *json)
         (void)json_read(&inner, &v);
         if (v.kind == JSON_OBJECT || v.kind == JSON_ARRAY)
             v.kind = JSON_NONE;
+        if (head_set(k, e, key.text, &v))
+            continue;
         if (ref == SS_NO_FIELD)
             kit_problem(k, "testkit_enrich: no field %s is declared", name);
         else

@@ -1,0 +1,1 @@
+LIBS_enricher-geoip := -lmaxminddb

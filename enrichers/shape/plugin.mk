@@ -1,0 +1,1 @@
+LIBS_enricher-shape := -lcrypto
