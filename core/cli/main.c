@@ -21,6 +21,8 @@ static const verb verbs[] = {
     {"check", verb_check, "is the configuration right? Says everything that is wrong, with line and column"},
     {"explain", verb_explain, "every option of a plugin or of the server section, with defaults"},
     {"plugins", verb_plugins, "the plugins that can be found, with kind and version"},
+    {"catalog", verb_catalog,
+     "the fields of a receiver's events: the manual, or DDL and mappings for others"},
     {"status", verb_status, "what the running server does: listeners, journal, processes, modules"},
     {"reload", verb_reload, "let the running server take over the changed configuration"},
     {"send", verb_send, "send a sample event to the running server"},

@@ -8,6 +8,7 @@ int verb_serve(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_plugins(int argc, char **argv);
+int verb_catalog(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_tail(int argc, char **argv);

@@ -34,6 +34,14 @@ size_t config_count(const config *c, uint32_t kind)
     return n;
 }
 
+const char *config_receiver(const config *c, size_t i)
+{
+    for (size_t n = 0; n < c->count; n++)
+        if (c->instances[n].kind == SS_RECEIVER && i-- == 0)
+            return c->instances[n].name;
+    return NULL;
+}
+
 /* A name is a directory below data_dir, a label of metrics and part of a process title. */
 static bool good_name(ss_str name)
 {
