@@ -162,7 +162,7 @@ static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg
         }
         return SS_OK;
     }
-    return SS_DECLINE;
+    return SS_REJECT;
 }
 
 static ss_call *host_call_begin(void *self)
