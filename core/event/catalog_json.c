@@ -147,8 +147,8 @@ bool catalog_glue(const catalog *c, const catalog_target *target, buf *out)
 
 /* ---- OpenSearch ---- */
 
-/* JSON is kept but not indexed: a flat_object takes objects alone and would refuse a list or a number.
-   Lucene's longest term is 32,766 bytes; ignore_above counts characters, of up to four bytes. */
+/* JSON that may be anything is kept but not indexed: a flat_object takes objects alone and would refuse the
+   document. Lucene's longest term is 32,766 bytes; ignore_above counts characters, of up to four bytes. */
 static const char *const search_types[CATALOG_TYPES] = {
     [SS_FIELD_STRING] = "\"type\": \"keyword\", \"ignore_above\": 8191",
     [SS_FIELD_INT] = "\"type\": \"long\"",
@@ -158,13 +158,20 @@ static const char *const search_types[CATALOG_TYPES] = {
     [SS_FIELD_DATETIME] = "\"type\": \"date\", \"format\": \"yyyy-MM-dd HH:mm:ss\"",
     [SS_FIELD_JSON] = "\"type\": \"object\", \"enabled\": false"};
 
+static const char *search_type(const ss_field *f)
+{
+    if (f->type == SS_FIELD_JSON && f->flags & SS_FIELD_OBJECT)
+        return "\"type\": \"flat_object\"";
+    return search_types[f->type];
+}
+
 static void search_properties(const catalog *c, uint16_t first, int level, buf *out)
 {
     for (uint16_t n = first; n != CATALOG_NONE; n = c->nodes[n].next) {
         buf_addf(out, "%s\n%*s", n == first ? "" : ",", level * 2, "");
         put_json(out, c->nodes[n].name);
         if (!catalog_is_object(&c->nodes[n])) {
-            buf_addf(out, ": {%s}", search_types[c->nodes[n].field.type]);
+            buf_addf(out, ": {%s}", search_type(&c->nodes[n].field));
             continue;
         }
         buf_adds(out, ": {\"properties\": {");

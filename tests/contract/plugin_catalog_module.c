@@ -1,6 +1,6 @@
 /* A module that only looks at the catalog: it writes the fields of the receiver `of` to the file named by
-   `out`, "NAME TYPE DOC SOURCE" parted by tabs, at create() with .create behind the name, at start() with
-   .start. */
+   `out`, "NAME TYPE DOC SOURCE FLAGS" parted by tabs, at create() with .create behind the name, at start()
+   with .start. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,8 +19,8 @@ typedef struct looker {
 
 static void write_field(void *arg, const ss_field *field)
 {
-    (void)fprintf(arg, "%s\t%u\t%s\t%s\n", field->name, field->type, field->doc,
-                  field->source ? field->source : "-");
+    (void)fprintf(arg, "%s\t%u\t%s\t%s\t%u\n", field->name, field->type, field->doc,
+                  field->source ? field->source : "-", field->flags);
 }
 
 static int32_t write_all(const looker *l, const char *when, ss_error *err)

@@ -72,7 +72,9 @@ def check_object(server, name, members):
 
 @test("geo_info has every member of StreamSteam's, postal and timezone too")
 def _(t):
-    server = enriched(t, "geoip")
+    server = enriched(t, "geoip", database=str(t.tmp / "city.mmdb"))
+    from tests.lib import mmdb  # came with the enricher
+    (t.tmp / "city.mmdb").write_bytes(mmdb.build({"192.0.2.0/24": {"country": {"iso_code": "DE"}}}))
     check_object(server, "geo_info", GEO)
     have = fields(server)
     equal((have["geo_info.loc.longitude"], have["geo_info.loc.latitude"]), ("double", "double"))
@@ -128,6 +130,7 @@ def _(t):
         mappings = json.loads(text, object_pairs_hook=once)["template"]["mappings"]
         equal(mappings["dynamic"], False)
     equal(list(mappings["properties"]), names)
+    equal((mappings["properties"]["extra_params"], mappings["properties"]["custom_data"]), ({"type": "flat_object"}, {"type": "object", "enabled": False}))
 
 
 def postgres(t):
@@ -179,7 +182,7 @@ def _(t):
     equal(read("create"), want)
     equal(read("start"), want)
     docs = {line.split("\t")[0]: line.split("\t")[2:] for line in pathlib.Path(f"{out}.start").read_text().splitlines()}
-    equal(docs["site_id"], ["Website id.", "idsite"])
+    equal((docs["site_id"], docs["extra_params"][-1]), (["Website id.", "idsite", "0"], "1"))
     for when in ("create", "start"):
         equal((t.tmp / f"none.{when}").read_text(), "status 2\n", "an unknown receiver is SS_REJECT")
 

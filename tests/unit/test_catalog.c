@@ -30,6 +30,7 @@ static const ss_field fields[] = {
     {"a'b`c;--", SS_FIELD_JSON, 0, "A name that wants to escape.", NULL},
     {"geo_info.timezone", SS_FIELD_STRING, 0, "Comes late, belongs to the object above.", NULL},
     {"data", SS_FIELD_JSON, 0, "Anything.", "data"},
+    {"more", SS_FIELD_JSON, SS_FIELD_OBJECT, "All the others, name to text.", NULL},
     {NULL, 0, 0, NULL, NULL},
 };
 static const catalog_target target = {"shop", "shop", "s3://BUCKET/lake"};
@@ -105,7 +106,8 @@ static void sqlite_takes_it(void)
                                        "year",
                                        "a'b`c;--",
                                        "geo_info_timezone",
-                                       "data"};
+                                       "data",
+                                       "more"};
     buf out;
     sqlite3 *db = NULL;
     sqlite3_stmt *columns = NULL;
@@ -148,7 +150,7 @@ static void glue_is_json(void)
     const json_t *storage = json_object_get(root, "StorageDescriptor");
     const json_t *columns = json_object_get(storage, "Columns");
     const json_t *more = json_object_get(json_object_get(storage, "SerdeInfo"), "Parameters");
-    CHECK_INT(json_array_size(columns), 14);
+    CHECK_INT(json_array_size(columns), 15);
     CHECK_STR(json_string_value(json_object_get(json_array_get(columns, 8), "Type")),
               "struct<ip:string,loc:struct<longitude:double,latitude:double>,postal:string,timezone:string>");
     CHECK_STR(json_string_value(json_object_get(more, "mapping.price_eur")), "price-eur");
