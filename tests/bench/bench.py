@@ -319,26 +319,23 @@ def startup(bench):
     bench.end(server)
 
 
-# What each enricher needs besides its plugin: option -> where its data may be. BENCH_DATABASE and BENCH_REGEXES name others.
-ENRICHERS = {
-    "privacy": {},
-    "geoip": {"database": [os.environ.get("BENCH_DATABASE", ""), "/usr/share/GeoIP/*.mmdb", "/var/lib/GeoIP/*.mmdb"]},
-    "device": {"regexes": [os.environ.get("BENCH_REGEXES", "")]},
-    "bots": {},
-}
+GEOIP_DATABASES = ("~/.cache/streamsteam/geoip/*.mmdb", "/usr/share/GeoIP/*.mmdb", "/var/lib/GeoIP/*.mmdb")
 
 
-def enrichers():
-    """{name: options} of those that can be measured; the others are named."""
+def enrichers(bench):
+    """{name: options} of those that are built and have their data; the others are named. BENCH_DATABASE and
+    BENCH_REGEXES say where geoip's and device's data are."""
+    databases = [os.environ.get("BENCH_DATABASE")] + [path for p in GEOIP_DATABASES for path in sorted(glob.glob(os.path.expanduser(p)))]
+    wanted = {"privacy": {}, "geoip": {"database": next(filter(None, databases), "")}, "device": {"regexes": os.environ.get("BENCH_REGEXES", "")}, "bots": {}}
     found = {}
-    for name, needs in ENRICHERS.items():
-        plugin = pathlib.Path(os.environ["STREAMSTEAM_BUILD"]) / "plugins" / f"enricher-{name}.so"
-        options = {key: next((path for pattern in places for path in sorted(glob.glob(pattern))), None) for key, places in needs.items()}
-        missing = [key for key, path in options.items() if not path]
-        if not plugin.exists() or missing:
-            print(f"enrichment: {name} is left out: {'its ' + ', '.join(missing) + ' was not found' if plugin.exists() else 'it is not built'}", flush=True)
-        else:
+    for name, options in wanted.items():
+        options = {key: value for key, value in options.items() if value}
+        server = Server(bench.folder / f"try-{name}", config={"enrichers": {name: options}, "receivers": {"matomo": {"enrich": [name]}}}, modules={})
+        result = server.verb("check")
+        if result.returncode == 0:
             found[name] = options
+        else:
+            print(f"enrichment: {name} is left out: {result.stderr.strip().splitlines()[0].split(": ", 1)[-1]}", flush=True)
     return found
 
 
@@ -346,7 +343,7 @@ def enrichers():
 def enrichment(bench):
     """What the enrichers cost when their caches are hot: the plain receiver against one with all of them, on the same
     requests: 100 user agents and addresses in turn."""
-    chosen = enrichers()
+    chosen = enrichers(bench)
     if not chosen:
         return
     trust, every = {"trusted_proxies": ["127.0.0.1"]}, ", ".join(chosen)
