@@ -335,7 +335,8 @@ def enrichers(bench):
         if result.returncode == 0:
             found[name] = options
         else:
-            print(f"enrichment: {name} is left out: {result.stderr.strip().splitlines()[0].split(": ", 1)[-1]}", flush=True)
+            why = result.stderr.strip().splitlines()[0].partition(": ")[2]  # behind the place in the file
+            print(f"enrichment: {name} is left out: {why}", flush=True)
     return found
 
 
