@@ -130,6 +130,7 @@ int verb_catalog(int argc, char **argv)
                 .format = cli_take_option(&argc, argv, NULL, "format", &bad),
                 .table = cli_take_option(&argc, argv, NULL, "table", &bad),
                 .location = cli_take_option(&argc, argv, NULL, "location", &bad)};
+    bad = bad || (w.table && !*w.table) || (w.location && !*w.location);
     if (bad || argc > 1)
         return cli_fail(CLI_USAGE, argv[0], "%s; see streamsteam catalog --help",
                         bad ? "an option without its value" : "an argument that it does not know");

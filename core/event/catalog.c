@@ -145,6 +145,16 @@ bool catalog_is_partition(const char *name)
     return false;
 }
 
+void catalog_location(const catalog_target *target, const char *below, buf *out)
+{
+    size_t len = strlen(target->location);
+    while (len > 0 && target->location[len - 1] == '/')
+        len--;
+    buf_init(out, CATALOG_BYTES_MAX);
+    buf_add(out, target->location, len);
+    buf_addf(out, "/%s/%s", target->receiver, below);
+}
+
 void catalog_fold(const catalog_rule *rule, ss_str text, catalog_name out)
 {
     size_t len = text.len < EVENT_FIELD_NAME_MAX ? text.len : EVENT_FIELD_NAME_MAX;

@@ -44,6 +44,8 @@ catalog_name *catalog_names(const catalog *c, const catalog_rule *rule);
 /* A table's name by the same rule. */
 void catalog_fold(const catalog_rule *rule, ss_str text, catalog_name out);
 
+/* The receiver's folder in the lake and what is below; into a buf that it makes. */
+void catalog_location(const catalog_target *target, const char *below, buf *out);
 /* The folders of the lake's default layout below the receiver's, NULL at the end. */
 extern const char *const catalog_partitions[];
 bool catalog_is_partition(const char *name);

@@ -89,11 +89,16 @@ static void glue_mappings(const catalog *c, catalog_name *names, buf *out)
     }
 }
 
+static void put_location(const catalog_target *target, const char *below, buf *out)
+{
+    buf where;
+    catalog_location(target, below, &where);
+    put_json(out, buf_str(&where));
+    buf_fini(&where);
+}
+
 static void glue_projection(const catalog_target *target, buf *out)
 {
-    char where[1024];
-    (void)snprintf(where, sizeof where, "%.700s/%.128s/year=${year}/month=${month}/day=${day}",
-                   target->location, target->receiver);
     buf_adds(out, "  \"Parameters\": {\n"
                   "    \"EXTERNAL\": \"TRUE\",\n"
                   "    \"classification\": \"json\",\n"
@@ -109,7 +114,7 @@ static void glue_projection(const catalog_target *target, buf *out)
                   "    \"projection.day.range\": \"1,31\",\n"
                   "    \"projection.day.digits\": \"2\",\n"
                   "    \"storage.location.template\": ");
-    put_text(out, where);
+    put_location(target, "year=${year}/month=${month}/day=${day}", out);
     buf_adds(out, "\n  },\n  \"PartitionKeys\": [");
     for (size_t i = 0; catalog_partitions[i]; i++)
         buf_addf(out, "%s\n    {\"Name\": \"%s\", \"Type\": \"string\"}", i ? "," : "",
@@ -128,10 +133,8 @@ bool catalog_glue(const catalog *c, const catalog_target *target, buf *out)
     glue_projection(target, out);
     buf_adds(out, "  \"StorageDescriptor\": {\n    \"Columns\": [");
     glue_columns(c, names, out);
-    char where[1024];
-    (void)snprintf(where, sizeof where, "%.700s/%.128s/", target->location, target->receiver);
     buf_adds(out, "\n    ],\n    \"Location\": ");
-    put_text(out, where);
+    put_location(target, "", out);
     buf_adds(out, ",\n    \"InputFormat\": \"org.apache.hadoop.mapred.TextInputFormat\",\n"
                   "    \"OutputFormat\": \"org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat\",\n"
                   "    \"Compressed\": true,\n"

@@ -242,9 +242,10 @@ bool catalog_redshift(const catalog *c, const catalog_target *target, buf *out)
 /* Its folder in the lake, as a text. */
 static void put_location(const dialect *d, const catalog_target *target, buf *out)
 {
-    char where[1024];
-    (void)snprintf(where, sizeof where, "%.700s/%.128s/", target->location, target->receiver);
-    put_literal(d, where, out);
+    buf where;
+    catalog_location(target, "", &where);
+    put_literal(d, buf_text(&where), out);
+    buf_fini(&where);
 }
 
 /* What is a text only because of the one standard can be read as a time under another name. */

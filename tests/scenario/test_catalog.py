@@ -126,7 +126,7 @@ def _(t):
         check(all(re.fullmatch("[a-z0-9_]+", c) for c in columns), columns)
         equal([k["Name"] for k in table["PartitionKeys"]], ["year", "month", "day"])
     equal(columns, names)
-    table = json.loads(catalog(server, "--format", "glue", "--table", "Page Views", "--location", "s3://b/l"))
+    table = json.loads(catalog(server, "--format", "glue", "--table", "Page Views", "--location", "s3://b/l//"))
     equal((table["Name"], table["StorageDescriptor"]["Location"]), ("page_views", "s3://b/l/matomo/"))
     equal(table["Parameters"]["storage.location.template"], "s3://b/l/matomo/year=${year}/month=${month}/day=${day}")
     for text in texts(server, "opensearch"):
@@ -194,7 +194,8 @@ def _(t):
 def _(t):
     server = t.server(start=False, config={"receivers": {"second": {"use": "matomo", "routes": {"/matomo.php": "/2"}}}})
     for words, code, say in ((["--format", "redshfit"], 2, "redshift"), (["--receiver", "mattomo"], 2, "matomo"), (["--format"], 2, "without its value"),
-                             (["extra"], 2, "does not know"), (["--format", "glue"], 2, "--receiver"), (["--table", "x"], 2, "--receiver")):
+                             (["extra"], 2, "does not know"), (["--format", "glue"], 2, "--receiver"), (["--table", "x"], 2, "--receiver"),
+                             (["--receiver", "matomo", "--table", ""], 2, "without its value")):
         result = server.verb("catalog", *words)
         check(result.returncode == code and say in result.stderr and not result.stdout, f"{words}: {result}")
     equal(catalog(server, "--format", "sqlite").count("CREATE TABLE"), 2)
