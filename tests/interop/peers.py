@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSTALL_TIMEOUT_S = 300
@@ -21,17 +22,22 @@ def cache():
 
 
 def npm_package(t, package, version):
-    """The node_modules folder that has exactly this package."""
+    """The node_modules folder that has exactly this package; whole, because it gets its name when npm is done."""
     t.need("node")
     t.need("npm")
     folder = cache() / f"{package.replace('/', '-').lstrip('@')}-{version}"
-    if not (folder / "node_modules" / package).is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        result = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), f"{package}@{version}"],
-                                capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
+        t.defer(shutil.rmtree, work, True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(work), f"{package}@{version}"]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            t.skip(f"npm did not install {package} within {INSTALL_TIMEOUT_S} s")
         if result.returncode != 0:
-            shutil.rmtree(folder, ignore_errors=True)
             t.skip(f"npm cannot install {package}: {result.stderr.strip().splitlines()[-1:]}")
+        work.rename(folder)
     return folder / "node_modules"
 
 

@@ -170,6 +170,85 @@ static void opensearch_is_json(void)
     json_decref(root);
 }
 
+/* Whatever names and texts a plugin has: SQLite runs one statement that makes all columns, JSON stays JSON.
+ */
+#define ODD_FIELDS 20u
+#define ODD_ROUNDS 200u
+#define ODD_BYTES  24u
+
+static unsigned odd_state = 7;
+
+static unsigned odd(unsigned below)
+{
+    odd_state = odd_state * 1103515245u + 12345u;
+    return (odd_state >> 16) % below;
+}
+
+static catalog *odd_catalog(char names[ODD_FIELDS][ODD_BYTES], char docs[ODD_FIELDS][ODD_BYTES],
+                            size_t *count)
+{
+    static const char sharp[] = "'\"`\\;-(){}<>,.:#$%*/ab_A1";
+    catalog *c = catalog_new();
+    for (size_t i = *count = 0; c && i < ODD_FIELDS; i++) {
+        ss_error err = error_init();
+        size_t len = 1 + odd(8), doc = odd(ODD_BYTES - 1);
+        for (size_t k = 0; k < len; k++)
+            names[i][k] = sharp[odd(sizeof sharp - 1)];
+        for (size_t k = 0; k < doc; k++)
+            docs[i][k] = odd(2) ? sharp[odd(sizeof sharp - 1)] : (char)(1 + odd(255));
+        names[i][len] = docs[i][doc] = '\0';
+        ss_field f = {names[i], 1 + odd(SS_FIELD_JSON), odd(2), docs[i], NULL};
+        *count += catalog_add(c, &f, "receivers.odd", &err);
+    }
+    return c;
+}
+
+/* One statement, nothing behind it, and a column for each field. */
+static void sqlite_makes(sqlite3 *db, const char *text, size_t count)
+{
+    const char *tail = NULL;
+    sqlite3_stmt *make = NULL, *all = NULL;
+    CHECK_INT(sqlite3_prepare_v2(db, text, -1, &make, &tail), SQLITE_OK);
+    CHECK_STR(tail, "\n");
+    CHECK_INT(make ? sqlite3_step(make) : SQLITE_OK, SQLITE_DONE);
+    (void)sqlite3_finalize(make);
+    CHECK_INT(sqlite3_prepare_v2(db, "select * from \"o'd\"\"d`\"", -1, &all, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_column_count(all), count);
+    (void)sqlite3_finalize(all);
+    CHECK_INT(sqlite3_exec(db, "drop table \"o'd\"\"d`\"", NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void odd_format(sqlite3 *db, const catalog *c, const char *format, size_t count)
+{
+    buf out;
+    buf_init(&out, CATALOG_BYTES_MAX);
+    CHECK(catalog_print(c, format, &(catalog_target){"odd", "o'd\"d`", "s3://b"}, &out) && !out.failed);
+    if (catalog_is_single(format)) {
+        json_t *root = json_loads(buf_text(&out), JSON_REJECT_DUPLICATES, NULL);
+        CHECK(root != NULL);
+        json_decref(root);
+    } else if (strcmp(format, "sqlite") == 0) {
+        sqlite_makes(db, buf_text(&out), count);
+    }
+    buf_fini(&out);
+}
+
+static void odd_names(void)
+{
+    static char names[ODD_FIELDS][ODD_BYTES], docs[ODD_FIELDS][ODD_BYTES];
+    sqlite3 *db = NULL;
+    REQUIRE(sqlite3_open(":memory:", &db) == SQLITE_OK);
+    for (unsigned round = 0; round < ODD_ROUNDS && !check_failed; round++) {
+        size_t count;
+        catalog *c = odd_catalog(names, docs, &count);
+        REQUIRE(c && count > 0);
+        for (size_t f = 0; catalog_formats[f]; f++)
+            odd_format(db, c, catalog_formats[f], count);
+        catalog_free(c);
+    }
+    (void)sqlite3_close(db);
+}
+
 /* ---- bad input ---- */
 
 static void refused(void)
@@ -260,6 +339,7 @@ static void empty(void)
 }
 
 static const check_test tests[] = {
-    TEST(golden),  TEST(sqlite_takes_it), TEST(glue_is_json), TEST(opensearch_is_json),
-    TEST(refused), TEST(unknown_format),  TEST(the_largest),  TEST(empty)};
+    TEST(golden),    TEST(sqlite_takes_it), TEST(glue_is_json),   TEST(opensearch_is_json),
+    TEST(odd_names), TEST(refused),         TEST(unknown_format), TEST(the_largest),
+    TEST(empty)};
 CHECK_MAIN(tests)
