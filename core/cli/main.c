@@ -25,6 +25,8 @@ static const verb verbs[] = {
     {"module", verb_module, "list, enable, disable, howto, setup, teardown, forget: the outputs, one by one"},
     {"receiver", verb_receiver, "list: what takes events in"},
     {"enricher", verb_enricher, "list: what edits events on their way"},
+    {"catalog", verb_catalog,
+     "the fields of a receiver's events: the manual, or DDL and mappings for others"},
     {"status", verb_status, "what the running server does: listeners, journal, processes, modules"},
     {"reload", verb_reload, "let the running server take over the changed configuration"},
     {"send", verb_send, "send a sample event to the running server"},

@@ -12,6 +12,7 @@ int verb_verify_plugin(int argc, char **argv);
 int verb_module(int argc, char **argv);
 int verb_receiver(int argc, char **argv);
 int verb_enricher(int argc, char **argv);
+int verb_catalog(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_tail(int argc, char **argv);

@@ -20,7 +20,13 @@ config *config_load(const char *path, buf *errors);
 config *config_load_untried(const char *path, const char *dir, buf *errors);
 void config_free(config *c);
 
-size_t config_count(const config *c, uint32_t kind); /* instances of enum ss_kind */
+size_t config_count(const config *c, uint32_t kind);    /* instances of enum ss_kind */
+const char *config_receiver(const config *c, size_t i); /* name of receiver i; NULL behind the last one */
+/* Each field that events of a receiver may carry: its own, then what its enrichers add. from: where the
+   plugin stands in the file, "enrichers.geoip". false: no such receiver. Borrowed while the configuration
+   lives. */
+bool config_fields(const config *c, const char *receiver,
+                   void (*visit)(void *arg, const ss_field *field, const char *from), void *arg);
 /* The effective configuration as YAML: defaults filled in, secrets as "***". */
 void config_print(const config *c, buf *out);
 /* Calls each plugin's check(), which may use the network. The number of instances that failed. */

@@ -55,6 +55,14 @@ bool config_entry_find(const config *c, uint32_t kind, const char *name, config_
     return false;
 }
 
+const char *config_receiver(const config *c, size_t i)
+{
+    for (size_t n = 0; n < c->count; n++)
+        if (c->instances[n].kind == SS_RECEIVER && i-- == 0)
+            return c->instances[n].name;
+    return NULL;
+}
+
 /* A name is a directory below data_dir, a label of metrics and part of a process title. */
 static bool good_name(ss_str name)
 {

@@ -96,9 +96,9 @@ static json_t *ingest_blob(const config *c, json_t *listeners)
 static void add_field(void *arg, const ss_field *field, const config_instance *from)
 {
     (void)from;
-    (void)json_array_append_new(arg, json_pack("{s:s, s:i, s:s, s:s}", "name", field->name, "type",
-                                               (int)field->type, "doc", field->doc, "source",
-                                               field->source ? field->source : ""));
+    (void)json_array_append_new(arg, json_pack("{s:s, s:i, s:i, s:s, s:s}", "name", field->name, "type",
+                                               (int)field->type, "flags", (int)field->flags, "doc",
+                                               field->doc, "source", field->source ? field->source : ""));
 }
 
 static json_t *module_blob(const config *c, const config_instance *m)

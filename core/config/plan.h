@@ -8,7 +8,7 @@
    A module's blob: {"role":"module","name","use","path","slot":null,"data_dir","journal_dir","options":{},
    "host":{"receivers","types","apps","batch":{"records","bytes","linger_ms"},"start","max_bytes","deadline_ms",
    "retry":{"base_ms","max_ms"},"view","drain_ms"},"views":[{"receiver","path"}],
-   "catalog":{"RECEIVER":[{"name","type","doc","source"}]}}; type is enum ss_field_type.
+   "catalog":{"RECEIVER":[{"name","type","flags","doc","source"}]}}; type is enum ss_field_type.
    In server and host a duration has "_ms" behind its name; options keep the plugin's names. SIZE is bytes,
    DURATION milliseconds, PATH absolute, ANY JSON text; a secret is {"$secret":"value"} or {"$file":"/path"}:
    node.h reads both. */

@@ -174,6 +174,27 @@ void config_each_field(const config *c, const config_instance *receiver, field_v
     free(seen);
 }
 
+typedef struct field_visitor {
+    void (*visit)(void *arg, const ss_field *field, const char *from);
+    void *arg;
+} field_visitor;
+
+static void visit_with_label(void *arg, const ss_field *field, const config_instance *from)
+{
+    const field_visitor *v = arg;
+    v->visit(v->arg, field, from->label);
+}
+
+bool config_fields(const config *c, const char *receiver,
+                   void (*visit)(void *arg, const ss_field *field, const char *from), void *arg)
+{
+    const config_instance *r = config_instance_find(c, SS_RECEIVER, receiver);
+    field_visitor v = {visit, arg};
+    if (r)
+        config_each_field(c, r, visit_with_label, &v);
+    return r != NULL;
+}
+
 static void check_fields(config *c, const config_instance *i)
 {
     seen_fields *seen = calloc(1, sizeof *seen);

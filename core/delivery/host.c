@@ -156,13 +156,14 @@ static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg
             ss_str source = node_str(f, "source"); /* the tree's strings are NUL-terminated */
             ss_field field = {.name = node_str(f, "name").ptr,
                               .type = field_type(f),
+                              .flags = (uint32_t)node_int(f, "flags"),
                               .doc = node_str(f, "doc").ptr,
                               .source = source.len ? source.ptr : NULL};
             visit(arg, &field);
         }
         return SS_OK;
     }
-    return SS_DECLINE;
+    return SS_REJECT;
 }
 
 static ss_call *host_call_begin(void *self)

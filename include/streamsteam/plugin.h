@@ -136,6 +136,10 @@ enum ss_field_type {
     SS_FIELD_JSON = 7       /* any JSON value                       */
 };
 
+enum ss_field_flag {
+    SS_FIELD_OBJECT = 1u /* JSON: always an object, so that outputs may make its members searchable */
+};
+
 typedef struct ss_field { /* ends with name == NULL; stride: plugin->field_size */
     const char *name;     /* dots make objects: geo_info.loc.longitude. Keep one object's fields together */
     uint32_t type, flags;

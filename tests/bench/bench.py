@@ -9,6 +9,7 @@ server (the lake has a row of its own), master and workers for nginx.
     bench.py --json FILE         the rows as JSON as well
     bench.py --journal-bytes N   size of the journal for the start-up row (default 1 GiB; the bound is for 10 GB)"""
 import argparse
+import glob
 import json
 import os
 import pathlib
@@ -70,9 +71,9 @@ class Bench:
         verdict = "" if met is None else "met" if met else f"MISSED by {abs(value / bound - 1) * 100:.0f} %"
         print(f"{name:<58} {value:>12,.2f} {unit:<14} {limit:<10} {verdict:<16} {note}", flush=True)
 
-    def server(self, modules=None, **server_options):
+    def server(self, modules=None, config=None, **server_options):
         self.count += 1
-        config = {"server": {"journal": {"segment_bytes": "64MiB"}, **server_options}}
+        config = {"server": {"journal": {"segment_bytes": "64MiB"}, **server_options}, **(config or {})}
         server = Server(self.folder / f"s{self.count}", config=config, modules=modules if modules is not None else {})
         return server.start()
 
@@ -116,12 +117,12 @@ def median(results, key):
     return statistics.median(r[key] for r in results)
 
 
-def interleaved(bench, contenders, connections, core=None, script="get.lua"):
+def interleaved(bench, contenders, connections, core=None, script="get.lua", **more):
     """contenders: {name: (pids, port, reset)}; round by round; {name: [results]}."""
     found = {name: [] for name in contenders}
     for _ in range(bench.rounds):
         for name, (pids, port, reset) in contenders.items():
-            found[name].append(measure(bench, pids, port, connections, script, core))
+            found[name].append(measure(bench, pids, port, connections, script, core, **more))
             reset()
     return found
 
@@ -316,6 +317,57 @@ def startup(bench):
         server.start()
         bench.row(f"start-up with a journal of {size() / 1e9:.1f} GB, {name}", time.monotonic() - start, "s", 1.0)
     bench.end(server)
+
+
+GEOIP_DATABASES = ("~/.cache/streamsteam/geoip/*.mmdb", "/usr/share/GeoIP/*.mmdb", "/var/lib/GeoIP/*.mmdb")
+
+
+def enrichers(bench):
+    """{name: options} of those that are built and have their data; the others are named. BENCH_DATABASE and
+    BENCH_REGEXES say where geoip's and device's data are."""
+    databases = [os.environ.get("BENCH_DATABASE")] + [path for p in GEOIP_DATABASES for path in sorted(glob.glob(os.path.expanduser(p)))]
+    wanted = {"privacy": {}, "geoip": {"database": next(filter(None, databases), "")}, "device": {"regexes": os.environ.get("BENCH_REGEXES", "")}, "bots": {}}
+    found = {}
+    for name, options in wanted.items():
+        options = {key: value for key, value in options.items() if value}
+        server = Server(bench.folder / f"try-{name}", config={"enrichers": {name: options}, "receivers": {"matomo": {"enrich": [name]}}}, modules={})
+        result = server.verb("check")
+        if result.returncode == 0:
+            found[name] = options
+        else:
+            why = result.stderr.strip().splitlines()[0].partition(": ")[2]  # behind the place in the file
+            print(f"enrichment: {name} is left out: {why}", flush=True)
+    return found
+
+
+@section
+def enrichment(bench):
+    """What the enrichers cost when their caches are hot: the plain receiver against one with all of them, on the same
+    requests: 100 user agents and addresses in turn."""
+    chosen = enrichers(bench)
+    if not chosen:
+        return
+    trust, every = {"trusted_proxies": ["127.0.0.1"]}, ", ".join(chosen)
+    plain = bench.server(**trust)
+    start = time.monotonic()
+    full = bench.server(config={"enrichers": chosen, "receivers": {"matomo": {"enrich": list(chosen)}}}, **trust)
+    bench.row("start-up with all enrichers", time.monotonic() - start, "s", 2.0, note=every)
+    contenders = {name: (core_pids(s), s.port, lambda: None) for name, s in (("plain", plain), ("full", full))}
+    agents, body = {"BENCH_AGENTS": str(bench.inputs / "agents")}, {"BENCH_BODY": str(bench.inputs / "body-agents")}
+    for pids, port, _ in contenders.values():
+        measure(bench, pids, port, 8, seconds=1, **agents)
+    bench.row("ingest: private memory that all enrichers add", (private(full.child("ingest")) - private(plain.child("ingest"))) / 1e6, "MB", 40)
+    for placement, core, connections in (("free", None, 256), ("one core", CORE, 256)):
+        found = interleaved(bench, contenders, connections, core, **agents)
+        one, all_of_them = median(found["plain"], "cpu_us"), median(found["full"], "cpu_us")
+        bench.row(f"GET c{connections}, {placement}: all enrichers against none", all_of_them / one, "x", 1.4, note=f"{all_of_them:.2f} / {one:.2f} us")
+    for placement, core, connections in (("free", None, 64), ("one core", CORE, 16)):
+        found = interleaved(bench, contenders, connections, core, "post.lua", **body)
+        one, all_of_them = (median(found[name], "cpu_us") / BULK_EVENTS for name in ("plain", "full"))
+        bench.row(f"bulk of {BULK_EVENTS}, c{connections}, {placement}: all enrichers, more per event", all_of_them - one, "us", 1.5,
+                  note=f"{bench.scaled(all_of_them - one)}{all_of_them:.2f} / {one:.2f} us")
+    bench.end(plain)
+    bench.end(full)
 
 
 @section

@@ -10,6 +10,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 QUERIES = 1000
 BULK_EVENTS = 100
+AGENTS = 100
 WORDS = "shoes boots running sandals winter summer leather trail city kids sale classic light black blue".split()
 
 
@@ -32,12 +33,28 @@ def query(rng):
     return urllib.parse.urlencode(fields)
 
 
+def agent(rng):
+    """A user agent as browsers of many versions, systems and devices send it."""
+    version, build = rng.randrange(90, 150), rng.randrange(1000, 7000)
+    return rng.choice([
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.{build}.85 Safari/537.36",
+        f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{version % 9 + 10}.1 Safari/605.1.15",
+        f"Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0",
+        f"Mozilla/5.0 (iPhone; CPU iPhone OS {version % 9 + 10}_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.1 Mobile/{build} Safari/604.1",
+        f"Mozilla/5.0 (Linux; Android {version % 6 + 9}; SM-G99{version % 9}B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.{build}.3 Mobile Safari/537.36",
+    ])
+
+
 def write_inputs(folder):
-    """queries, body, body of one event; fixed seed, so that every run sends the same."""
+    """queries, body, agents with addresses, a body with agents; fixed seed, so that every run sends the same."""
     rng = random.Random(1)
     queries = [query(rng) for _ in range(QUERIES)]
     (folder / "queries").write_text("\n".join(queries) + "\n")
     (folder / "body").write_text(json.dumps({"requests": ["?" + q for q in queries[:BULK_EVENTS]]}, separators=(",", ":")))
+    agents = [agent(rng) for _ in range(AGENTS)]
+    (folder / "agents").write_text("".join(f"{'.'.join(str(rng.randrange(1, 224)) for _ in range(4))} {text}\n" for text in agents))
+    items = ["?" + q + "&ua=" + urllib.parse.quote(rng.choice(agents)) for q in queries[:BULK_EVENTS]]
+    (folder / "body-agents").write_text(json.dumps({"requests": items}, separators=(",", ":")))
     return {"query_bytes": sum(map(len, queries)) / len(queries), "params": queries[0].count("&") + 1,
             "body_bytes": (folder / "body").stat().st_size}
 
@@ -46,7 +63,8 @@ class Wrk:
     """A run of wrk in the background; result() waits for it."""
 
     def __init__(self, inputs, port, connections, seconds, script="get.lua", core=None, **more):
-        env = dict(os.environ, **more, BENCH_QUERIES=str(inputs / "queries"), BENCH_BODY=str(inputs / "body"), BENCH_DONE=str(HERE / "done.lua"))
+        env = dict(os.environ, BENCH_QUERIES=str(inputs / "queries"), BENCH_BODY=str(inputs / "body"), BENCH_DONE=str(HERE / "done.lua"))
+        env.update(more)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", str(HERE / script),
                    f"http://127.0.0.1:{port}"]
         if core is not None:

@@ -1,0 +1,76 @@
+"""What the interop tests share: packages from the registries, installed once outside the tree, and peers that are
+always ended."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+INSTALL_TIMEOUT_S = 300
+PEER_TIMEOUT_S = 120
+GRACE_S = 15
+
+# The clients never read the answers to single hits: node ends only when the server closes their idle connections.
+SERVER_CONFIG = {"server": {"idle_timeout": "2s"}}
+
+
+def cache():
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "streamsteam" / "interop"
+
+
+def npm_package(t, package, version):
+    """The node_modules folder that has exactly this package; whole, because it gets its name when npm is done."""
+    t.need("node")
+    t.need("npm")
+    folder = cache() / f"{package.replace('/', '-').lstrip('@')}-{version}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
+        t.defer(shutil.rmtree, work, True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(work), f"{package}@{version}"]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            t.skip(f"npm did not install {package} within {INSTALL_TIMEOUT_S} s")
+        if result.returncode != 0:
+            t.skip(f"npm cannot install {package}: {result.stderr.strip().splitlines()[-1:]}")
+        work.rename(folder)
+    return folder / "node_modules"
+
+
+class Peer:
+    """A process of ours that is asked to end, then made to; its output is kept in a file."""
+
+    def __init__(self, t, name, command, env=None):
+        self.said = t.tmp / f"{name}.out"
+        with open(self.said, "wb") as out:
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=env,
+                                            cwd=t.tmp, start_new_session=True)
+        t.defer(self.end)
+
+    def output(self):
+        return self.said.read_text(errors="replace")
+
+    def wait(self, timeout_s=PEER_TIMEOUT_S):
+        """Closes its standard input, which is how it learns that nothing more is wanted."""
+        self.process.stdin.close()
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.process.args[0]} did not end within {timeout_s} s; it said: {self.output()}") from None
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()  # first politely: a driver closes its browser then
+            try:
+                self.process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
