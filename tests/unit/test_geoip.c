@@ -23,7 +23,7 @@ static const ss_field fields[] = {{"ip", SS_FIELD_STRING, 0, "ip", NULL},
                                   {NULL, 0, 0, NULL, NULL}};
 
 /* LeakSanitizer: the library leaks a little where the metadata that it refuses are damaged. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libmaxminddb";
