@@ -3,8 +3,8 @@
 
    Envelope: where a receiver declares `event_id`, `received_at`, `event_type` and does not set them, they are
    filled from event->id, event->receive_us, event->type; they stand first in the line. So event->id has to
-   be there before event_line_write(). Absent fields leave no key. An object of which every field that is set is
-   null is null itself: {"geo_info":null}. */
+   be there before event_line_write(). Absent fields leave no key. An object of which every field that is set
+   is null is null itself: {"geo_info":null}. */
 #ifndef EVENT_LINE_H
 #define EVENT_LINE_H
 

@@ -134,7 +134,8 @@ static int32_t bots_enrich(void *inst, ss_event *e, ss_error *err)
 {
     const bots *b = inst;
     ss_str name;
-    if (is_true(e, b->allow))
+    /* Allowed by the client, or judged by another one of this plugin before. */
+    if (is_true(e, b->allow) || field_value(e, ss_ref(e, b->own[FIELD_REASON])))
         return SS_OK;
     /* A tracker for bots (recMode=1) says it itself and wants the event to be stored. */
     bool declared = is_true(e, b->own[FIELD_IS_BOT]);

@@ -154,7 +154,7 @@ static void set_ip(const geoip *g, ss_event *e, ss_str ip, bool known)
         return;
     if (known)
         ss_set_str(e, index, ip);
-    else
+    else if (!ss_has(e, index)) /* another geoip before this one may have known it */
         ss_set_null(e, index);
 }
 

@@ -5,6 +5,8 @@
 #include "plugins/common/json.h"
 #include "plugins/common/utf8.h"
 
+#define RECORD_KEYS_MAX 64u /* of its outermost mapping */
+
 #define LANGUAGE ((const char *)language_mark)
 static const char language_mark[] = "";
 #define ENGLISH "en"
@@ -57,56 +59,111 @@ void location_clear(location *l)
     memset(l, 0, offsetof(location, text));
 }
 
-/* The first value that stands at one of the places. What is damaged ends the search. */
-static int find(MMDB_entry_s *record, const location_way ways[LOCATION_WAYS], uint32_t kinds,
-                MMDB_entry_data_s *out)
+/* ---- one record, as the library's list of all that is in it: containers before their content ---- */
+
+typedef const MMDB_entry_data_list_s node;
+
+typedef struct record {
+    node *keys[RECORD_KEYS_MAX]; /* of the outermost mapping; each is followed by its value */
+    size_t count;
+} record;
+
+static node *behind(node *n)
+{
+    for (size_t pending = 1; n && pending > 0; pending--, n = n->next)
+        if (n->entry_data.type == MMDB_DATA_TYPE_MAP)
+            pending += 2u * n->entry_data.data_size;
+        else if (n->entry_data.type == MMDB_DATA_TYPE_ARRAY)
+            pending += n->entry_data.data_size;
+    return n;
+}
+
+static void index_record(record *r, node *first)
+{
+    bool mapping = first && first->entry_data.type == MMDB_DATA_TYPE_MAP;
+    node *n = mapping ? first->next : NULL;
+    r->count = 0;
+    for (uint32_t i = 0; n && i < first->entry_data.data_size && r->count < RECORD_KEYS_MAX; i++) {
+        r->keys[r->count++] = n;
+        n = behind(n->next);
+    }
+}
+
+static bool is_key(node *n, const char *name)
+{
+    size_t len = strlen(name);
+    return n->entry_data.data_size == len && memcmp(n->entry_data.utf8_string, name, len) == 0;
+}
+
+/* What stands under that key, or under that number: the ways know 0 alone. */
+static node *child(node *n, const char *name)
+{
+    uint32_t size = n->entry_data.data_size;
+    if (n->entry_data.type == MMDB_DATA_TYPE_ARRAY)
+        return size > 0 && strcmp(name, "0") == 0 ? n->next : NULL;
+    if (n->entry_data.type != MMDB_DATA_TYPE_MAP)
+        return NULL;
+    n = n->next;
+    for (uint32_t i = 0; n && i < size; i++) {
+        if (is_key(n, name))
+            return n->next;
+        n = behind(n->next);
+    }
+    return NULL;
+}
+
+static node *follow(const record *r, const location_way way)
+{
+    node *n = NULL;
+    for (size_t i = 0; i < r->count && !n; i++)
+        if (is_key(r->keys[i], way[0]))
+            n = r->keys[i]->next;
+    for (size_t step = 1; n && way[step]; step++)
+        n = child(n, way[step]);
+    return n;
+}
+
+/* The first value of these kinds that stands at one of the places; NULL: there is none. */
+static const MMDB_entry_data_s *find(const record *r, const location_way ways[LOCATION_WAYS], uint32_t kinds)
 {
     for (size_t i = 0; i < LOCATION_WAYS && ways[i][0]; i++) {
-        int status = MMDB_aget_value(record, out, ways[i]);
-        if (status == MMDB_SUCCESS && out->has_data && (kinds >> out->type & 1u))
-            return MMDB_SUCCESS;
-        if (status != MMDB_SUCCESS && status != MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR)
-            return status;
+        node *n = follow(r, ways[i]);
+        if (n && (kinds >> n->entry_data.type & 1u))
+            return &n->entry_data;
     }
-    out->has_data = false;
-    return MMDB_SUCCESS;
+    return NULL;
 }
+
+/* ---- what is taken from it ---- */
 
 #define KIND(k) (1u << MMDB_DATA_TYPE_##k)
 
-static int add_text(location *l, enum location_text i, const location_ways *w, MMDB_entry_s *record)
+static void add_text(location *l, enum location_text i, const location_ways *w, const record *r)
 {
-    MMDB_entry_data_s found;
-    if (l->len[i] > 0)
-        return MMDB_SUCCESS;
-    int status = find(record, w->texts[i], KIND(UTF8_STRING), &found);
-    if (status != MMDB_SUCCESS || !found.has_data)
-        return status;
+    const MMDB_entry_data_s *found = l->len[i] ? NULL : find(r, w->texts[i], KIND(UTF8_STRING));
+    if (!found)
+        return;
     l->at[i] = l->used;
-    l->len[i] = (uint16_t)utf8_cut(found.utf8_string, found.data_size, LOCATION_TEXT_MAX);
-    memcpy(l->text + l->used, found.utf8_string, l->len[i]);
+    l->len[i] = (uint16_t)utf8_cut(found->utf8_string, found->data_size, LOCATION_TEXT_MAX);
+    memcpy(l->text + l->used, found->utf8_string, l->len[i]);
     l->used = (uint16_t)(l->used + l->len[i]);
-    return MMDB_SUCCESS;
 }
 
-static int add_degrees(MMDB_entry_s *record, const location_way ways[LOCATION_WAYS], double most, bool *has,
-                       double *out)
+static void add_degrees(const record *r, const location_way ways[LOCATION_WAYS], double most, bool *has,
+                        double *out)
 {
-    MMDB_entry_data_s found;
-    if (*has)
-        return MMDB_SUCCESS;
-    int status = find(record, ways, KIND(DOUBLE) | KIND(FLOAT) | KIND(UTF8_STRING), &found);
-    if (status != MMDB_SUCCESS || !found.has_data)
-        return status;
+    const MMDB_entry_data_s *found =
+        *has ? NULL : find(r, ways, KIND(DOUBLE) | KIND(FLOAT) | KIND(UTF8_STRING));
     bool good = true;
     double value = 0;
-    if (found.type == MMDB_DATA_TYPE_UTF8_STRING)
-        good = json_text_double(ss_s(found.utf8_string, found.data_size), &value);
+    if (!found)
+        return;
+    if (found->type == MMDB_DATA_TYPE_UTF8_STRING)
+        good = json_text_double(ss_s(found->utf8_string, found->data_size), &value);
     else
-        value = found.type == MMDB_DATA_TYPE_DOUBLE ? found.double_value : (double)found.float_value;
+        value = found->type == MMDB_DATA_TYPE_DOUBLE ? found->double_value : (double)found->float_value;
     *has = good && fabs(value) <= most;
     *out = *has ? value : 0;
-    return MMDB_SUCCESS;
 }
 
 /* A number, or "AS64496". */
@@ -123,28 +180,23 @@ static uint32_t asn_of(const MMDB_entry_data_s *found)
     return json_i64(text, &number) && number > 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
-static int add_asn(location *l, const location_ways *w, MMDB_entry_s *record)
+int location_add(location *l, const location_ways *w, MMDB_entry_s *from)
 {
-    MMDB_entry_data_s found;
-    if (l->asn)
-        return MMDB_SUCCESS;
-    int status = find(record, w->asn, KIND(UINT16) | KIND(UINT32) | KIND(UTF8_STRING), &found);
-    if (status == MMDB_SUCCESS && found.has_data)
-        l->asn = asn_of(&found);
-    return status;
-}
-
-int location_add(location *l, const location_ways *w, MMDB_entry_s *record)
-{
-    int status = MMDB_SUCCESS;
-    for (unsigned i = 0; i < LOCATION_TEXTS && status == MMDB_SUCCESS; i++)
-        status = add_text(l, (enum location_text)i, w, record);
-    if (status == MMDB_SUCCESS)
-        status = add_degrees(record, w->latitude, 90, &l->has_latitude, &l->latitude);
-    if (status == MMDB_SUCCESS)
-        status = add_degrees(record, w->longitude, 180, &l->has_longitude, &l->longitude);
-    if (status == MMDB_SUCCESS)
-        status = add_asn(l, w, record);
+    MMDB_entry_data_list_s *list = NULL;
+    record r;
+    int status = MMDB_get_entry_data_list(from, &list);
+    if (status == MMDB_SUCCESS) {
+        index_record(&r, list);
+        for (unsigned i = 0; i < LOCATION_TEXTS; i++)
+            add_text(l, (enum location_text)i, w, &r);
+        add_degrees(&r, w->latitude, 90, &l->has_latitude, &l->latitude);
+        add_degrees(&r, w->longitude, 180, &l->has_longitude, &l->longitude);
+        const MMDB_entry_data_s *asn =
+            l->asn ? NULL : find(&r, w->asn, KIND(UINT16) | KIND(UINT32) | KIND(UTF8_STRING));
+        if (asn)
+            l->asn = asn_of(asn);
+    }
+    MMDB_free_entry_data_list(list);
     return status;
 }
 

@@ -45,8 +45,8 @@ typedef struct location {
 /* language: borrowed; where a name is not there in it, it is taken in English. */
 void location_ways_make(location_ways *w, const char *language);
 void location_clear(location *l);
-/* Adds what the record knows and the location does not. MMDB_SUCCESS, or what is damaged. */
-int location_add(location *l, const location_ways *w, MMDB_entry_s *record);
+/* Adds what the record knows and the location does not. MMDB_SUCCESS, or what is damaged in it, wherever. */
+int location_add(location *l, const location_ways *w, MMDB_entry_s *from);
 /* When all records are in: "AS15169 Google LLC". */
 void location_finish(location *l);
 

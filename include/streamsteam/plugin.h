@@ -109,9 +109,8 @@ enum ss_option_flag {
     SS_OPT_REQUIRED = 1u,
     SS_OPT_SECRET = 2u, /* never logged or printed; may come from ${env:} and ${file:} */
     SS_OPT_DEPRECATED = 4u,
-    /* A STRING is the name of a field, the keys of a MAP are: `check` looks whether the events of some receiver that
-       uses this enricher have it. Not looked at in defaults.                                        */
-    SS_OPT_FIELD = 8u
+    SS_OPT_FIELD = 8u /* enrichers: a STRING, or the keys of a MAP, name fields: `check` looks for them in
+                         the receivers that use the enricher; not in defaults */
 };
 
 typedef struct ss_option { /* a table of these ends with name == NULL; stride: plugin->option_size */

@@ -47,9 +47,9 @@ def bits_of(network, version):
 
 def build(networks, type="Test", record_size=24, ip_version=6):
     """The file's bytes."""
-    data, offsets, nodes = b"", [], [[None, None]]
+    data, nodes = bytearray(), [[None, None]]
     for network, record in networks.items():
-        offsets.append(len(data))
+        at = len(data)
         data += encode(record)
         bits, node = bits_of(network, ip_version), 0
         for bit in bits[:-1]:
@@ -57,8 +57,8 @@ def build(networks, type="Test", record_size=24, ip_version=6):
                 nodes.append([None, None])
                 nodes[node][int(bit)] = len(nodes) - 1
             node = nodes[node][int(bit)]
-        nodes[node][int(bits[-1])] = ("data", offsets[-1])
-    tree = b""
+        nodes[node][int(bits[-1])] = ("data", at)
+    tree = bytearray()
     for pair in nodes:
         left, right = (len(nodes) if side is None else len(nodes) + 16 + side[1] if isinstance(side, tuple) else side for side in pair)
         if record_size == 28:
@@ -68,7 +68,7 @@ def build(networks, type="Test", record_size=24, ip_version=6):
     about = {"node_count": len(nodes), "record_size": whole(UINT16, record_size), "ip_version": whole(UINT16, ip_version),
              "database_type": type, "languages": ["en"], "binary_format_major_version": whole(UINT16, 2),
              "binary_format_minor_version": whole(UINT16, 0), "build_epoch": whole(UINT64, 1760000000), "description": {"en": "a test"}}
-    return tree + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + encode(about)
+    return bytes(tree) + bytes(16) + bytes(data) + b"\xab\xcd\xefMaxMind.com" + encode(about)
 
 
 def main():

@@ -2,6 +2,7 @@
 """The enrichers that ship, on the real server: the whole chain, new databases, and what `check` refuses."""
 import hashlib
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -141,6 +142,21 @@ def _(t):
     equal(server.stop(), 0)
     (event,) = lake.lines(server.lake)
     equal((event["environment"], event["ip"], event["geo_info"], len(event["user_id"])), ("live", "127.0.0.0", None, 32))
+
+
+@test("every example in docs/enrichers.md is right")
+def _(t):
+    geo = database(t)
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "enrichers.md").read_text(), re.M | re.S)
+    check(len(blocks) == 5, f"{len(blocks)} examples")
+    for block in blocks:
+        block = re.sub(r"/usr/share/GeoIP/\S+?\.mmdb", str(geo), re.sub(r"\$\{file:[^}]*\}", SALT, block))
+        block = block.replace("  device:\n", "").replace("device, ", "")  # it needs its own data
+        if "receivers:" not in block:
+            block += "receivers: {matomo: {enrich: [%s]}}\n" % re.search(r"^  (\w+):", block, re.M).group(1)
+        server = t.server(yaml=f"server: {{data_dir: {t.tmp / 'data'}, listen: '127.0.0.1:0', admin: 'off'}}\n" + block, start=False)
+        said = server.verb("check")
+        equal(said.returncode, 0, block + said.stdout + said.stderr)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ static const ss_field fields[] = {{"ip", SS_FIELD_STRING, 0, "ip", NULL},
                                   {"user_agent", SS_FIELD_STRING, 0, "ua", NULL},
                                   {"is_bot", SS_FIELD_BOOL, 0, "as the receiver has it", NULL},
                                   {"bots_allowed", SS_FIELD_BOOL, 0, "bots=1", NULL},
+                                  {"bot_reason", SS_FIELD_STRING, 0, "of another bots", NULL},
                                   {"device_info.crawler.is_crawler", SS_FIELD_BOOL, 0, "of device", NULL},
                                   {"device_info.crawler.category", SS_FIELD_STRING, 0, "of device", NULL},
                                   {"device_info.crawler.name", SS_FIELD_STRING, 0, "of device", NULL},
@@ -30,8 +31,8 @@ static void expect(testkit *k, const char *values, const char *verdict)
     else if (!space)
         (void)snprintf(want, sizeof want, "\"bot_reason\":\"%s\"", verdict);
     else
-        (void)snprintf(want, sizeof want, "\"bot_name\":\"%s\",\"bot_reason\":\"%.*s\"", space + 1,
-                       (int)(space - verdict), verdict);
+        (void)snprintf(want, sizeof want, "\"bot_reason\":\"%.*s\",\"bot_name\":\"%s\"",
+                       (int)(space - verdict), verdict, space + 1);
     CHECK(line && strstr(line, want) && (!*verdict || strstr(line, "\"is_bot\":true")));
     CHECK(line && (*verdict || !strstr(line, "bot_")));
     if (check_failed)
@@ -212,6 +213,15 @@ static void the_client_may_decide(void)
     testkit_free(k);
 }
 
+/* What another one of this plugin found out stays. */
+static void judged_before(void)
+{
+    static const char values[] = "{\"ip\":\"66.249.80.1\",\"is_bot\":true,\"bot_reason\":\"user_agent\"}";
+    testkit *k = testkit_new(ss_plugin_v0(), NULL);
+    CHECK_STR(testkit_enrich(k, fields, values), values);
+    testkit_free(k);
+}
+
 static void switches(void)
 {
     testkit *k = testkit_new(ss_plugin_v0(), "{\"crawlers\":false,\"known_networks\":false}");
@@ -243,6 +253,6 @@ static void refuses(void)
 }
 
 static const check_test tests[] = {
-    TEST(known_networks), TEST(nested_networks),       TEST(ranges_as_text), TEST(flags),  TEST(not_bots),
-    TEST(drops),          TEST(the_client_may_decide), TEST(switches),       TEST(refuses)};
+    TEST(known_networks), TEST(nested_networks),       TEST(ranges_as_text), TEST(flags),    TEST(not_bots),
+    TEST(drops),          TEST(the_client_may_decide), TEST(judged_before),  TEST(switches), TEST(refuses)};
 CHECK_MAIN(tests)

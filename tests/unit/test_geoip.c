@@ -20,10 +20,11 @@ static const ss_field fields[] = {{"ip", SS_FIELD_STRING, 0, "ip", NULL},
                                   {"geo_info.country", SS_FIELD_STRING, 0, "said by the client", NULL},
                                   {"geo_info.loc.longitude", SS_FIELD_DOUBLE, 0, "said by the client", NULL},
                                   {"geo_info.loc.latitude", SS_FIELD_DOUBLE, 0, "said by the client", NULL},
+                                  {"geo_info.ip", SS_FIELD_STRING, 0, "of another geoip", NULL},
                                   {NULL, 0, 0, NULL, NULL}};
 
 /* LeakSanitizer: the library leaks a little where the metadata that it refuses are damaged. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libmaxminddb";
@@ -258,6 +259,8 @@ static void the_client_may_say(void)
            "Zurich\",\"region_code\":\"GE\",\"country_name\":\"Switzerland\",\"continent\":\"EU\",\"loc\":{"
            "\"latitude\":1.5}}");
     expect(k, "{\"ip\":\"127.0.0.1\",\"geo_info.country\":\"FR\"}", "{\"country\":\"FR\",\"ip\":null}");
+    expect(k, "{\"ip\":\"10.0.0.1\",\"geo_info.ip\":\"10.0.0.1\",\"geo_info.city\":\"Office\"}",
+           "{\"city\":\"Office\",\"ip\":\"10.0.0.1\"}"); /* of another geoip before this one */
     testkit_free(k);
     tear_down();
 }

@@ -1,6 +1,8 @@
 /* The enricher privacy: what is masked, cut and hashed, and what must not be left over. */
 // with: enrichers/privacy/privacy.c enrichers/privacy/mask.c enrichers/privacy/referrer.c
 // libs: -lcrypto
+#include <arpa/inet.h>
+
 #include "enrichers/privacy/mask.h"
 #include "enrichers/privacy/referrer.h"
 #include "plugins/common/keyed_hash.h"
@@ -63,6 +65,39 @@ static void masks_by_level(void)
             expect(options, values, line);
         }
     expect(NULL, "{\"ip\":\"192.0.2.7\"}", "{\"ip\":\"192.0.0.0\"}"); /* the default */
+}
+
+/* Our own reader against the C library's, over texts that almost are addresses. */
+static void reads_as_the_library_does(void)
+{
+    static const char letters[] = "0012255.....::af9";
+    uint64_t random = 1;
+    unsigned good = 0;
+    for (unsigned n = 0; n < 300000; n++) {
+        char text[24], back[IP_TEXT_MAX];
+        unsigned char bytes[16];
+        ip_address ip;
+        size_t len = 0, want = 1 + n % 16;
+        for (; len < want; len++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            text[len] = len % 2 == 1 && n % 2 == 0 ? '.' : letters[(random >> 40) % (sizeof letters - 1)];
+        }
+        text[len] = '\0';
+        bool v4 = inet_pton(AF_INET, text, bytes) == 1, v6 = !v4 && inet_pton(AF_INET6, text, bytes) == 1;
+        bool ours = ip_parse(ss_s(text, len), &ip);
+        if (ours != (v4 || v6) ||
+            (ours && memcmp(v4 ? ip.bytes + IP_V4_AT : ip.bytes, bytes, v4 ? 4 : 16) != 0)) {
+            printf("# %s\n", text);
+            CHECK(false);
+            return;
+        }
+        if (!ours)
+            continue;
+        good++;
+        back[ip_put(back, &ip)] = '\0';
+        CHECK(inet_ntop(v4 ? AF_INET : AF_INET6, bytes, text, sizeof text) && strcmp(text, back) == 0);
+    }
+    CHECK(good > 1000);
 }
 
 /* What is not understood could be an address all the same. */
@@ -309,6 +344,7 @@ static void fails_closed(void)
 
 static const check_test tests[] = {
     TEST(masks_by_level),
+    TEST(reads_as_the_library_does),
     TEST(removes_what_is_no_address),
     TEST(masks_every_field_that_is_named),
     TEST(cuts_referrers),

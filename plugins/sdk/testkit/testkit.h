@@ -124,7 +124,8 @@ const char *testkit_reject_text(testkit *k, size_t i);
 
 /* ---- enrichers ---- */
 
-/* An event with these fields and values (a flat JSON object; times as microseconds; "@app", "@type", "@id" and
+/* An event with these fields and values (a flat JSON object; times as microseconds; "@app", "@type", "@id"
+   and
    "@key" are the record's header) goes through enrich(); the line afterwards, or NULL where it was dropped.
    Borrowed until the next call; testkit_event_at(k, 0) has the header. */
 const char *testkit_enrich(testkit *k, const ss_field *receiver_fields, const char *values_json);
