@@ -32,7 +32,8 @@ static int32_t create(const ss_host *host, const ss_config *cfg, void **inst, ss
     ss_str field = host->cfg_str(cfg, "field");
     if (field.len == 0 || field.len >= sizeof name)
         return ss_fail(err, SS_REJECT, "@NAME@: field: write a name of 1 to %u bytes", FIELD_NAME_MAX - 1);
-    (void)snprintf(name, sizeof name, "%.*s", (int)field.len, field.ptr); /* an ss_str has no NUL at its end */
+    (void)snprintf(name, sizeof name, "%.*s", (int)field.len,
+                   field.ptr); /* an ss_str has no NUL at its end */
     instance *self = malloc(sizeof *self);
     if (!self)
         return ss_fail(err, SS_RETRY, "@NAME@: out of memory");

@@ -35,7 +35,8 @@ int32_t create(const ss_host *host, const ss_config *cfg, void **inst, ss_error 
     ss_str field = host->cfg_str(cfg, "field");
     if (field.len == 0 || field.len >= sizeof name)
         return ss_fail(err, SS_REJECT, "@NAME@: field: write a name of 1 to %zu bytes", field_name_max - 1);
-    (void)snprintf(name, sizeof name, "%.*s", (int)field.len, field.ptr); /* an ss_str has no NUL at its end */
+    (void)snprintf(name, sizeof name, "%.*s", (int)field.len,
+                   field.ptr); /* an ss_str has no NUL at its end */
     *inst = new (std::nothrow)
         Instance{host->field_ref(host->self, name), host->field_ref(host->self, "@NAME@_length")};
     if (!*inst)

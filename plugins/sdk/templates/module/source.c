@@ -42,7 +42,7 @@ static int32_t create(const ss_host *host, const ss_config *cfg, void **inst, ss
     return SS_OK;
 }
 
-/* Before the first batch; resume says where the instance stood. SS_RETRY: the server tries again, later. */
+/* Before the first batch; resume says where the instance stood. SS_RETRY: the server tries again. */
 static int32_t start(void *inst, const ss_resume *resume, ss_error *err)
 {
     instance *self = inst;
@@ -85,10 +85,7 @@ static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_
     return ss_fail(err, SS_RETRY, "@NAME@: cannot write: %s", strerror(errno));
 }
 
-static const ss_module module = {
-    .struct_size = sizeof module,
-    .deliver = deliver,
-};
+static const ss_module module = {.struct_size = sizeof module, .deliver = deliver};
 
 /* The descriptor: all that the server learns about the plugin before it calls it. */
 static const ss_plugin plugin = {

@@ -45,13 +45,13 @@ int32_t create(const ss_host *host, const ss_config *cfg, void **inst, ss_error 
     return SS_OK;
 }
 
-/* Before the first batch; resume says where the instance stood. SS_RETRY: the server tries again, later. */
-int32_t start(void *inst, const ss_resume *resume, ss_error *err) noexcept
+/* Before the first batch; ss_resume says where the instance stood. SS_RETRY: the server tries again. */
+int32_t start(void *inst, const ss_resume *, ss_error *err) noexcept
 {
     Instance *self = static_cast<Instance *>(inst);
-    (void)resume;
     char path[4096];
-    (void)snprintf(path, sizeof path, "%.*s", (int)self->path.len, self->path.ptr); /* it has no NUL at its end */
+    ss_str p = self->path; /* it has no NUL at its end */
+    (void)snprintf(path, sizeof path, "%.*s", (int)p.len, p.ptr);
     if (!self->file)
         self->file = fopen(path, "a");
     if (!self->file)
@@ -59,10 +59,7 @@ int32_t start(void *inst, const ss_resume *resume, ss_error *err) noexcept
     return SS_OK;
 }
 
-void destroy(void *inst) noexcept
-{
-    delete static_cast<Instance *>(inst);
-}
+void destroy(void *inst) noexcept { delete static_cast<Instance *>(inst); }
 
 /* One batch. Say for each record SS_RECORD_OK, SS_RECORD_RETRY or, through host->result(), SS_RECORD_REJECT
  * with a reason: that one goes into the quarantine (`streamsteam quarantine list`). OK means that it is
@@ -87,10 +84,7 @@ int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *
     return ss_fail(err, SS_RETRY, "@NAME@: cannot write: %s", strerror(errno));
 }
 
-const ss_module module = {
-    .struct_size = sizeof module,
-    .deliver = deliver,
-};
+const ss_module module = {.struct_size = sizeof module, .deliver = deliver};
 
 /* The descriptor: all that the server learns about the plugin before it calls it. */
 const ss_plugin plugin = {

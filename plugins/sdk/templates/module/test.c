@@ -9,7 +9,8 @@ extern
 #ifdef __cplusplus
     "C"
 #endif
-    const ss_plugin *ss_plugin_v0(void);
+    const ss_plugin *
+    ss_plugin_v0(void);
 
 static char folder[] = "/tmp/@NAME@-XXXXXX", file[64], options[256];
 

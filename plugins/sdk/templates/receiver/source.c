@@ -14,11 +14,10 @@ typedef struct instance {
 
 /* The fields that events of this receiver have; FIELD_... are their places in the table. From this table
  * the lake, warehouses and the manual learn their columns. Each needs a sentence. */
-enum { FIELD_TEXT, FIELD_GREETING, FIELD_RECEIVED_AT };
+enum { FIELD_TEXT, FIELD_GREETING };
 static const ss_field fields[] = {
     {.name = "text", .type = SS_FIELD_STRING, .doc = "What was said.", .source = "text"},
     {.name = "greeting", .type = SS_FIELD_STRING, .doc = "What the configuration says."},
-    {.name = "received_at", .type = SS_FIELD_TIMESTAMP, .doc = "When the request arrived."}, /* the server sets it */
     {.name = NULL},
 };
 
@@ -64,7 +63,6 @@ static int32_t receive(void *inst, const ss_request *request, ss_response *respo
         if (ss_eq(pairs[i].key, SS_LIT("text")))
             text = pairs[i].value;
 
-    response->content_type = SS_LIT("text/plain");
     if (text.len == 0) { /* the client's fault: say so to the client, and to `streamsteam tail --rejected` */
         host->rejected(request->call, "no_text", SS_LIT("the parameter text is missing"));
         response->status = 400;
@@ -73,8 +71,9 @@ static int32_t receive(void *inst, const ss_request *request, ss_response *respo
     }
     ss_event *event = host->event_new(request->call);
     if (!event)
-        return ss_fail(err, SS_RETRY, "@NAME@: no room for an event"); /* the client gets 503 and comes again */
-    event->app = SS_LIT("1");        /* the application or site that the event belongs to */
+        return ss_fail(err, SS_RETRY,
+                       "@NAME@: no room for an event"); /* the client gets 503 and comes again */
+    event->app = SS_LIT("1");       /* the application or site that the event belongs to */
     event->type = SS_LIT("@NAME@"); /* modules can choose by it */
     ss_set_str(event, FIELD_TEXT, text);
     ss_set_str(event, FIELD_GREETING, self->greeting);
@@ -83,13 +82,11 @@ static int32_t receive(void *inst, const ss_request *request, ss_response *respo
     return host->emit(request->call, event); /* never SS_OK where the event was not taken */
 }
 
-static const ss_receiver receiver = {
-    .struct_size = sizeof receiver,
-    .route_size = sizeof(ss_route),
-    .view_size = sizeof(ss_view),
-    .routes = routes,
-    .receive = receive,
-};
+static const ss_receiver receiver = {.struct_size = sizeof receiver,
+                                     .route_size = sizeof(ss_route),
+                                     .view_size = sizeof(ss_view),
+                                     .routes = routes,
+                                     .receive = receive};
 
 /* The descriptor: all that the server learns about the plugin before it calls it. */
 static const ss_plugin plugin = {

@@ -17,11 +17,10 @@ struct Instance {
 
 /* The fields that events of this receiver have; FIELD_... are their places in the table. From this table
  * the lake, warehouses and the manual learn their columns. Each needs a sentence. */
-enum { FIELD_TEXT, FIELD_GREETING, FIELD_RECEIVED_AT };
+enum { FIELD_TEXT, FIELD_GREETING };
 const ss_field fields[] = {
     {.name = "text", .type = SS_FIELD_STRING, .doc = "What was said.", .source = "text"},
     {.name = "greeting", .type = SS_FIELD_STRING, .doc = "What the configuration says."},
-    {.name = "received_at", .type = SS_FIELD_TIMESTAMP, .doc = "When the request arrived."}, /* the server sets it */
     {.name = nullptr},
 };
 
@@ -66,7 +65,6 @@ int32_t receive(void *inst, const ss_request *request, ss_response *response, ss
     const ss_host *host = self->host;
     ss_str text = find(host, request, SS_LIT("text"));
 
-    response->content_type = SS_LIT("text/plain");
     if (text.len == 0) { /* the client's fault: say so to the client, and to `streamsteam tail --rejected` */
         host->rejected(request->call, "no_text", SS_LIT("the parameter text is missing"));
         response->status = 400;
@@ -75,8 +73,9 @@ int32_t receive(void *inst, const ss_request *request, ss_response *response, ss
     }
     ss_event *event = host->event_new(request->call);
     if (!event)
-        return ss_fail(err, SS_RETRY, "@NAME@: no room for an event"); /* the client gets 503 and comes again */
-    event->app = SS_LIT("1");        /* the application or site that the event belongs to */
+        return ss_fail(err, SS_RETRY,
+                       "@NAME@: no room for an event"); /* the client gets 503 and comes again */
+    event->app = SS_LIT("1");       /* the application or site that the event belongs to */
     event->type = SS_LIT("@NAME@"); /* modules can choose by it */
     ss_set_str(event, FIELD_TEXT, text);
     ss_set_str(event, FIELD_GREETING, self->greeting);
@@ -85,13 +84,11 @@ int32_t receive(void *inst, const ss_request *request, ss_response *response, ss
     return host->emit(request->call, event); /* never SS_OK where the event was not taken */
 }
 
-const ss_receiver receiver = {
-    .struct_size = sizeof receiver,
-    .route_size = sizeof(ss_route),
-    .view_size = sizeof(ss_view),
-    .routes = routes,
-    .receive = receive,
-};
+const ss_receiver receiver = {.struct_size = sizeof receiver,
+                              .route_size = sizeof(ss_route),
+                              .view_size = sizeof(ss_view),
+                              .routes = routes,
+                              .receive = receive};
 
 /* The descriptor: all that the server learns about the plugin before it calls it. */
 const ss_plugin plugin = {

@@ -8,7 +8,8 @@ extern
 #ifdef __cplusplus
     "C"
 #endif
-    const ss_plugin *ss_plugin_v0(void);
+    const ss_plugin *
+    ss_plugin_v0(void);
 
 static int32_t ask(testkit *k, const char *target)
 {

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Plugins by `streamsteam new`, outside the tree, from an installed prefix: every kind in C and C++, with gcc and clang."""
+# timeout: 600
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+from tests.lib import lake, sdk
+from tests.lib.tap import check, equal, main, test
+from tests.lib.wait import until
+
+KINDS = ("receiver", "enricher", "module")
+LANGUAGES = {"c": "c", "c++": "cpp"}
+COMPILERS = {"gcc": "g++", "clang": "clang++"}
+LINES_MAX = 80
+FILES = {"Makefile", "README.md", "example.yaml", "sample", ".gitignore", ".github/workflows/check.yml"}
+
+
+def working_lines(path):
+    """Lines with code: no comments, nothing empty, no lone braces."""
+    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+    return sum(1 for line in text.splitlines() if re.search(r"\w", line))
+
+
+def events(folder):
+    return lake.lines(folder / "var" / "lake")
+
+
+def try_out(t, kind, language, compiler):
+    """One folder from nothing to an event in the lake."""
+    name = f"{kind}_{LANGUAGES[language]}_{compiler}"
+    folder = sdk.new(t, kind, name, "--lang", language)
+    source = folder / f"{name}.{LANGUAGES[language]}"
+    equal({str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()},
+          FILES | {source.name, f"test_{source.name}"}, f"the files of {name}")
+    check(working_lines(source) <= LINES_MAX, f"{source.name} has {working_lines(source)} lines of code")
+    equal(len([x for x in (folder / "Makefile").read_text().splitlines() if x]), 5, "lines of the Makefile")
+    said = sdk.make(folder, "all", "check", f"CC={compiler}", f"CXX={COMPILERS[compiler]}", "CFLAGS=-O1 -g -Werror", "CXXFLAGS=-O1 -g -Werror")
+    check(f"test_{source.name}: passed" in said, said)
+    check("-fsanitize=address" in said, f"the tests ran without the sanitizer: {said}")
+    exports = sdk.run("nm", "-D", "--defined-only", folder / f"{kind}-{name}.so")
+    equal([line.split()[-1] for line in exports.splitlines()], ["ss_plugin_v0"])
+    said = sdk.make(folder, "run", "ONCE=1", f"CC={compiler}", f"CXX={COMPILERS[compiler]}", "CFLAGS=-O1 -g -Werror", "CXXFLAGS=-O1 -g -Werror")
+    text = f"Hello from {name}"
+    check(text in said and "it landed in var/lake/" in said, said)
+    found = events(folder)
+    equal(len(found), 1)
+    if kind == "receiver":
+        equal((found[0]["text"], found[0]["greeting"]), (text, "hello"))
+    if kind == "enricher":
+        equal(found[0][f"{name}_length"], len(text))
+    if kind == "module":
+        equal([json.loads(line) for line in (folder / "var" / f"{name}.out").read_text().splitlines()], found)
+    equal(sdk.serving(folder), [], "servers left behind")
+
+
+def each_kind(t, compiler):
+    t.need(compiler)
+    t.need(COMPILERS[compiler])
+    sdk.prefix(t)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for job in [pool.submit(try_out, t, kind, language, compiler) for kind in KINDS for language in LANGUAGES]:
+            job.result()
+
+
+@test("every kind in C and C++ with gcc: made, built, checked, run, its event in the lake", timeout_s=280)
+def _(t):
+    each_kind(t, "gcc")
+
+
+@test("every kind in C and C++ with clang: made, built, checked, run, its event in the lake", timeout_s=280)
+def _(t):
+    each_kind(t, "clang")
+
+
+@test("an installed tree that was moved works where it is now", timeout_s=120)
+def _(t):
+    old = sdk.prefix(t)
+    moved = t.tmp / "else where"[:4] / "streamsteam"
+    moved.parent.mkdir()
+    shutil.copytree(old, moved)
+    folder = sdk.new(t, "receiver", "moved", prefix=moved)
+    check(str(old) not in (folder / "Makefile").read_text(), "the Makefile names the old place")
+    said = sdk.make(folder, "run", "ONCE=1")
+    check(str(old) not in said.replace(str(moved), ""), said)
+    equal(events(folder)[0]["text"], "Hello from moved")
+    listed = sdk.run(moved / "bin" / "streamsteam", "plugins", cwd=folder)
+    check(str(moved / "lib/streamsteam/plugins") in listed and "0 refused" in listed, listed)
+
+
+@test("every installed header compiles alone, as C and as C++", timeout_s=120)
+def _(t):
+    prefix = sdk.prefix(t)
+    flags = sdk.run("pkg-config", "--cflags", "streamsteam", env=sdk.environment(prefix)).split()
+    check(str(ROOT) not in " ".join(flags), f"pkg-config points into the tree: {flags}")
+    headers = [h.relative_to(prefix / "include") for h in (prefix / "include").rglob("*.h")]
+    check(len(headers) >= 5, headers)
+    for header in headers:
+        name = str(header).removeprefix("streamsteam/sdk/")
+        for compiler, standard, suffix in (("cc", "c11", "c"), ("c++", "c++17", "cpp")):
+            if suffix == "cpp" and name in C_ONLY:
+                continue
+            source = t.tmp / f"header.{suffix}"
+            source.write_text(f'#include "{name}"\n#include "{name}"\nint main(void) {{ return 0; }}\n')
+            sdk.run(compiler, f"-std={standard}", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", *flags, "-fsyntax-only", source)
+
+
+# The insides of the common library: authors use its functions, not these.
+C_ONLY = ("plugins/common/block.h", "plugins/common/utf8.h", "plugins/common/json_number.h", "plugins/common/fault.h")
+
+
+@test("pkg-config tells where everything is", timeout_s=60)
+def _(t):
+    prefix = sdk.prefix(t)
+    for variable in ("plugindir", "pluginmk", "templates", "testkit", "common", "includedir", "bindir"):
+        path = sdk.run("pkg-config", f"--variable={variable}", "streamsteam", env=sdk.environment(prefix)).strip()
+        check(pathlib.Path(path).exists() and pathlib.Path(path).resolve().is_relative_to(prefix.resolve()), f"{variable} = {path}")
+    header = (ROOT / "include/streamsteam/plugin.h").read_text()
+    for which in ("MAJOR", "MINOR"):
+        want = re.search(rf"#define SS_ABI_{which} (\d+)u", header).group(1)
+        equal(sdk.run("pkg-config", f"--variable=abi_{which.lower()}", "streamsteam", env=sdk.environment(prefix)).strip(), want)
+
+
+WRONG = [
+    (("receivr", "a"), "did you mean 'receiver'"),
+    (("plugin", "a"), "there are receiver, enricher and module"),
+    (("receiver", "Acme-Clicks"), "try 'acme_clicks'"),
+    (("receiver", "../a"), "try 'a'"),
+    (("receiver", "1a"), "try 'a'"),
+    (("receiver", "a__b_"), "try 'a__b'"),
+    (("receiver", "---"), "is no name for a plugin"),
+    (("receiver", ""), "is no name for a plugin"),
+    (("receiver", "x" * 33), "at most 32"),
+    (("receiver", "matomo"), "there is already a receiver 'matomo'"),
+    (("receiver", "a", "--lang", "rust"), "there are templates for c and c++"),
+    (("receiver", "a", "--lang"), "--lang wants c or c++"),
+    (("receiver",), "one name"),
+    (("receiver", "a", "b"), "one name"),
+]
+
+
+@test("wrong names, kinds and languages are refused with a suggestion, and nothing is written", timeout_s=60)
+def _(t):
+    prefix = sdk.prefix(t)
+    here = t.tmp / "here"
+    here.mkdir()
+    for words, text in WRONG:
+        result = subprocess.run([prefix / "bin/streamsteam", "new", *words], capture_output=True, text=True, cwd=here)
+        equal((result.returncode, text in result.stderr), (2, True), f"{words}: {result.stderr}")
+        equal(list(here.iterdir()), [], f"{words} left")
+
+
+@test("a folder that exists is refused and left as it is; --dir says where the new one goes", timeout_s=60)
+def _(t):
+    prefix = sdk.prefix(t)
+    taken = t.tmp / "taken"
+    taken.mkdir()
+    (taken / "mine").write_text("mine")
+
+    def new(*words):
+        return subprocess.run([prefix / "bin/streamsteam", "new", "module", *words], capture_output=True, text=True, cwd=t.tmp)
+    result = new("taken")
+    equal((result.returncode, "nothing was written" in result.stderr), (1, True), result.stderr)
+    equal([p.name for p in taken.iterdir()], ["mine"])
+    result = new("one", "--dir", str(t.tmp / "nowhere"))
+    equal((result.returncode, "No such file" in result.stderr), (1, True), result.stderr)
+    equal(new("one", "--dir", str(taken)).returncode, 0)
+    check((taken / "one" / "one.c").exists(), "no one.c")
+
+
+@test("make dev builds and restarts on save, keeps the old server where it does not build, and Ctrl-C ends it", timeout_s=150)
+def _(t):
+    folder = sdk.new(t, "receiver", "dev_me")
+    log = t.tmp / "dev.log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(["make", "dev"], cwd=folder, stdout=out, stderr=out, env=sdk.environment(), start_new_session=True)
+    t.defer(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
+    source = folder / "dev_me.c"
+    original = source.read_text()
+    until(lambda: "watching the sources" in log.read_text(), 60, "the first run")
+    equal(len(sdk.serving(folder)), 1)
+    first = sdk.serving(folder)
+    source.write_text(original.replace("ss_set_str(event, FIELD_TEXT, text);", "no C at all"))
+    until(lambda: "it does not build" in log.read_text(), 60, "the refusal")
+    equal(sdk.serving(folder), first)
+    source.write_text(original.replace("FIELD_GREETING, self->greeting", 'FIELD_GREETING, SS_LIT("changed")'))
+    until(lambda: '"greeting":"changed"' in log.read_text(), 60, "the changed event")
+    check(sdk.serving(folder) != first, "the server was not restarted")
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    equal(sdk.serving(folder), [], "servers left behind")
+    check("stopping" in log.read_text(), log.read_text())
+
+
+@test("make run says what is wrong where the server cannot start", timeout_s=60)
+def _(t):
+    folder = sdk.new(t, "receiver", "wrong")
+    config = folder / "example.yaml"
+    config.write_text(config.read_text().replace("greeting:", "greting:"))
+    result = subprocess.run(["make", "run", "ONCE=1"], cwd=folder, capture_output=True, text=True, env=sdk.environment())
+    check(result.returncode != 0 and "did you mean 'greeting'" in result.stdout, result.stdout + result.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
