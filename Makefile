@@ -61,7 +61,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/shim_*.c tests/contract/plugin_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
+.PHONY: all docs help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
 
 all: $(BIN) $(PLUGIN_SO) ## build the server and its plugins (build/bin, build/plugins)
 
@@ -187,6 +187,14 @@ lint: ## layout, warnings as errors with gcc and clang, static analysis
 	@$(MAKE) --no-print-directory BUILD=build-lint-clang CC=clang WERROR=1 tests-build
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem -I. -Iinclude core plugins receivers enrichers modules
+
+docs: all ## the reference of every option, route and field into build/docs/reference, from the plugins themselves
+	@mkdir -p $(BUILD)/docs/reference
+	@set -e; cd $(BUILD); $(abspath $(BIN)) explain --markdown server > docs/reference/server.md; \
+	for p in $(PLUGINS); do $(abspath $(BIN)) explain --markdown plugins/$$p.so > docs/reference/$$p.md; done; \
+	{ printf '# Reference\n\n* [server](server.md)\n'; for p in $(sort $(PLUGINS)); do printf '* [%s](%s.md)\n' $$p $$p; done; } \
+	    > docs/reference/README.md
+	@echo "$(BUILD)/docs/reference/README.md"
 
 TO      := $(DESTDIR)$(PREFIX)
 abi      = $$(sed -n 's/.*SS_ABI_$(1) \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)
