@@ -89,8 +89,8 @@ typedef struct testkit_request {
 } testkit_request;
 
 /* Calls receive() and keeps what it emitted where that returned SS_OK; returns its status. What a former
-   call left (events, answer, rejects) is cleared first. The route is the first of the plugin's that fits the
-   path and method; SS_DECLINE where none does. */
+   call left (events, answer, rejects) is cleared first. The route is the one
+   that the server would choose, with its path parameters; SS_DECLINE where none fits path and method. */
 int32_t testkit_receive(testkit *k, const testkit_request *request);
 
 uint32_t testkit_http(testkit *k); /* status of the answer */
