@@ -31,6 +31,10 @@ trap 'say; say "stopping"; exit 0' INT TERM
 
 start() {
     mkdir -p var
+    if "$STREAMSTEAM" status -c "$CONFIG" >/dev/null 2>&1; then
+        say "a server with $CONFIG runs already: stop it first (its make run or make dev, with Ctrl-C)"
+        return 1
+    fi
     "$STREAMSTEAM" serve -c "$CONFIG" </dev/null >"$log" 2>&1 &
     server=$!
     n=0

@@ -46,8 +46,7 @@ def try_out(t, kind, language, compiler):
     said = sdk.make(folder, "all", "check", f"CC={compiler}", f"CXX={COMPILERS[compiler]}", "CFLAGS=-O1 -g -Werror", "CXXFLAGS=-O1 -g -Werror")
     check(f"test_{source.name}: passed" in said, said)
     check("-fsanitize=address" in said, f"the tests ran without the sanitizer: {said}")
-    exports = sdk.run("nm", "-D", "--defined-only", folder / f"{kind}-{name}.so")
-    equal([line.split()[-1] for line in exports.splitlines()], ["ss_plugin_v0"])
+    equal(exports(folder / f"{kind}-{name}.so"), ["ss_plugin_v0"])
     said = sdk.make(folder, "run", "ONCE=1", f"CC={compiler}", f"CXX={COMPILERS[compiler]}", "CFLAGS=-O1 -g -Werror", "CXXFLAGS=-O1 -g -Werror")
     text = f"Hello from {name}"
     check(text in said and "it landed in var/lake/" in said, said)
@@ -129,6 +128,51 @@ def _(t):
         equal(sdk.run("pkg-config", f"--variable=abi_{which.lower()}", "streamsteam", env=sdk.environment(prefix)).strip(), want)
 
 
+HELPER_C = """#include <plugins/common/json.h>
+#include "helper.h"
+int helper_c(void) { return json_valid(SS_LIT("[1]")) ? HELPER : 0; }
+"""
+HELPER_CPP = """#include <cmath>
+#include "helper.h"
+extern "C" int helper_cpp(void) { return (int)std::cbrt(27.0); }
+"""
+
+def exports(plugin):
+    return [line.split()[-1] for line in sdk.run("nm", "-D", "--defined-only", plugin).splitlines()]
+
+
+@test("the build fragment: sources in both languages, the common library, headers that change, install, SANITIZE=", timeout_s=120)
+def _(t):
+    folder = sdk.new(t, "enricher", "mixed")
+    (folder / "helper.h").write_text("#define HELPER 1\n")
+    (folder / "helper.c").write_text(HELPER_C)
+    (folder / "more.cpp").write_text(HELPER_CPP)
+    source = folder / "mixed.c"
+    source.write_text(source.read_text().replace("static void destroy", "extern int helper_c(void), helper_cpp(void);\nstatic void destroy")
+                      .replace("    free(inst);", "    if (helper_c() + helper_cpp() == 0)\n        return;\n    free(inst);"))
+    words = ("SOURCES=mixed.c helper.c more.cpp",)
+    said = sdk.make(folder, "all", "check", *words)
+    check("-fsanitize=address" in said and "passed" in said, said)
+    equal(exports(folder / "enricher-mixed.so"), ["ss_plugin_v0"])
+    check("Nothing to be done" in sdk.make(folder, "all", *words), "it builds again without a reason")
+    (folder / "helper.h").write_text("#define HELPER 2\n")
+    said = sdk.make(folder, "all", *words)
+    check("helper.c" in said and "more.cpp" in said and " mixed.c" not in said.replace("-o build/cc/plugin/mixed.o", ""), said)
+    sdk.make(folder, "clean", *words)
+    said = sdk.make(folder, "check", "SANITIZE=", *words)
+    check("-fsanitize" not in said and "passed" in said, said)
+    sdk.make(folder, "install", f"DESTDIR={t.tmp}/package", "PLUGINDIR=/usr/lib/streamsteam/plugins", *words)
+    check((t.tmp / "package/usr/lib/streamsteam/plugins/enricher-mixed.so").exists(), "it is not in the package")
+
+
+@test("a wrong Makefile is told so", timeout_s=60)
+def _(t):
+    folder = sdk.new(t, "module", "misused")
+    for words, text in ((("KIND=thing",), 'KIND is "thing"'), (("NAME=other",), "there is no other.c"), (("PLUGINMK=",), "set PKG_CONFIG_PATH")):
+        result = subprocess.run(["make", *words], cwd=folder, capture_output=True, text=True, env=sdk.environment())
+        equal((result.returncode != 0, text in result.stderr), (True, True), f"{words}: {result.stderr}")
+
+
 WRONG = [
     (("receivr", "a"), "did you mean 'receiver'"),
     (("plugin", "a"), "there are receiver, enricher and module"),
@@ -198,6 +242,23 @@ def _(t):
     process.wait(60)
     equal(sdk.serving(folder), [], "servers left behind")
     check("stopping" in log.read_text(), log.read_text())
+
+
+@test("make run goes on until Ctrl-C; a second one in the same folder is refused", timeout_s=120)
+def _(t):
+    folder = sdk.new(t, "module", "twice")
+    log = t.tmp / "run.log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(["make", "run"], cwd=folder, stdout=out, stderr=out, env=sdk.environment(), start_new_session=True)
+    t.defer(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
+    until(lambda: "the server goes on" in log.read_text(), 60, "the first run")
+    first = sdk.serving(folder)
+    result = subprocess.run(["make", "run", "ONCE=1"], cwd=folder, capture_output=True, text=True, env=sdk.environment())
+    check(result.returncode != 0 and "runs already" in result.stdout, result.stdout + result.stderr)
+    equal((len(first), sdk.serving(folder)), (1, first))
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    equal(sdk.serving(folder), [], "servers left behind")
 
 
 @test("make run says what is wrong where the server cannot start", timeout_s=60)
