@@ -61,12 +61,14 @@ static void refuses(const char *name, uint32_t kind, const char *reason, const c
 static void refusals_name_file_versions_and_remedy(void)
 {
     char text[128];
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(text, sizeof text,
-                       "built for plugin contract %s, this server " SS_VERSION " speaks %u.%u",
-                       i ? "0.7" : "1.0", SS_ABI_MAJOR, SS_ABI_MINOR);
-        refuses(i ? "abi_minor" : "abi_major", SS_ENRICHER, text, i ? "upgrade the server" : "rebuild it");
-    }
+    (void)snprintf(text, sizeof text,
+                   "built for plugin contract 1.0, this server " SS_VERSION " speaks %u.%u", SS_ABI_MAJOR,
+                   SS_ABI_MINOR);
+    refuses("abi_major", SS_ENRICHER, text, "rebuild it");
+    (void)snprintf(text, sizeof text,
+                   "built for plugin contract 0.%u, this server " SS_VERSION " speaks %u.%u",
+                   SS_ABI_MINOR + 6, SS_ABI_MAJOR, SS_ABI_MINOR);
+    refuses("abi_minor", SS_ENRICHER, text, "upgrade the server");
     (void)snprintf(text, sizeof text, "bytes, that of plugin contract %u.%u", SS_ABI_MAJOR, SS_ABI_MINOR);
     refuses("bigger", SS_ENRICHER, text, "rebuild it");
     refuses("no_doc", SS_ENRICHER, "option 'silent' has no doc", "give it one sentence");
