@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/event/line.h"
+#include "plugins/common/url.h"
 #include "plugins/loader/loader.h"
 #include "plugins/sdk/testkit/testkit.h"
 
@@ -73,6 +74,18 @@ static const char query[] =
     "res=1920x1080&uadata=%7B%7D&pv_id=aB3dE6&pf_net=12&pf_srv=87&pf_tfr=4&pf_dm1=120&lang=de-de&"
     "urlref=https%3A%2F%2Fwww.example.com%2Fsearch%3Fq%3Dshoes&e_c=Videos&e_a=Play&e_n=Trailer&e_v=42";
 
+static const ss_pair *lane_query(const ss_request *request, uint32_t *count)
+{
+    static ss_pair pairs[64];
+    url_pairs walk;
+    url_pair pair;
+    *count = 0;
+    url_pairs_start(&walk, request->raw_query);
+    while (*count < 64 && url_pairs_next(&walk, &pair))
+        pairs[(*count)++] = (ss_pair){pair.key, pair.value};
+    return pairs;
+}
+
 /* Not inlined: its instructions, with all that it calls, are what is counted. */
 __attribute__((noinline)) int32_t measured(const ss_plugin *plugin, void *inst, const ss_request *request,
                                            ss_response *response, ss_error *err);
@@ -134,6 +147,7 @@ int main(int argc, char **argv)
     host->mem = lane_mem;
     host->event_new = lane_event_new;
     host->emit = lane_emit;
+    host->query = lane_query;
     host->header = lane_header;
     host->rejected = lane_rejected;
     bool good = run(plugin, testkit_instance(k), strtol(argv[2], NULL, 10));

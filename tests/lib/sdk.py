@@ -42,9 +42,8 @@ def prefix(t):
         if not installed:
             top = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-sdk-"))
             atexit.register(shutil.rmtree, top, True)
-            where = top / "prefix"
-            run("make", "--no-print-directory", "-C", ROOT, "install", f"PREFIX={where}", f"BUILD={build_dir()}")
-            installed.append(where)
+            run("make", "--no-print-directory", "-C", ROOT, "install", f"DESTDIR={top}", "PREFIX=/opt/streamsteam", f"BUILD={build_dir()}")
+            installed.append(top / "opt" / "streamsteam")  # not where it was built for
     return installed[0]
 
 

@@ -269,6 +269,14 @@ static void the_script_is_played_in_order(void)
     testkit_remote_step(r,
                         &(testkit_step){.status = 429, .headers = "Retry-After: 7\nX-A: b", .body = "later"});
     testkit_remote_step(r, &(testkit_step){.body = "one", .times = 2});
+    CHECK_STR(exchange(r, "HEAD / HTTP/1.1\r\n\r\n"), "HTTP/1.1 429 Scripted\r\nContent-Length: 5\r\n"
+                                                      "Retry-After: 7\r\nX-A: b\r\n\r\n");
+    testkit_remote_free(r);
+    r = testkit_remote_new();
+    REQUIRE(r);
+    testkit_remote_step(r,
+                        &(testkit_step){.status = 429, .headers = "Retry-After: 7\nX-A: b", .body = "later"});
+    testkit_remote_step(r, &(testkit_step){.body = "one", .times = 2});
     testkit_remote_step(r, &(testkit_step){.act = TESTKIT_CUT, .body = "0123456789"});
     testkit_remote_step(r, &(testkit_step){.act = TESTKIT_CLOSE});
     static const char *const want[] = {
