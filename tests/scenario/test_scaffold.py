@@ -174,6 +174,19 @@ def _(t):
         equal((result.returncode != 0, text in result.stderr), (True, True), f"{words}: {result.stderr}")
 
 
+@test("the folder's own test finds an allocation that nobody looks at, in C and in C++", timeout_s=120)
+def _(t):
+    for language, looks in (("c", "if (!self)"), ("c++", "if (!*inst)")):
+        folder = sdk.new(t, "enricher", f"careless_{LANGUAGES[language]}", "--lang", language)
+        source = folder / f"{folder.name}.{LANGUAGES[language]}"
+        check(looks in source.read_text(), f"the template does not say {looks}: mend this test")
+        source.write_text(source.read_text().replace(looks, "if (false)"))
+        result = subprocess.run(["make", "check"], cwd=folder, capture_output=True, text=True, env=sdk.environment())
+        said = result.stdout + result.stderr
+        check(result.returncode != 0, said)
+        check("AddressSanitizer" in said or "null pointer" in said if language == "c" else "an allocation number 1 fails: create() said SS_OK" in said, said)
+
+
 WRONG = [
     (("receivr", "a"), "did you mean 'receiver'"),
     (("plugin", "a"), "there are receiver, enricher and module"),
