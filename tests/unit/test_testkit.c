@@ -218,6 +218,75 @@ static void the_route_is_the_one_that_the_server_would_choose(void)
     testkit_free(k);
 }
 
+/* ---- the rest of an instance's life ---- */
+
+static int32_t fits(void *inst, ss_error *err)
+{
+    return ((copier *)inst)->careless ? ss_fail(err, SS_RETRY, "copy: careless") : SS_OK;
+}
+
+static int32_t last_words(void *inst, int64_t deadline_us, ss_error *err)
+{
+    const ss_host *host = ((copier *)inst)->host;
+    if (!host->stopping(host->self) || deadline_us <= host->now_us(host->self))
+        return ss_fail(err, SS_RETRY, "copy: nobody stops");
+    return SS_OK;
+}
+
+static int32_t howto(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
+{
+    (void)host, (void)cfg, (void)err;
+    return out->write(out->self, "look ", 5) == 0 && out->write(out->self, "here", 4) == 0 ? SS_OK : SS_RETRY;
+}
+
+static int32_t mute(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
+{
+    (void)host, (void)cfg, (void)out, (void)err;
+    return SS_RETRY;
+}
+
+static int32_t short_form(const ss_record *record, const ss_sink *out, ss_error *err)
+{
+    (void)err;
+    return out->write(out->self, record->json.ptr, record->json.len) == 0 &&
+                   out->write(out->self, record->receiver.ptr, record->receiver.len) == 0
+               ? SS_OK
+               : SS_LIMIT;
+}
+
+static void an_instance_is_checked_drained_and_asked(void)
+{
+    static const ss_view views[] = {{.name = "short", .render = short_form}, {.name = NULL}};
+    ss_receiver viewed = receiver;
+    ss_plugin whole = plugin;
+    viewed.views = views;
+    whole.receiver = &viewed;
+    whole.check = fits;
+    whole.drain = last_words;
+    whole.howto = howto;
+    whole.setup = mute;
+    testkit *k = testkit_new(&whole, "{\"careless\": true}");
+    CHECK_INT(testkit_check(k), SS_RETRY);
+    CHECK_STR(testkit_error(k), "copy: careless");
+    CHECK_INT(testkit_health(k), SS_DECLINE); /* no module */
+    CHECK_INT(testkit_verb(k, TESTKIT_TEARDOWN), SS_DECLINE);
+    CHECK_STR(testkit_said(k, NULL), "");
+    CHECK_INT(testkit_verb(k, TESTKIT_HOWTO), SS_OK);
+    size_t len;
+    CHECK_STR(testkit_said(k, &len), "look here");
+    CHECK_INT(len, 9);
+    CHECK_INT(ask(k), SS_OK);
+    CHECK_INT(testkit_view(k, 0, "short"), SS_OK);
+    CHECK_STR(testkit_said(k, NULL), "{\"text\":\"text\"}copy");
+    CHECK_INT(testkit_view(k, 0, "long"), SS_DECLINE);
+    CHECK_INT(testkit_view(k, 1, "short"), SS_DECLINE);
+    CHECK_INT(testkit_drain(k), SS_OK);
+    CHECK_STR(testkit_problems(k), "");
+    CHECK_INT(testkit_verb(k, TESTKIT_SETUP), SS_RETRY);
+    CHECK_STR(testkit_problems(k), "a verb failed without a reason");
+    testkit_free(k);
+}
+
 /* ---- the remote end ---- */
 
 static int dial(const testkit_remote *r)
@@ -414,6 +483,7 @@ static const check_test tests[] = {
     TEST(torture_fails_each_call_once),
     TEST(torture_says_what_led_to_a_breach),
     TEST(the_route_is_the_one_that_the_server_would_choose),
+    TEST(an_instance_is_checked_drained_and_asked),
     TEST(the_script_is_played_in_order),
     TEST(an_answer_can_be_made_from_the_request),
     TEST(one_connection_serves_many_requests),

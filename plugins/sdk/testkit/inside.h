@@ -124,6 +124,8 @@ struct testkit {
     uint32_t result_count;
     ss_result result;
     char *enriched;
+    char *said; /* by the last verb or view */
+    size_t said_len;
 };
 
 /* ---- whose code runs: torture.c ---- */

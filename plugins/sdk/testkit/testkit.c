@@ -167,6 +167,7 @@ void testkit_free(testkit *k)
     free(k->body);
     free(k->content_type);
     free(k->enriched);
+    free(k->said);
     free(k->problem_text);
     event_table_free(k->table);
     kit_config_free(&k->config);
