@@ -6,7 +6,7 @@ set -eu
 packages_for() {
     case "$1" in
     build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev curl" ;;
-    test) echo "python3 php-cli php-curl nginx-light wrk procps sqlite3" ;;
+    test) echo "python3 g++ clang php-cli php-curl nginx-light wrk procps sqlite3" ;;
     bench) echo "python3 nginx-light wrk procps util-linux valgrind" ;;
     interop) echo "python3 nodejs npm" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
@@ -19,7 +19,7 @@ installed() {
     # A tool that is there without Debian's package (a newer node, say) is as good.
     case "$1" in
     nodejs) command -v node >/dev/null 2>&1 && return 0 ;;
-    npm | curl | python3 | gcc | make | clang) command -v "$1" >/dev/null 2>&1 && return 0 ;;
+    npm | curl | python3 | gcc | g++ | make | clang) command -v "$1" >/dev/null 2>&1 && return 0 ;;
     esac
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
 }
