@@ -59,9 +59,11 @@ static int32_t receive(void *inst, const ss_request *request, ss_response *respo
     uint32_t count;
     const ss_pair *pairs = host->query(request, &count); /* decoded; of a form's body, too */
     ss_str text = ss_s("", 0);
-    for (uint32_t i = 0; i < count; i++)
-        if (ss_eq(pairs[i].key, SS_LIT("text")))
-            text = pairs[i].value;
+    for (uint32_t i = 0; i < count; i++) {
+        const ss_pair *pair = ss_pair_at(request, pairs, i); /* not pairs[i]: their size is the server's */
+        if (ss_eq(pair->key, SS_LIT("text")))
+            text = pair->value;
+    }
 
     if (text.len == 0) { /* the client's fault: say so to the client, and to `streamsteam tail --rejected` */
         host->rejected(request->call, "no_text", SS_LIT("the parameter text is missing"));

@@ -51,9 +51,11 @@ ss_str find(const ss_host *host, const ss_request *request, ss_str name) noexcep
 {
     uint32_t count;
     const ss_pair *pairs = host->query(request, &count); /* decoded; of a form's body, too */
-    for (uint32_t i = 0; i < count; i++)
-        if (ss_eq(pairs[i].key, name))
-            return pairs[i].value;
+    for (uint32_t i = 0; i < count; i++) {
+        const ss_pair *pair = ss_pair_at(request, pairs, i); /* not pairs[i]: their size is the server's */
+        if (ss_eq(pair->key, name))
+            return pair->value;
+    }
     return ss_s("", 0);
 }
 
