@@ -39,7 +39,8 @@ CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pip
              core/delivery core/admin core/server core/cli plugins/loader
 CORE_SRC  := $(filter-out core/cli/main.c,$(wildcard $(addsuffix /*.c,$(CORE_DIRS))))
 COMMON_SRC := $(wildcard plugins/common/*.c)
-TESTKIT_SRC := $(wildcard plugins/sdk/testkit/*.c)
+# With the code that writes lines: authors get it as one library.
+TESTKIT_SRC := $(wildcard plugins/sdk/testkit/*.c core/event/*.c)
 VERIFY_SRC := $(wildcard plugins/sdk/verify/*.c)
 CORE_LIB  := $(BUILD)/lib/libcore.a
 COMMON_LIB := $(BUILD)/lib/libstreamsteam-common.a
@@ -64,7 +65,7 @@ TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/sh
             $(patsubst tests/%.cc,$(BUILD)/tests/%.so,$(wildcard tests/contract/plugin_*.cc))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
+.PHONY: all docs help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
 
 all: $(BIN) $(PLUGIN_SO) ## build the server and its plugins (build/bin, build/plugins)
 
@@ -197,19 +198,30 @@ lint: ## layout, warnings as errors with gcc and clang, static analysis
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem -I. -Iinclude core plugins receivers enrichers modules
 
-install: all ## into $(DESTDIR)$(PREFIX): binary, plugins, header, pkg-config file, default configuration
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/streamsteam/plugins $(DESTDIR)$(PREFIX)/include/streamsteam \
-	    $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/streamsteam $(DESTDIR)$(PREFIX)/etc/streamsteam
-	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(PLUGIN_SO) $(DESTDIR)$(PREFIX)/lib/streamsteam/plugins
-	install -m 644 include/streamsteam/plugin.h $(DESTDIR)$(PREFIX)/include/streamsteam
-	install -m 644 plugins/sdk/plugin.mk $(DESTDIR)$(PREFIX)/share/streamsteam
-	[ -e $(DESTDIR)$(PREFIX)/etc/streamsteam/streamsteam.yaml ] || \
-	    install -m 644 config/streamsteam.yaml $(DESTDIR)$(PREFIX)/etc/streamsteam
-	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
-	    -e "s,@ABI_MAJOR@,$$(sed -n 's/.*SS_ABI_MAJOR \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)," \
-	    -e "s,@ABI_MINOR@,$$(sed -n 's/.*SS_ABI_MINOR \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)," \
-	    packaging/streamsteam.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/streamsteam.pc
+docs: all ## the reference of every option, route and field into build/docs/reference, from the plugins themselves
+	@mkdir -p $(BUILD)/docs/reference
+	@set -e; cd $(BUILD); $(abspath $(BIN)) explain --markdown server > docs/reference/server.md; \
+	for p in $(PLUGINS); do $(abspath $(BIN)) explain --markdown plugins/$$p.so > docs/reference/$$p.md; done; \
+	{ printf '# Reference\n\n* [server](server.md)\n'; for p in $(sort $(PLUGINS)); do printf '* [%s](%s.md)\n' $$p $$p; done; } \
+	    > docs/reference/README.md
+	@echo "$(BUILD)/docs/reference/README.md"
+
+TO      := $(DESTDIR)$(PREFIX)
+abi      = $$(sed -n 's/.*SS_ABI_$(1) \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)
+install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and all that authors of plugins need
+	install -d $(TO)/bin $(TO)/lib/streamsteam/plugins $(TO)/lib/pkgconfig $(TO)/include/streamsteam/sdk/plugins/common \
+	    $(TO)/share/streamsteam/templates $(TO)/etc/streamsteam
+	install -m 755 $(BIN) $(TO)/bin
+	install -m 644 $(PLUGIN_SO) $(TO)/lib/streamsteam/plugins
+	install -m 644 include/streamsteam/plugin.h plugins/sdk/testkit/testkit.h $(TO)/include/streamsteam
+	install -m 644 plugins/common/*.h $(TO)/include/streamsteam/sdk/plugins/common
+	install -m 644 $(TESTKIT_LIB) $(COMMON_LIB) $(TO)/lib
+	install -m 644 plugins/sdk/plugin.mk $(TO)/share/streamsteam
+	install -m 755 plugins/sdk/run.sh $(TO)/share/streamsteam
+	cp -R plugins/sdk/templates/. $(TO)/share/streamsteam/templates
+	[ -e $(TO)/etc/streamsteam/streamsteam.yaml ] || install -m 644 config/streamsteam.yaml $(TO)/etc/streamsteam
+	sed -e 's,@VERSION@,$(VERSION),' -e "s,@ABI_MAJOR@,$(call abi,MAJOR)," -e "s,@ABI_MINOR@,$(call abi,MINOR)," \
+	    packaging/streamsteam.pc.in > $(TO)/lib/pkgconfig/streamsteam.pc
 
 clean: ## remove everything built
 	rm -rf build build-*

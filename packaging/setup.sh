@@ -8,8 +8,8 @@ set -eu
 packages_for() {
     case "$1" in
     build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev libssl-dev libmaxminddb-dev curl" ;;
-    test) echo "g++ python3 php-cli php-curl nginx-light wrk procps sqlite3" ;;
-    bench) echo "python3 nginx-light wrk procps util-linux" ;;
+    test) echo "python3 g++ clang php-cli php-curl nginx-light wrk procps sqlite3" ;;
+    bench) echo "python3 nginx-light wrk procps util-linux valgrind" ;;
     interop) echo "python3 nodejs npm php-cli php-curl chromium" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;

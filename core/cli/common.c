@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/prefix.h"
 #include "core/config/config.h"
 
 int cli_fail(int code, const char *verb, const char *format, ...)
@@ -79,7 +80,8 @@ const char *cli_config_path(const char *given)
     static const char here[] = "config/streamsteam.yaml";
     if (given)
         return given;
-    return access(here, R_OK) == 0 ? here : SS_PREFIX "/etc/streamsteam/streamsteam.yaml";
+    static char installed[PATH_MAX]; /* verbs run on one thread, and there is one installation */
+    return access(here, R_OK) == 0 ? here : prefix_path("etc/streamsteam/streamsteam.yaml", installed);
 }
 
 static int from_config(const char *verb, const char *path, char out[PATH_MAX])

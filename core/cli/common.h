@@ -23,7 +23,7 @@ const char *cli_take_option(int *argc, char **argv, const char *short_name, cons
 bool cli_take_flag(int *argc, char **argv, const char *name);
 
 /* The configuration file: the given one, else config/streamsteam.yaml of the current directory, else
-   SS_PREFIX/etc/streamsteam/streamsteam.yaml. */
+   etc/streamsteam/streamsteam.yaml below the prefix (core/base/prefix.h). Borrowed for the process's life. */
 const char *cli_config_path(const char *given);
 
 /* Takes -c FILE and -d DIR out of argv and finds the data directory: DIR, else server.data_dir of FILE, else

@@ -12,13 +12,14 @@
 #define EXPLAIN_BYTES_MAX (4u * 1024 * 1024)
 
 static const char help[] =
-    "usage: streamsteam explain [-c FILE] server | PLUGIN...\n"
+    "usage: streamsteam explain [--markdown] [-c FILE] server | PLUGIN...\n"
     "\n"
     "Prints every option with its type, range, default and meaning, as YAML to copy from; of a plugin also "
     "its\n"
     "routes, views and the fields that it adds to events.\n"
     "\n"
     "  PLUGIN             a name (lake), a kind and a name (module-lake), or the path of an .so\n"
+    "  --markdown         as a page of the manual instead\n"
     "  -c, --config FILE  look for plugins in server.plugin_dirs of this configuration\n"
     "\n"
     "Exit code: 0 = explained, 1 = no such plugin, or it cannot be loaded, 2 = wrong use.\n";
@@ -29,6 +30,7 @@ typedef struct search {
     suggest near;
     char words[64][NAME_MAX + 1]; /* what suggest_offer borrowed */
     size_t word_count, found, failed;
+    bool markdown;
     buf *out;
 } search;
 
@@ -43,7 +45,10 @@ static bool explain_file(search *s, const char *path, uint32_t kind)
     }
     if (s->out->len > 0)
         buf_adds(s->out, "\n");
-    explain_plugin(p, path, s->out);
+    if (s->markdown)
+        explain_plugin_markdown(p, s->out);
+    else
+        explain_plugin(p, path, s->out);
     return true;
 }
 
@@ -62,12 +67,12 @@ static void look_at(void *arg, const char *path, uint32_t kind, const char *name
     }
 }
 
-static int explain_one(const char *wanted, const config_place *place, buf *out)
+static int explain_one(const char *wanted, const config_place *place, bool markdown, buf *out)
 {
-    search s = {.wanted = wanted, .out = out};
+    search s = {.wanted = wanted, .markdown = markdown, .out = out};
     char hint[96];
     if (strcmp(wanted, "server") == 0) {
-        explain_server(out);
+        (markdown ? explain_server_markdown : explain_server)(out);
         return CLI_OK;
     }
     suggest_init(&s.near, ss_cstr(wanted));
@@ -88,6 +93,7 @@ int verb_explain(int argc, char **argv)
     bool bad = false;
     if (cli_help(argc, argv, help))
         return CLI_OK;
+    bool markdown = cli_take_flag(&argc, argv, "markdown");
     const char *given = cli_take_option(&argc, argv, "c", "config", &bad);
     if (bad || argc < 2)
         return cli_fail(CLI_USAGE, argv[0], "%s; see streamsteam explain --help",
@@ -101,7 +107,7 @@ int verb_explain(int argc, char **argv)
     buf_init(&out, EXPLAIN_BYTES_MAX);
     int rc = CLI_OK;
     for (int i = 1; i < argc; i++)
-        if (explain_one(argv[i], &place, &out) != CLI_OK)
+        if (explain_one(argv[i], &place, markdown, &out) != CLI_OK)
             rc = CLI_FAILED;
     (void)fputs(buf_text(&out), stdout);
     buf_fini(&out);

@@ -33,6 +33,7 @@ static const verb verbs[] = {
     {"tail", verb_tail, "the newest events, or why inputs were rejected; --follow goes on"},
     {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
     {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
+    {"new", verb_new, "a folder to write a plugin in: source, test, Makefile, example, CI"},
     {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

@@ -164,7 +164,7 @@ static void explain_routes(const ss_plugin *p, buf *out)
     }
 }
 
-static const char *field_type(uint32_t type)
+const char *explain_field_type(uint32_t type)
 {
     static const char *const names[] = {"",     "string",    "int",      "double",
                                         "bool", "timestamp", "datetime", "json"};
@@ -178,7 +178,7 @@ static void explain_fields(const ss_plugin *p, buf *out)
         if (!f.name)
             return;
         buf_addf(out, "%s#   %s  %s  %s%s%s%s\n", i ? "" : "\n# Fields that it adds to events:\n", f.name,
-                 field_type(f.type), f.doc, f.source ? " (from " : "", f.source ? f.source : "",
+                 explain_field_type(f.type), f.doc, f.source ? " (from " : "", f.source ? f.source : "",
                  f.source ? ")" : "");
     }
 }

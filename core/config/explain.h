@@ -1,4 +1,5 @@
-/* Everything that can be configured, as commented YAML with the defaults in it. */
+/* Everything that can be configured: as commented YAML with the defaults in it, and as Markdown for the
+ * manual. */
 #ifndef CONFIG_EXPLAIN_H
 #define CONFIG_EXPLAIN_H
 
@@ -7,6 +8,9 @@
 void explain_server(buf *out);
 /* Options, routes, views and fields of a plugin that the loader has let in. */
 void explain_plugin(const ss_plugin *p, const char *path, buf *out);
+void explain_server_markdown(buf *out);
+void explain_plugin_markdown(const ss_plugin *p, buf *out);
+const char *explain_field_type(uint32_t type); /* "string", "" where it is none */
 
 #define EXPLAIN_FRAGMENT_MAX (1024u * 1024) /* bytes */
 

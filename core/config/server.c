@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/prefix.h"
 #include "core/config/config_inside.h"
 #include "core/config/value.h"
 
@@ -165,7 +166,7 @@ static const char *default_dir(config *c)
         if (len > 0 && (size_t)len < sizeof dir && is_dir(dir) && realpath(dir, real))
             return keep(c, real);
     }
-    return SS_PREFIX "/lib/streamsteam/plugins";
+    return keep(c, prefix_path("lib/streamsteam/plugins", dir));
 }
 
 static void set_plugin_dirs(config *c)

@@ -193,7 +193,7 @@ typedef struct ss_pair { /* stride: where the owner says */
 
 typedef struct ss_request { /* all borrowed until the request is over */
     uint32_t struct_size;
-    uint32_t pair_size; /* stride of headers and of what query() returns      */
+    uint32_t pair_size; /* stride of path_params and of what query() returns  */
     ss_call *call;
     ss_str method;    /* "GET", "POST", ...                                   */
     ss_str path;      /* decoded, without the query                           */
@@ -535,6 +535,12 @@ static inline bool ss_eq(ss_str a, ss_str b) { return a.len == b.len && (a.len =
 static inline const ss_record *ss_record_at(const ss_batch *batch, uint32_t i)
 {
     return (const ss_record *)(const void *)((const char *)batch->records + (size_t)i * batch->record_size);
+}
+
+/* One of what host->query() gave, or of another array of pairs that belongs to the request. */
+static inline const ss_pair *ss_pair_at(const ss_request *request, const ss_pair *pairs, uint32_t i)
+{
+    return (const ss_pair *)(const void *)((const char *)pairs + (size_t)i * request->pair_size);
 }
 
 static inline void ss_mark(ss_result *result, uint32_t i, uint32_t status)

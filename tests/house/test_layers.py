@@ -40,6 +40,7 @@ OWNERS = {
     "yaml.h": (["core/config"], "YAML with positions"),
     "jansson.h": (["core/config", "core/admin"], "configuration handed to children; never per event"),
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
+    "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),

@@ -163,7 +163,7 @@ def _(t):
 @test("every verb has --help, wrong use is exit code 2, --version names the version")
 def _(t):
     server = t.server(yaml=text(t), start=False)
-    for verb in ("serve", "check", "explain", "plugins", "journal", "quarantine", "ledger", "tail", "send", "reload", "status"):
+    for verb in ("serve", "check", "explain", "plugins", "journal", "quarantine", "ledger", "tail", "send", "reload", "status", "new"):
         result = server.verb(verb, "--help", config=False)
         check(result.returncode == 0 and "sage" in result.stdout, f"{verb} --help: {result}")
     check(server.verb("--help", config=False).returncode == 0, "--help")

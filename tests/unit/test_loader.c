@@ -60,11 +60,17 @@ static void refuses(const char *name, uint32_t kind, const char *reason, const c
 
 static void refusals_name_file_versions_and_remedy(void)
 {
-    refuses("abi_major", SS_ENRICHER, "built for plugin contract 1.0, this server 0.1.0 speaks 0.",
-            "rebuild it");
-    refuses("abi_minor", SS_ENRICHER, "built for plugin contract 0.8, this server 0.1.0 speaks 0.",
-            "upgrade the server");
-    refuses("bigger", SS_ENRICHER, "bytes, that of plugin contract 0.2", "rebuild it");
+    char text[128];
+    (void)snprintf(text, sizeof text,
+                   "built for plugin contract 1.0, this server " SS_VERSION " speaks %u.%u", SS_ABI_MAJOR,
+                   SS_ABI_MINOR);
+    refuses("abi_major", SS_ENRICHER, text, "rebuild it");
+    (void)snprintf(text, sizeof text,
+                   "built for plugin contract 0.%u, this server " SS_VERSION " speaks %u.%u",
+                   SS_ABI_MINOR + 6, SS_ABI_MAJOR, SS_ABI_MINOR);
+    refuses("abi_minor", SS_ENRICHER, text, "upgrade the server");
+    (void)snprintf(text, sizeof text, "bytes, that of plugin contract %u.%u", SS_ABI_MAJOR, SS_ABI_MINOR);
+    refuses("bigger", SS_ENRICHER, text, "rebuild it");
     refuses("no_doc", SS_ENRICHER, "option 'silent' has no doc", "give it one sentence");
     refuses("no_symbol", SS_MODULE, "does not export ss_plugin_v0()", "SS_PLUGIN(descriptor)");
     refuses("undefined", SS_MODULE, "function_that_nobody_has", "link what it calls");

@@ -3,6 +3,7 @@
 // with: receivers/matomo/names.c receivers/matomo/page.c receivers/matomo/params.c receivers/matomo/plugin.c
 // with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
 // with: receivers/matomo/visitor.c receivers/matomo/when.c
+// with: -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 /* The Matomo receiver on the testkit: what clients send, what is stored, what they get. */
 #include <stdint.h>
 
@@ -922,6 +923,30 @@ static void host_faults(void)
     close_kit(k);
 }
 
+/* ---- faults ---- */
+
+static void whatever_fails(testkit *k)
+{
+    static const testkit_request single = {
+        .target = "/matomo.php?idsite=1&rec=1&url=https%3A%2F%2Fa.example%2F"
+                  "&action_name=A%20B&_cvar=%7B%221%22%3A%5B%22a%22%2C%22b%22%5D%7D"};
+    static const testkit_request bulk = {
+        .method = "POST",
+        .target = "/matomo.php",
+        .headers = "Content-Type: application/json\n",
+        .body =
+            "{\"requests\":[\"?idsite=1&rec=1&action_name=one\",\"?idsite=1&rec=1&action_name=t%20wo\"]}"};
+    int32_t status = testkit_receive(k, &single);
+    CHECK(status == SS_RETRY || (status == SS_OK && testkit_event_count(k) == 1));
+    status = testkit_receive(k, &bulk); /* all or none */
+    CHECK(status == SS_RETRY || (status == SS_OK && testkit_event_count(k) == 2));
+}
+
+static void every_call_that_fails_loses_nothing_that_was_answered(void)
+{
+    CHECK_STR(testkit_torture(ss_plugin_v0(), "{\"require_rec\": false}", whatever_fails), "");
+}
+
 static const check_test tests[] = {TEST(answers),
                                    TEST(options_matter),
                                    TEST(cors),
@@ -944,5 +969,6 @@ static const check_test tests[] = {TEST(answers),
                                    TEST(page_urls),
                                    TEST(streamsteam_columns),
                                    TEST(digests),
-                                   TEST(host_faults)};
+                                   TEST(host_faults),
+                                   TEST(every_call_that_fails_loses_nothing_that_was_answered)};
 CHECK_MAIN(tests)

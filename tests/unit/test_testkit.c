@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "core/pipeline/route.h"
+#include "plugins/common/url.h"
 #include "tests/unit/check.h"
 
 /* ---- a receiver that copies the text once into memory of its own ---- */
@@ -138,6 +140,153 @@ static void torture_says_what_led_to_a_breach(void)
               "create() fails where nothing else does: option careful: the plugin declares no such option");
 }
 
+/* ---- routes ---- */
+
+static int32_t say_route(void *inst, const ss_request *request, ss_response *response, ss_error *err)
+{
+    static char text[256];
+    (void)inst, (void)err;
+    int at = snprintf(text, sizeof text, "%.*s", (int)request->route.len, request->route.ptr);
+    for (uint32_t i = 0; i < request->path_param_count; i++) {
+        const ss_pair *p = &request->path_params[i];
+        at += snprintf(text + at, sizeof text - (size_t)at, " %.*s=%.*s", (int)p->key.len, p->key.ptr,
+                       (int)p->value.len, p->value.ptr);
+    }
+    response->status = 200;
+    response->body = ss_cstr(text);
+    return SS_OK;
+}
+
+/* The server's own table says the same. */
+static void check_server(const route_table *table, const char *method, const char *target, const char *want)
+{
+    char path[64];
+    route_walk walk;
+    size_t len = url_decode_path(path, ss_s(target, strcspn(target, "?")));
+    route_walk_start(&walk, table, ss_s(path, len), route_method_of(ss_cstr(method)));
+    const route_entry *e = route_walk_next(&walk);
+    REQUIRE(e);
+    CHECK(strncmp(want, e->declared.ptr, e->declared.len) == 0);
+    CHECK(want[e->declared.len] == ' ' || want[e->declared.len] == '\0');
+}
+
+static void the_route_is_the_one_that_the_server_would_choose(void)
+{
+    static const ss_route many[] = {
+        {.path = "/", .methods = "*", .flags = SS_ROUTE_PREFIX},
+        {.path = "/v1", .methods = "GET", .flags = SS_ROUTE_PREFIX},
+        {.path = "/v1/{app}/events", .methods = "GET|POST"},
+        {.path = "/v1/{app}/{kind}", .methods = "GET"},
+        {.path = "/v1/own/events/", .methods = "POST"},
+        {.path = NULL},
+    };
+    static const struct {
+        const char *method, *target, *want;
+    } cases[] = {
+        {"GET", "/v1/shop/events?x=1", "/v1/{app}/events app=shop"},
+        {"POST", "/v1/own/events", "/v1/own/events/"},
+        {"GET", "/v1/own/events/", "/v1/{app}/events app=own"},
+        {"GET", "/v1/a%20b/other", "/v1/{app}/{kind} app=a b kind=other"},
+        {"GET", "/v1//events", "/v1"},
+        {"GET", "/v1/a/events/more", "/v1"},
+        {"GET", "/v1x", "/"},
+        {"PUT", "/v1/a/events", "/"},
+        {"GET", "/", "/"},
+    };
+    ss_receiver routed = receiver;
+    routed.routes = many;
+    routed.receive = say_route;
+    ss_plugin named = plugin;
+    named.receiver = &routed;
+    testkit *k = testkit_new(&named, NULL);
+    route_table *table = route_table_new();
+    ss_error err = {.struct_size = sizeof err};
+    for (const ss_route *r = many; r->path; r++)
+        CHECK(route_add(table, ss_cstr(r->path), r->methods, r->flags, ss_cstr(r->path), NULL, &err));
+    CHECK(route_table_seal(table, &err));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CHECK_INT(
+            testkit_receive(k, &(testkit_request){.method = cases[i].method, .target = cases[i].target}),
+            SS_OK);
+        CHECK_STR(testkit_body(k, NULL), cases[i].want);
+        check_server(table, cases[i].method, cases[i].target, cases[i].want);
+    }
+    route_table_free(table);
+    routed.routes = routes;
+    CHECK_INT(testkit_receive(k, &(testkit_request){.target = "/copyx"}), SS_DECLINE);
+    CHECK_INT(testkit_receive(k, &(testkit_request){.method = "POST", .target = "/copy"}), SS_DECLINE);
+    testkit_free(k);
+}
+
+/* ---- the rest of an instance's life ---- */
+
+static int32_t fits(void *inst, ss_error *err)
+{
+    return ((copier *)inst)->careless ? ss_fail(err, SS_RETRY, "copy: careless") : SS_OK;
+}
+
+static int32_t last_words(void *inst, int64_t deadline_us, ss_error *err)
+{
+    const ss_host *host = ((copier *)inst)->host;
+    if (!host->stopping(host->self) || deadline_us <= host->now_us(host->self))
+        return ss_fail(err, SS_RETRY, "copy: nobody stops");
+    return SS_OK;
+}
+
+static int32_t howto(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
+{
+    (void)host, (void)cfg, (void)err;
+    return out->write(out->self, "look ", 5) == 0 && out->write(out->self, "here", 4) == 0 ? SS_OK : SS_RETRY;
+}
+
+static int32_t mute(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
+{
+    (void)host, (void)cfg, (void)out, (void)err;
+    return SS_RETRY;
+}
+
+static int32_t short_form(const ss_record *record, const ss_sink *out, ss_error *err)
+{
+    (void)err;
+    return out->write(out->self, record->json.ptr, record->json.len) == 0 &&
+                   out->write(out->self, record->receiver.ptr, record->receiver.len) == 0
+               ? SS_OK
+               : SS_LIMIT;
+}
+
+static void an_instance_is_checked_drained_and_asked(void)
+{
+    static const ss_view views[] = {{.name = "short", .render = short_form}, {.name = NULL}};
+    ss_receiver viewed = receiver;
+    ss_plugin whole = plugin;
+    viewed.views = views;
+    whole.receiver = &viewed;
+    whole.check = fits;
+    whole.drain = last_words;
+    whole.howto = howto;
+    whole.setup = mute;
+    testkit *k = testkit_new(&whole, "{\"careless\": true}");
+    CHECK_INT(testkit_check(k), SS_RETRY);
+    CHECK_STR(testkit_error(k), "copy: careless");
+    CHECK_INT(testkit_health(k), SS_DECLINE); /* no module */
+    CHECK_INT(testkit_verb(k, TESTKIT_TEARDOWN), SS_DECLINE);
+    CHECK_STR(testkit_said(k, NULL), "");
+    CHECK_INT(testkit_verb(k, TESTKIT_HOWTO), SS_OK);
+    size_t len;
+    CHECK_STR(testkit_said(k, &len), "look here");
+    CHECK_INT(len, 9);
+    CHECK_INT(ask(k), SS_OK);
+    CHECK_INT(testkit_view(k, 0, "short"), SS_OK);
+    CHECK_STR(testkit_said(k, NULL), "{\"text\":\"text\"}copy");
+    CHECK_INT(testkit_view(k, 0, "long"), SS_DECLINE);
+    CHECK_INT(testkit_view(k, 1, "short"), SS_DECLINE);
+    CHECK_INT(testkit_drain(k), SS_OK);
+    CHECK_STR(testkit_problems(k), "");
+    CHECK_INT(testkit_verb(k, TESTKIT_SETUP), SS_RETRY);
+    CHECK_STR(testkit_problems(k), "a verb failed without a reason");
+    testkit_free(k);
+}
+
 /* ---- the remote end ---- */
 
 static int dial(const testkit_remote *r)
@@ -185,6 +334,14 @@ static const char *exchange(const testkit_remote *r, const char *request)
 static void the_script_is_played_in_order(void)
 {
     testkit_remote *r = testkit_remote_new();
+    REQUIRE(r);
+    testkit_remote_step(r,
+                        &(testkit_step){.status = 429, .headers = "Retry-After: 7\nX-A: b", .body = "later"});
+    testkit_remote_step(r, &(testkit_step){.body = "one", .times = 2});
+    CHECK_STR(exchange(r, "HEAD / HTTP/1.1\r\n\r\n"), "HTTP/1.1 429 Scripted\r\nContent-Length: 5\r\n"
+                                                      "Retry-After: 7\r\nX-A: b\r\n\r\n");
+    testkit_remote_free(r);
+    r = testkit_remote_new();
     REQUIRE(r);
     testkit_remote_step(r,
                         &(testkit_step){.status = 429, .headers = "Retry-After: 7\nX-A: b", .body = "later"});
@@ -325,6 +482,8 @@ static const check_test tests[] = {
     TEST(the_nth_allocation_of_the_plugin_fails),
     TEST(torture_fails_each_call_once),
     TEST(torture_says_what_led_to_a_breach),
+    TEST(the_route_is_the_one_that_the_server_would_choose),
+    TEST(an_instance_is_checked_drained_and_asked),
     TEST(the_script_is_played_in_order),
     TEST(an_answer_can_be_made_from_the_request),
     TEST(one_connection_serves_many_requests),

@@ -9,6 +9,7 @@
 #define KIT_FIELDS_MAX  1024u
 #define KIT_TIMERS_MAX  64u
 #define KIT_METRICS_MAX 512u
+#define KIT_PARAMS_MAX  8u /* as the server */
 
 /* ---- configuration: config.c ---- */
 
@@ -126,6 +127,8 @@ struct testkit {
     uint32_t result_count;
     ss_result result;
     char *enriched;
+    char *said; /* by the last verb or view */
+    size_t said_len;
 };
 
 /* ---- whose code runs: torture.c ---- */
@@ -144,6 +147,12 @@ void kit_call_end(ss_call *call, bool keep); /* keep: its events become the test
 void kit_events_clear(kit_events *events);
 void kit_records_clear(testkit *k);
 bool kit_table_make(testkit *k, const ss_field *receiver_fields);
+typedef struct kit_params { /* {name} parts of a path; slices of the route and of the path */
+    ss_pair pairs[KIT_PARAMS_MAX];
+    uint32_t count;
+} kit_params;
+/* NULL: none takes it. route.c */
+const ss_route *kit_route_find(const testkit *k, ss_str path, const char *method, kit_params *params);
 const ss_pair *kit_query(const ss_request *request, uint32_t *count);
 ss_str kit_header(const ss_request *request, const char *name);
 void kit_remove_dir(const char *path);

@@ -202,15 +202,16 @@ bool remote_answer(int fd, const testkit_step *step, const testkit_seen *request
         return pause_ms(fd, -1);
     char *made = step->make ? step->make(step->arg, request) : NULL;
     const char *body = made ? made : step->body ? step->body : "";
-    size_t len = strlen(body);
+    size_t len = strlen(body),
+           sent = strcmp(request->method, "HEAD") == 0 ? 0 : len; /* of HEAD only the head */
     bool on;
     if (step->act == TESTKIT_CUT) { /* one byte more is promised, so that an empty body is cut, too */
-        (void)(send_head(fd, step, len + 1) && send_all(fd, body, len / 2));
+        (void)(send_head(fd, step, len + 1) && send_all(fd, body, sent / 2));
         on = false;
     } else if (step->act == TESTKIT_SLOW) {
-        on = send_head(fd, step, len) && send_slowly(fd, body, len, step->delay_ms);
+        on = send_head(fd, step, len) && send_slowly(fd, body, sent, step->delay_ms);
     } else {
-        on = send_head(fd, step, len) && send_all(fd, body, len);
+        on = send_head(fd, step, len) && send_all(fd, body, sent);
     }
     free(made);
     return on;

@@ -62,46 +62,6 @@ static void headers_read(kit_list *list, const char *text)
     }
 }
 
-static bool method_fits(const char *methods, const char *method)
-{
-    size_t len = strlen(method);
-    if (strcmp(methods, "*") == 0)
-        return true;
-    for (const char *p = methods; *p; p += strcspn(p, "|"), p += *p == '|')
-        if (strcspn(p, "|") == len && memcmp(p, method, len) == 0)
-            return true;
-    return false;
-}
-
-/* Literal paths, prefixes, a trailing slash, and {name} parts. */
-static bool path_fits(const ss_route *route, ss_str path)
-{
-    const char *r = route->path, *p = path.ptr, *end = path.ptr + path.len;
-    while (*r && p < end) {
-        if (*r == '{') {
-            r += strcspn(r, "}") + 1;
-            while (p < end && *p != '/')
-                p++;
-        } else if (*r++ != *p++) {
-            return false;
-        }
-    }
-    if (*r)
-        return false;
-    return p == end || (route->flags & SS_ROUTE_PREFIX) || (end - p == 1 && *p == '/');
-}
-
-static const ss_route *route_find(testkit *k, ss_str path, const char *method)
-{
-    const ss_receiver *r = k->plugin->receiver;
-    const ss_route *route = r ? r->routes : NULL;
-    for (; route && route->path;
-         route = (const ss_route *)(const void *)((const char *)route + r->route_size))
-        if (path_fits(route, path) && method_fits(route->methods, method))
-            return route;
-    return NULL;
-}
-
 static void answer_clear(testkit *k)
 {
     kit_events_clear(&k->events);
@@ -189,7 +149,9 @@ int32_t testkit_receive(testkit *k, const testkit_request *r)
     if (!k->instance)
         return SS_FATAL;
     wire w = wire_make(r);
-    const ss_route *route = route_find(k, ss_s(w.path, w.path_len), r->method ? r->method : "GET");
+    kit_params params;
+    const ss_route *route =
+        kit_route_find(k, ss_s(w.path, w.path_len), r->method ? r->method : "GET", &params);
     int32_t status = SS_DECLINE;
     if (route) {
         ss_call call;
@@ -198,6 +160,8 @@ int32_t testkit_receive(testkit *k, const testkit_request *r)
         headers_read(&k->request_headers, r->headers);
         request_make(k, &call, r, &w, &request);
         request.route = ss_cstr(route->path);
+        request.path_params = params.pairs;
+        request.path_param_count = params.count;
         ss_response response = {.struct_size = sizeof response, .status = 204};
         testkit *outer = kit_enter(k);
         status = k->plugin->receiver->receive(k->instance, &request, &response, &k->error);

@@ -52,6 +52,8 @@ static void *instance_make(testkit *k)
     (void)kit_enter(outer);
     if (status != SS_OK && !k->error.text[0])
         kit_problem(k, "create() failed without a reason");
+    if (status == SS_OK && !instance)
+        kit_problem(k, "create() said SS_OK and made no instance");
     return status == SS_OK ? instance : NULL;
 }
 
@@ -179,6 +181,7 @@ void testkit_free(testkit *k)
     free(k->body);
     free(k->content_type);
     free(k->enriched);
+    free(k->said);
     free(k->problem_text);
     event_table_free(k->table);
     kit_config_free(&k->config);

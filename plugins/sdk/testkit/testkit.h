@@ -33,12 +33,21 @@ int32_t testkit_start(testkit *k, uint64_t seq, const char *state);
 /* As after a crash or a reload: destroys the instance and makes a new one; state files, the data directory
    and the clock stay. adopt: the new one is made first and takes over with adopt(). */
 bool testkit_restart(testkit *k, bool adopt);
+/* drain(), with stopping() true from then on. These return SS_DECLINE where the plugin has no such call. */
+int32_t testkit_drain(testkit *k);
+int32_t testkit_check(testkit *k);
+int32_t testkit_health(testkit *k); /* modules */
 void testkit_free(testkit *k);
 
 /* For tests with several threads: another testkit over the same instance. Each thread uses one of its own for
    testkit_receive() and testkit_enrich(); what the instance logs and counts goes to the first one. Free the
    twins before it. */
 testkit *testkit_twin(testkit *k);
+
+/* The verbs of a module's life, and what they wrote for the person (testkit_said()). */
+enum testkit_verb { TESTKIT_SETUP = 1, TESTKIT_TEARDOWN = 2, TESTKIT_HOWTO = 3 };
+int32_t testkit_verb(testkit *k, enum testkit_verb verb);
+const char *testkit_said(testkit *k, size_t *len); /* of the last verb or view; len may be NULL */
 
 void *testkit_instance(testkit *k); /* NULL: create() failed */
 const ss_host *testkit_host(testkit *k);
@@ -97,8 +106,8 @@ typedef struct testkit_request {
 } testkit_request;
 
 /* Calls receive() and keeps what it emitted where that returned SS_OK; returns its status. What a former
-   call left (events, answer, rejects) is cleared first. The route is the first of the plugin's that fits the
-   path and method; SS_DECLINE where none does. */
+   call left (events, answer, rejects) is cleared first. The route is the one
+   that the server would choose, with its path parameters; SS_DECLINE where none fits path and method. */
 int32_t testkit_receive(testkit *k, const testkit_request *request);
 
 uint32_t testkit_http(testkit *k); /* status of the answer */
@@ -117,6 +126,9 @@ typedef struct testkit_event {
     int64_t receive_us, event_us;
 } testkit_event;
 testkit_event testkit_event_at(testkit *k, size_t i);
+
+/* The stored event i in another form, as a module with that `view:` gets it; the bytes are testkit_said(). */
+int32_t testkit_view(testkit *k, size_t i, const char *view);
 
 size_t testkit_reject_count(testkit *k);
 const char *testkit_reject_code(testkit *k, size_t i);
