@@ -33,7 +33,7 @@
  * Changelog of the contract (a plugin built for major.minor loads where the major is equal and the host's
  * minor is not older):
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
- *   0.2  ss_plugin.warning.
+ *   0.2  ss_plugin.warning; SS_OPT_FIELD; SS_FIELD_OBJECT.
  */
 #ifndef STREAMSTEAM_PLUGIN_H
 #define STREAMSTEAM_PLUGIN_H

@@ -328,17 +328,16 @@ static void fails_closed(void)
         "\"referral_url\":\"http://a/b\",\"order_id\":\"o\"}";
     const char *options =
         "{\"user_id\":\"hash\",\"order_id\":\"hash\",\"referrer\":\"exclude_path\"," SALT "}";
-    uint32_t before = 6; /* mem() calls of the testkit itself, one a value */
     for (uint32_t nth = 1; nth <= 5; nth++) {
         testkit *k = testkit_new(ss_plugin_v0(), options);
-        testkit_fail(k, TESTKIT_MEM, before + nth);
+        testkit_fail(k, TESTKIT_MEM, nth);
         CHECK(testkit_enrich(k, fields, values) == NULL);
         CHECK_STR(testkit_error(k), "privacy: out of memory");
         testkit_free(k);
     }
     testkit *k = testkit_new(ss_plugin_v0(), options);
     CHECK(testkit_enrich(k, fields, values) != NULL);
-    CHECK_INT(testkit_calls(k, TESTKIT_MEM), before + 5);
+    CHECK_INT(testkit_calls(k, TESTKIT_MEM), 5);
     testkit_free(k);
 }
 
