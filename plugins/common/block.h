@@ -131,6 +131,29 @@ static inline block block_load_short(const char *p, size_t len)
     return block_load_tail(p, len);
 }
 
+/* Copies exactly len (0 to 15) bytes; to may lie before from and overlap it. */
+static inline void block_copy_short(char *to, const char *from, size_t len)
+{
+    if (len >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + len - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + len - 8, &last, 8);
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else if (len > 0) {
+        char first = from[0], middle = from[len >> 1], last = from[len - 1];
+        to[0] = first;
+        to[len >> 1] = middle;
+        to[len - 1] = last;
+    }
+}
+
 static inline uint32_t block_first(uint32_t bits)
 {
     return (uint32_t)__builtin_ctz(bits);

@@ -119,12 +119,20 @@ typedef struct reader {
 
 static bool has_code(ss_str text)
 {
-    return text.len > 0 && (memchr(text.ptr, '%', text.len) || memchr(text.ptr, '+', text.len));
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '%' || text.ptr[i] == '+')
+            return true;
+    return false;
 }
 
-/* What is not in the table, or needs decoding: kept out of the loop. */
-static __attribute__((noinline)) void read_seldom(reader *r, ss_str key, ss_str value, bool encoded)
+/* Any pair, [from, at), its first '=' at equals or NULL: kept out of the loop. */
+static __attribute__((noinline)) void read_any(reader *r, const char *from, const char *equals,
+                                               const char *at, bool encoded)
 {
+    if (at == from)
+        return;
+    ss_str key = ss_s(from, (size_t)((equals ? equals : at) - from));
+    ss_str value = equals ? ss_s(equals + 1, (size_t)(at - equals - 1)) : ss_s(at, 0);
     const char *end = r->end;
     if (encoded) {
         if (has_code(key)) {
@@ -142,24 +150,11 @@ static __attribute__((noinline)) void read_seldom(reader *r, ss_str key, ss_str 
         put_unknown(r->p, key, value);
 }
 
-/* Any pair: [from, at), its first '=' at equals or NULL. */
-static __attribute__((noinline)) void read_any(reader *r, const char *from, const char *equals,
-                                               const char *at, bool encoded)
-{
-    if (at == from)
-        return;
-    if (equals)
-        read_seldom(r, ss_s(from, (size_t)(equals - from)), ss_s(equals + 1, (size_t)(at - equals - 1)),
-                    encoded);
-    else
-        read_seldom(r, ss_s(from, (size_t)(at - from)), ss_s(at, 0), encoded);
-}
-
 void params_read(params *p, const names *table, ss_str query, char *out)
 {
     /* One pass over bit masks of what ends a pair, what splits it and what needs decoding. The usual pair (a
-       known name of up to 16 bytes, nothing to decode, not the last bytes of the query) is handled right
-       here. */
+       known name of up to 16 bytes, as it is in the table and so not encoded, not the last bytes of the
+       query) is handled right here. */
     reader r = {.p = p, .table = table, .end = query.ptr + query.len, .out = out};
     const char *from = query.ptr, *equals = NULL, *end = r.end;
     bool encoded = false; /* in an earlier part of this pair; so is equals */
@@ -180,12 +175,14 @@ void params_read(params *p, const names *table, ss_str query, char *out)
             encoded |= (code & before) != 0;
             size_t len = (size_t)(equals - from);
             uint32_t id = NAMES_NONE;
-            if (equals && !encoded && len <= NAMES_LEN_MAX && end - from >= (ptrdiff_t)NAMES_LEN_MAX)
+            if (equals && len <= NAMES_LEN_MAX && end - from >= (ptrdiff_t)NAMES_LEN_MAX)
                 id = names_find(table, names_load(from, len, end));
-            if (id != NAMES_NONE)
-                put_known(p, id, ss_s(equals + 1, (size_t)(at - equals - 1)));
-            else
+            if (id != NAMES_NONE) {
+                ss_str value = ss_s(equals + 1, (size_t)(at - equals - 1));
+                put_known(p, id, encoded ? decoded(value, &r.out) : value);
+            } else {
                 read_any(&r, from, equals, at, encoded);
+            }
             splits &= ~before;
             code &= ~before;
             ends &= ends - 1;
