@@ -35,6 +35,11 @@ static inline uint32_t block_equal2(block b, char c0, char c1)
     return (uint32_t)_mm_movemask_epi8(
         _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c0)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c1))));
 }
+/* Bit i: byte i is the same in both. */
+static inline uint32_t block_same(block a, block b)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
+}
 /* Bit i: byte i is a quote, a backslash, a control character or not ASCII. */
 static inline uint32_t block_special(block b)
 {
@@ -76,6 +81,13 @@ static inline uint32_t block_equal(block b, char c)
 static inline uint32_t block_equal2(block b, char c0, char c1)
 {
     return block_equal(b, c0) | block_equal(b, c1);
+}
+static inline uint32_t block_same(block a, block b)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < BLOCK_BYTES; i++)
+        bits |= (uint32_t)(a.byte[i] == b.byte[i]) << i;
+    return bits;
 }
 static inline uint32_t block_special(block b)
 {

@@ -118,13 +118,12 @@ bool url_pairs_next(url_pairs *p, url_pair *pair)
 static inline void look_block(url_bits *bits, block b, uint32_t at)
 {
     bits->ends |= (uint64_t)block_equal(b, '&') << at;
-    bits->equals |= (uint64_t)block_equal(b, '=') << at;
     bits->code |= (uint64_t)block_equal2(b, '%', '+') << at;
 }
 
 void url_look(url_bits *out, const char *text, size_t len)
 {
-    url_bits bits = {0, 0, 0};
+    url_bits bits = {0, 0};
     if (len >= 64) {
         look_block(&bits, block_load(text), 0);
         look_block(&bits, block_load(text + 16), 16);
@@ -138,7 +137,6 @@ void url_look(url_bits *out, const char *text, size_t len)
         }
         uint64_t valid = ((uint64_t)1 << len) - 1;
         bits.ends &= valid;
-        bits.equals &= valid;
         bits.code &= valid;
     }
     *out = bits;
