@@ -53,9 +53,7 @@ static inline __attribute__((always_inline)) size_t decode(char *out, ss_str in,
         to += run;
         if (run == whole)
             continue;
-        do
-            at = decode_one(&to, at, end, plus, keep_nul);
-        while (at < end && *at == '%');
+        at = decode_one(&to, at, end, plus, keep_nul);
     }
     return (size_t)(to - out);
 }
