@@ -31,6 +31,7 @@
 typedef struct fresh_spare {
     int fd; /* -1: none */
     uint64_t number, at;
+    char *zeros; /* a piece; made once, since its pages cost more than writing them */
 } fresh_spare;
 
 /* ---- spares ---- */
@@ -110,6 +111,8 @@ static void fresh_drop(journal_writer *w, fresh_spare *f)
     (void)close(f->fd);
     (void)unlinkat(w->dirfd, unfinished, 0);
     f->fd = -1;
+    free(f->zeros);
+    f->zeros = NULL;
 }
 
 static int fresh_begin(journal_writer *w, fresh_spare *f)
@@ -122,6 +125,9 @@ static int fresh_begin(journal_writer *w, fresh_spare *f)
     f->fd = openat(w->dirfd, unfinished, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (f->fd < 0)
         return -1;
+    f->zeros = calloc(1, KEEPER_CHUNK_BYTES);
+    if (!f->zeros)
+        return -1;
     return fallocate(f->fd, 0, 0, (off_t)w->options.segment_bytes) != 0 && errno != EOPNOTSUPP ? -1 : 0;
 }
 
@@ -130,11 +136,10 @@ static int fresh_write(journal_writer *w, fresh_spare *f)
 {
     uint64_t left = w->options.segment_bytes - f->at;
     size_t len = left < KEEPER_CHUNK_BYTES ? (size_t)left : KEEPER_CHUNK_BYTES;
-    char *zeros = calloc(1, len);
-    int rc = zeros ? file_pwrite_all(f->fd, zeros, len, (off_t)f->at) : -1;
-    free(zeros);
+    if (file_pwrite_all(f->fd, f->zeros, len, (off_t)f->at) != 0)
+        return -1;
     f->at += len;
-    return rc == 0 ? fdatasync(f->fd) : -1;
+    return fdatasync(f->fd);
 }
 
 static int fresh_finish(journal_writer *w, fresh_spare *f)
@@ -146,6 +151,8 @@ static int fresh_finish(journal_writer *w, fresh_spare *f)
         return -1;
     (void)close(f->fd);
     f->fd = -1;
+    free(f->zeros);
+    f->zeros = NULL;
     push_spare(w, name);
     return 0;
 }
