@@ -7,7 +7,7 @@ packages_for() {
     case "$1" in
     build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev curl" ;;
     test) echo "python3 php-cli php-curl nginx-light wrk procps sqlite3" ;;
-    bench) echo "python3 nginx-light wrk procps util-linux" ;;
+    bench) echo "python3 nginx-light wrk procps util-linux valgrind" ;;
     interop) echo "python3 nodejs npm" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;
