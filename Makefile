@@ -60,7 +60,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/shim_*.c tests/contract/plugin_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test check-fast interop bench instructions fuzz fuzz-build torture lint format install clean unit plugins san tests-build
+.PHONY: all help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
 
 all: $(BIN) $(PLUGIN_SO) ## build the server and its plugins (build/bin, build/plugins)
 
@@ -112,11 +112,6 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_L
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 unit: $(UNIT_BIN)
 
-$(BUILD)/bench/%: tests/bench/%.c $(CORE_LIB) $(COMMON_LIB)
-	@mkdir -p $(@D)
-	$(call say,link   )
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
-
 $(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,plugin )
@@ -159,6 +154,12 @@ bench: ## the comparison table (nginx and wrk from Debian)
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
+$(BUILD)/bench/%: tests/bench/%.c $(CORE_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+
+.PHONY: instructions
 instructions: ## user instructions per event, counted by valgrind
 	@packaging/setup.sh build bench
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/drive
