@@ -165,6 +165,17 @@ bench: ## the comparison table (nginx and wrk from Debian)
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
+$(BUILD)/bench/%: tests/bench/%.c $(CORE_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+
+.PHONY: instructions
+instructions: ## user instructions per event, counted by valgrind
+	@packaging/setup.sh build bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/drive
+	@python3 tests/bench/instructions.py --build $(BUILD)
+
 san: ## every test under AddressSanitizer and UBSan, then under ThreadSanitizer
 	@packaging/setup.sh build test
 	@for san in address,undefined thread; do \

@@ -9,11 +9,6 @@
 
 #define KEY_BLOCK 32u /* keys up to this are copied with one fixed-size copy */
 
-static inline const ss_value *value_at(const ss_event *e, size_t i)
-{
-    return (const ss_value *)(const void *)((const char *)e->values + i * e->value_size);
-}
-
 /* ---- times ---- */
 
 #define US_PER_SECOND 1000000
@@ -177,11 +172,10 @@ static __attribute__((noinline)) char *put_value(char *to, uint32_t type, const 
 
 /* ---- the line ---- */
 
-static inline char *put_key(char *to, const event_table *t, uint32_t at, size_t len)
+static inline char *put_key(char *to, const char *key, size_t len)
 {
-    const char *key = t->keys + at;
     memcpy(to, key, KEY_BLOCK); /* a copy of fixed size is two stores; keys has slack behind it */
-    if (len > KEY_BLOCK)
+    if (__builtin_expect(len > KEY_BLOCK, 0))
         memcpy(to + KEY_BLOCK, key + KEY_BLOCK, len - KEY_BLOCK);
     return to + len;
 }
@@ -194,7 +188,7 @@ static inline char *put_text(char *to, const char *text, size_t len)
         block b = block_load_short(text, len);
         *to = '"';
         block_store(to + 1, b);
-        if (__builtin_expect(!(block_special(b) & ((1u << len) - 1)), 1)) {
+        if (__builtin_expect(block_first(block_special(b) | 1u << BLOCK_BYTES) >= len, 1)) {
             to[1 + len] = '"';
             return to + len + 2;
         }
@@ -203,12 +197,10 @@ static inline char *put_text(char *to, const char *text, size_t len)
 }
 
 /* The usual kinds of the usual types right here, the rest in put_value(). */
-static inline __attribute__((always_inline)) char *put_field(char *to, const event_table *t,
-                                                             const ss_event *e, size_t i)
+static inline __attribute__((always_inline)) char *put_field(char *to, const table_field *f,
+                                                             const ss_value *v)
 {
-    const table_field *f = &t->fields[i];
-    const ss_value *v = value_at(e, i);
-    to = put_key(to, t, f->key_at, f->key_len);
+    to = put_key(to, f->key, f->key_len);
     if (v->kind == f->kind) {
         if (v->kind == SS_V_STR)
             return put_text(to, v->as.ptr, v->len);
@@ -233,13 +225,13 @@ static char *put_envelope(char *to, const event_table *t, const ss_event *e)
         if (i == TABLE_NONE)
             continue;
         if (ss_has(e, i)) {
-            to = put_field(to, t, e, i);
+            to = put_field(to, &t->fields[i], &e->values[i]);
             continue;
         }
         ss_str text = k == 0 ? e->id : e->type;
         if (k != 1 && text.len == 0)
             continue;
-        to = put_key(to, t, t->fields[i].key_at, t->fields[i].key_len);
+        to = put_key(to, t->fields[i].key, t->fields[i].key_len);
         to = k == 1 ? put_time(to, SS_FIELD_TIMESTAMP, e->receive_us) : to + json_put_string(to, text);
     }
     return to;
@@ -247,10 +239,10 @@ static char *put_envelope(char *to, const event_table *t, const ss_event *e)
 
 /* A key behind an opening brace has no comma before it. (The line's own brace takes its first comma's place.)
  */
-static char *put_inner_key(char *to, const char *line, const event_table *t, uint32_t at, size_t len)
+static char *put_inner_key(char *to, const char *line, const char *key, size_t len)
 {
     size_t comma = to > line && to[-1] == '{';
-    return put_key(to, t, at + (uint32_t)comma, len - comma);
+    return put_key(to, key + comma, len - comma);
 }
 
 static char *close_to(char *to, size_t *depth, size_t want)
@@ -271,7 +263,7 @@ static bool within(const event_table *t, uint16_t object, uint16_t outer)
 static size_t null_object(const event_table *t, const ss_event *e, size_t n, uint16_t object)
 {
     for (; n < t->nested_count && within(t, t->fields[t->nested[n]].object, object); n++)
-        if (ss_has(e, t->nested[n]) && value_at(e, t->nested[n])->kind != SS_V_NULL)
+        if (ss_has(e, t->nested[n]) && e->values[t->nested[n]].kind != SS_V_NULL)
             return 0;
     return n;
 }
@@ -292,11 +284,11 @@ static char *put_nested(char *to, const char *line, const event_table *t, const 
         while (common < depth && common < deep && open[common] == path[common])
             common++;
         to = close_to(to, &depth, common);
-        bool null = value_at(e, i)->kind == SS_V_NULL;
+        bool null = e->values[i].kind == SS_V_NULL;
         for (; depth < deep && !behind; depth++) {
             const table_object *o = &t->objects[path[depth]];
             behind = null ? null_object(t, e, n, path[depth]) : 0;
-            to = put_inner_key(to, line, t, o->key_at, o->key_len);
+            to = put_inner_key(to, line, o->key, o->key_len);
             open[depth] = path[depth];
         }
         if (behind) {
@@ -305,8 +297,8 @@ static char *put_nested(char *to, const char *line, const event_table *t, const 
             n = behind - 1;
             continue;
         }
-        to = put_inner_key(to, line, t, t->fields[i].key_at, t->fields[i].key_len);
-        to = put_value(to, t->fields[i].type, value_at(e, i));
+        to = put_inner_key(to, line, t->fields[i].key, t->fields[i].key_len);
+        to = put_value(to, t->fields[i].type, &e->values[i]);
     }
     return close_to(to, &depth, 0);
 }
@@ -316,9 +308,10 @@ size_t event_line_bound(const event_table *t, const ss_event *e)
     /* What any event of this table may need besides its texts was summed up when the table was made. */
     static const uint8_t factor[8] = {[SS_V_STR] = 6, [SS_V_JSON] = 1};
     size_t bound = t->fixed_bytes + 6 * (e->id.len + e->type.len);
-    for (size_t w = 0; w < t->words; w++)
+    const ss_value *values = e->values;
+    for (size_t w = 0; w < t->words; w++, values += 64)
         for (uint64_t bits = e->present[w] & t->texts[w]; bits; bits &= bits - 1) {
-            const ss_value *v = value_at(e, w * 64 + (size_t)__builtin_ctzll(bits));
+            const ss_value *v = &values[__builtin_ctzll(bits)];
             bound += (size_t)v->len * factor[v->kind & 7u];
         }
     return bound;
@@ -328,11 +321,15 @@ size_t event_line_write(const event_table *t, const ss_event *e, char *out)
 {
     /* Every key starts with a comma; the first one becomes the brace in the end. */
     char *to = put_envelope(out, t, e);
+    const ss_value *values = e->values;
+    const table_field *fields = t->fields;
     uint64_t deep = 0;
-    for (size_t w = 0; w < t->words; w++) {
+    for (size_t w = 0; w < t->words; w++, values += 64, fields += 64) {
         deep |= e->present[w] & t->deep[w];
-        for (uint64_t bits = e->present[w] & t->flat[w]; bits; bits &= bits - 1)
-            to = put_field(to, t, e, w * 64 + (size_t)__builtin_ctzll(bits));
+        for (uint64_t bits = e->present[w] & t->flat[w]; bits; bits &= bits - 1) {
+            size_t i = (size_t)__builtin_ctzll(bits);
+            to = put_field(to, &fields[i], &values[i]);
+        }
     }
     if (deep)
         to = put_nested(to, out, t, e);

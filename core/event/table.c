@@ -11,7 +11,7 @@ static const uint32_t envelope_types[EVENT_ENVELOPE] = {SS_FIELD_STRING, SS_FIEL
 static size_t field_find(const event_table *t, ss_str name)
 {
     for (size_t i = 0; i < t->count; i++)
-        if (ss_eq(ss_cstr(t->fields[i].declared->name), name))
+        if (ss_eq(ss_cstr(t->declared[i]->name), name))
             return i;
     return SIZE_MAX;
 }
@@ -54,7 +54,7 @@ static bool field_add(event_table *t, const ss_field *f, const char *plugin, ss_
         return false;
     }
     for (size_t i = 0; i < t->count; i++) {
-        const ss_field *other = t->fields[i].declared;
+        const ss_field *other = t->declared[i];
         bool same = strcmp(other->name, f->name) == 0;
         if (same && other->type == f->type)
             return true;
@@ -73,8 +73,9 @@ static bool field_add(event_table *t, const ss_field *f, const char *plugin, ss_
         return false;
     }
     t->owners[t->count] = plugin;
-    t->fields[t->count++] = (table_field){
-        .declared = f, .type = (uint8_t)f->type, .kind = kind_of[f->type], .object = TABLE_NONE};
+    t->declared[t->count] = f;
+    t->fields[t->count++] =
+        (table_field){.type = (uint8_t)f->type, .kind = kind_of[f->type], .object = TABLE_NONE};
     return true;
 }
 
@@ -88,18 +89,17 @@ static bool plugin_add(event_table *t, const ss_plugin *p, ss_error *err)
 }
 
 /* `,"name":` or, with brace, `,"name":{` into the key store. */
-static uint32_t key_add(event_table *t, ss_str name, bool brace, uint16_t *len)
+static const char *key_add(event_table *t, ss_str name, bool brace, uint16_t *len)
 {
-    char *to = t->keys + t->keys_len;
-    uint32_t at = (uint32_t)t->keys_len;
+    char *to = t->keys + t->keys_len, *key = to;
     *to++ = ',';
     to += json_put_string(to, name);
     *to++ = ':';
     if (brace)
         *to++ = '{';
-    *len = (uint16_t)(to - t->keys - at);
+    *len = (uint16_t)(to - key);
     t->keys_len = (size_t)(to - t->keys);
-    return at;
+    return key;
 }
 
 /* The object that a dotted name lives in; makes it and those around it. SIZE_MAX: no memory. */
@@ -120,7 +120,7 @@ static bool object_find(event_table *t, ss_str path, uint16_t *out)
             table_object *new = &t->objects[t->object_count++];
             *new = (table_object){.path = ss_s(path.ptr, i), .parent = parent};
             new->depth = (uint16_t)(parent == TABLE_NONE ? 1 : t->objects[parent].depth + 1);
-            new->key_at = key_add(t, ss_s(path.ptr + from, i - from), true, &new->key_len);
+            new->key = key_add(t, ss_s(path.ptr + from, i - from), true, &new->key_len);
             t->fixed_bytes += new->key_len + 1u;
         }
         parent = o;
@@ -145,7 +145,7 @@ static bool lay_out(event_table *t)
 {
     size_t room = BLOCK_SLACK;
     for (size_t i = 0; i < t->count; i++)
-        room += (strlen(t->fields[i].declared->name) + BLOCK_SLACK) * (EVENT_FIELD_DEPTH_MAX + 2u);
+        room += (strlen(t->declared[i]->name) + BLOCK_SLACK) * (EVENT_FIELD_DEPTH_MAX + 2u);
     t->words = (t->count + 63) / 64;
     t->keys = calloc(1, room);
     t->flat = calloc(t->words + 1, sizeof *t->flat);
@@ -157,10 +157,10 @@ static bool lay_out(event_table *t)
     t->fixed_bytes = 2 + BLOCK_SLACK;
     for (size_t i = 0; i < t->count; i++) {
         table_field *f = &t->fields[i];
-        const char *name = f->declared->name, *dot = strrchr(name, '.');
+        const char *name = t->declared[i]->name, *dot = strrchr(name, '.');
         if (dot && !object_find(t, ss_s(name, (size_t)(dot - name)), &f->object))
             return false;
-        f->key_at = key_add(t, ss_cstr(dot ? dot + 1 : name), false, &f->key_len);
+        f->key = key_add(t, ss_cstr(dot ? dot + 1 : name), false, &f->key_len);
         t->fixed_bytes += f->key_len + SCALAR_BYTES;
         if (f->type == SS_FIELD_STRING || f->type == SS_FIELD_JSON)
             t->texts[i >> 6] |= (uint64_t)1 << (i & 63);
@@ -192,7 +192,7 @@ static uint64_t hash_fields(const event_table *t)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < t->count; i++) {
-        const char *name = t->fields[i].declared->name;
+        const char *name = t->declared[i]->name;
         hash = hash_add(hash, name, strlen(name) + 1);
         hash = hash_add(hash, &t->fields[i].type, 1);
     }
@@ -205,9 +205,10 @@ event_table *event_table_new(const ss_plugin *receiver, const ss_plugin *const *
     event_table *t = calloc(1, sizeof *t);
     if (t) {
         t->fields = calloc(EVENT_FIELDS_MAX, sizeof *t->fields);
+        t->declared = calloc(EVENT_FIELDS_MAX, sizeof *t->declared);
         t->owners = calloc(EVENT_FIELDS_MAX, sizeof *t->owners);
     }
-    bool memory = t && t->fields && t->owners;
+    bool memory = t && t->fields && t->declared && t->owners;
     bool ok = memory && plugin_add(t, receiver, err);
     for (size_t i = 0; ok && i < n; i++)
         ok = plugin_add(t, enrichers[i], err);
@@ -228,6 +229,7 @@ void event_table_free(event_table *t)
     if (!t)
         return;
     free(t->fields);
+    free((void *)t->declared);
     free((void *)t->owners);
     free(t->objects);
     free(t->nested);
@@ -245,7 +247,7 @@ size_t event_table_count(const event_table *t)
 
 const ss_field *event_table_at(const event_table *t, size_t i)
 {
-    return i < t->count ? t->fields[i].declared : NULL;
+    return i < t->count ? t->declared[i] : NULL;
 }
 
 uint64_t event_table_hash(const event_table *t)

@@ -11,9 +11,8 @@
 
 extern const char *const event_envelope_names[EVENT_ENVELOPE];
 
-typedef struct table_field {
-    const ss_field *declared;
-    uint32_t key_at; /* `,"name":` in keys; the last part of a dotted name */
+typedef struct table_field { /* 16 bytes, like the values: both are walked together */
+    const char *key;         /* `,"name":` in keys; the last part of a dotted name */
     uint16_t key_len;
     uint16_t object; /* that it lives in, or TABLE_NONE */
     uint8_t type;
@@ -22,7 +21,7 @@ typedef struct table_field {
 
 typedef struct table_object {
     ss_str path;     /* "geo_info.loc" */
-    uint32_t key_at; /* `,"loc":{`     */
+    const char *key; /* `,"loc":{`     */
     uint16_t key_len;
     uint16_t parent; /* or TABLE_NONE */
     uint16_t depth;  /* 1 = top       */
@@ -30,6 +29,7 @@ typedef struct table_object {
 
 struct event_table {
     table_field *fields;
+    const ss_field **declared;
     const char **owners; /* plugin names */
     table_object *objects;
     uint16_t *nested;      /* fields with dotted names in the order of the line */

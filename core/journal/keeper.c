@@ -26,6 +26,14 @@
 #define KEEPER_FREE_FACTOR  3u              /* a full disk counts as mended with room for so many segments */
 #define KEEPER_SPARE_PREFIX "spare-"
 
+/* A spare that is being written, one piece between two looks at what is more urgent: a segment that may go
+   becomes a spare at once, and its pages are in memory already. */
+typedef struct fresh_spare {
+    int fd; /* -1: none */
+    uint64_t number, at;
+    char *zeros; /* a piece; made once, since its pages cost more than writing them */
+} fresh_spare;
+
 /* ---- spares ---- */
 
 static struct timespec in_us(int64_t us)
@@ -38,9 +46,8 @@ static struct timespec in_us(int64_t us)
     return until;
 }
 
-/* Pauses as long as the last piece took: the disk is the committer's at least half of the time. False: the
-   journal is being closed. */
-static bool pause_between(journal_writer *w, int64_t us)
+/* Pauses as long as the last piece took: the disk is the committer's at least half of the time. */
+static void pause_between(journal_writer *w, int64_t us)
 {
     struct timespec until = in_us(us < KEEPER_INTERVAL_US ? us : KEEPER_INTERVAL_US);
     pthread_mutex_lock(&w->lock);
@@ -48,7 +55,6 @@ static bool pause_between(journal_writer *w, int64_t us)
            pthread_cond_timedwait(&w->keeper_wake, &w->lock, &until) != ETIMEDOUT)
         ;
     pthread_mutex_unlock(&w->lock);
-    return !atomic_load(&w->closing);
 }
 
 static void wait_for_work(journal_writer *w)
@@ -60,30 +66,6 @@ static void wait_for_work(journal_writer *w)
         ;
     w->keeper_nudged = false;
     pthread_mutex_unlock(&w->lock);
-}
-
-/* Zeros, written and synced: a later sync of the file has no metadata to write. */
-static int prewrite(journal_writer *w, int fd)
-{
-    uint64_t size = w->options.segment_bytes;
-    char *zeros = calloc(1, KEEPER_CHUNK_BYTES);
-    int rc = zeros ? 0 : -1;
-    if (rc == 0 && fallocate(fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP)
-        rc = -1;
-    for (uint64_t at = 0; rc == 0 && at < size;) {
-        size_t len = size - at < KEEPER_CHUNK_BYTES ? (size_t)(size - at) : KEEPER_CHUNK_BYTES;
-        int64_t began = clock_mono_us();
-        rc = file_pwrite_all(fd, zeros, len, (off_t)at);
-        if (rc == 0)
-            rc = fdatasync(fd);
-        at += len;
-        if (rc == 0 && !pause_between(w, clock_mono_us() - began)) {
-            errno = ECANCELED;
-            rc = -1;
-        }
-    }
-    free(zeros);
-    return rc;
 }
 
 static void push_spare(journal_writer *w, const char *name)
@@ -101,8 +83,6 @@ static void push_spare(journal_writer *w, const char *name)
 /* Said once, not with each try. */
 static void note_spare_failure(journal_writer *w, int error)
 {
-    if (error == ECANCELED)
-        return;
     bool full = error == ENOSPC || error == EDQUOT;
     pthread_mutex_lock(&w->lock);
     bool said = w->spare_error == error;
@@ -115,29 +95,66 @@ static void note_spare_failure(journal_writer *w, int error)
                  full ? "Make room on the disk" : "Check the disk");
 }
 
-static bool make_spare(journal_writer *w)
+static void fresh_names(const fresh_spare *f, char name[SEGMENT_NAME_BYTES],
+                        char unfinished[SEGMENT_NAME_BYTES])
 {
-    char fresh[SEGMENT_NAME_BYTES], name[SEGMENT_NAME_BYTES];
+    (void)snprintf(name, SEGMENT_NAME_BYTES, KEEPER_SPARE_PREFIX "%" PRIu64, f->number);
+    (void)snprintf(unfinished, SEGMENT_NAME_BYTES, "%.24s.new", name);
+}
+
+static void fresh_drop(journal_writer *w, fresh_spare *f)
+{
+    char name[SEGMENT_NAME_BYTES], unfinished[SEGMENT_NAME_BYTES];
+    if (f->fd < 0)
+        return;
+    fresh_names(f, name, unfinished);
+    (void)close(f->fd);
+    (void)unlinkat(w->dirfd, unfinished, 0);
+    f->fd = -1;
+    free(f->zeros);
+    f->zeros = NULL;
+}
+
+static int fresh_begin(journal_writer *w, fresh_spare *f)
+{
+    char name[SEGMENT_NAME_BYTES], unfinished[SEGMENT_NAME_BYTES];
     pthread_mutex_lock(&w->lock);
-    uint64_t number = w->spare_number++;
+    *f = (fresh_spare){.number = w->spare_number++};
     pthread_mutex_unlock(&w->lock);
-    (void)snprintf(name, sizeof name, KEEPER_SPARE_PREFIX "%" PRIu64, number);
-    (void)snprintf(fresh, sizeof fresh, "%.24s.new", name);
-    int fd = openat(w->dirfd, fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int rc = fd < 0 ? -1 : prewrite(w, fd);
+    fresh_names(f, name, unfinished);
+    f->fd = openat(w->dirfd, unfinished, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (f->fd < 0)
+        return -1;
+    f->zeros = calloc(1, KEEPER_CHUNK_BYTES);
+    if (!f->zeros)
+        return -1;
+    return fallocate(f->fd, 0, 0, (off_t)w->options.segment_bytes) != 0 && errno != EOPNOTSUPP ? -1 : 0;
+}
+
+/* Zeros, written and synced: a later sync of the file has no metadata to write. */
+static int fresh_write(journal_writer *w, fresh_spare *f)
+{
+    uint64_t left = w->options.segment_bytes - f->at;
+    size_t len = left < KEEPER_CHUNK_BYTES ? (size_t)left : KEEPER_CHUNK_BYTES;
+    if (file_pwrite_all(f->fd, f->zeros, len, (off_t)f->at) != 0)
+        return -1;
+    f->at += len;
+    return fdatasync(f->fd);
+}
+
+static int fresh_finish(journal_writer *w, fresh_spare *f)
+{
+    char name[SEGMENT_NAME_BYTES], unfinished[SEGMENT_NAME_BYTES];
+    fresh_names(f, name, unfinished);
     FAULT_POINT("journal.before_spare_rename");
-    if (rc == 0)
-        rc = renameat(w->dirfd, fresh, w->dirfd, name);
-    int saved = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    if (rc == 0) {
-        push_spare(w, name);
-        return true;
-    }
-    (void)unlinkat(w->dirfd, fresh, 0);
-    note_spare_failure(w, saved);
-    return false;
+    if (renameat(w->dirfd, unfinished, w->dirfd, name) != 0)
+        return -1;
+    (void)close(f->fd);
+    f->fd = -1;
+    free(f->zeros);
+    f->zeros = NULL;
+    push_spare(w, name);
+    return 0;
 }
 
 /* After ENOSPC nothing is prewritten until there is room for more than the spares. */
@@ -158,15 +175,32 @@ static bool disk_has_room(journal_writer *w)
     return true;
 }
 
-static void fill_spares(journal_writer *w)
+/* One piece of what is missing, then a pause. false: nothing is missing, or it cannot be made now. What was
+   begun and is not needed any more, because a segment could be recycled, waits for the next time. */
+static bool prepare_spare(journal_writer *w, fresh_spare *f)
 {
-    for (;;) {
-        pthread_mutex_lock(&w->lock);
-        bool enough = w->spare_count == JOURNAL_SPARES;
-        pthread_mutex_unlock(&w->lock);
-        if (enough || atomic_load(&w->closing) || !disk_has_room(w) || !make_spare(w))
-            return;
+    pthread_mutex_lock(&w->lock);
+    bool enough = w->spare_count == JOURNAL_SPARES;
+    pthread_mutex_unlock(&w->lock);
+    if (enough)
+        return false;
+    if (!disk_has_room(w)) {
+        fresh_drop(w, f);
+        return false;
     }
+    int64_t began = clock_mono_us();
+    int rc = f->fd < 0 ? fresh_begin(w, f) : 0;
+    if (rc == 0)
+        rc = fresh_write(w, f);
+    if (rc == 0 && f->at == w->options.segment_bytes)
+        rc = fresh_finish(w, f);
+    if (rc != 0) {
+        note_spare_failure(w, errno);
+        fresh_drop(w, f);
+        return false;
+    }
+    pause_between(w, clock_mono_us() - began);
+    return true;
 }
 
 bool keeper_take_spare(journal_writer *w, char out[SEGMENT_NAME_BYTES])
@@ -290,22 +324,32 @@ static void forget_oldest(journal_writer *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* A segment that was written without a spare is a little short: its end is filled up. */
+static bool is_whole(const journal_writer *w, const char *name)
+{
+    struct stat st;
+    off_t want = (off_t)w->options.segment_bytes;
+    int fd = openat(w->dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    bool whole = fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= want &&
+                 (st.st_size == want || (st.st_size > want / 2 && fallocate(fd, 0, 0, want) == 0));
+    if (fd >= 0)
+        (void)close(fd);
+    return whole;
+}
+
 /* Renames the file to a spare's name, or removes it. recycled: the name, where it can be used again. */
 static void remove_file(journal_writer *w, uint64_t id, char recycled[SEGMENT_NAME_BYTES])
 {
     char name[SEGMENT_NAME_BYTES];
-    struct stat st;
     segment_name(name, id);
     recycled[0] = '\0';
-    bool whole = fstatat(w->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                 (uint64_t)st.st_size == w->options.segment_bytes;
     pthread_mutex_lock(&w->lock);
-    bool wanted = whole && w->spare_count < JOURNAL_SPARES;
+    bool wanted = w->spare_count < JOURNAL_SPARES;
     uint64_t number = wanted ? w->spare_number++ : 0;
     pthread_mutex_unlock(&w->lock);
-    if (wanted)
+    if (wanted && is_whole(w, name))
         (void)snprintf(recycled, SEGMENT_NAME_BYTES, KEEPER_SPARE_PREFIX "%" PRIu64, number);
-    int rc = wanted ? renameat(w->dirfd, name, w->dirfd, recycled) : unlinkat(w->dirfd, name, 0);
+    int rc = recycled[0] ? renameat(w->dirfd, name, w->dirfd, recycled) : unlinkat(w->dirfd, name, 0);
     if (rc != 0) {
         recycled[0] = '\0';
         log_warn("journal: segment file %s/%s cannot be removed: %s", w->dir, name, strerror(errno));
@@ -372,14 +416,16 @@ static void lower_priority(void)
 void *keeper_main(void *writer)
 {
     journal_writer *w = writer;
+    fresh_spare fresh = {.fd = -1};
     lower_priority();
     while (!atomic_load(&w->closing)) {
         check_limits(w);
         while (!atomic_load(&w->closing) && retire_oldest(w))
             ;
         check_limits(w);
-        fill_spares(w);
-        wait_for_work(w);
+        if (!prepare_spare(w, &fresh))
+            wait_for_work(w);
     }
+    fresh_drop(w, &fresh);
     return NULL;
 }

@@ -21,8 +21,9 @@
 #define PIPELINE_REASONS_MAX     32u  /* drop reasons counted by name, per enricher             */
 #define PIPELINE_CALL_BYTES      (64u * 1024 * 1024) /* host->mem() of one call                 */
 #define PIPELINE_CALL_KEEP_BYTES (1024u * 1024)      /* kept for the next one                   */
-#define PIPELINE_CALLS_MAX       64u    /* call_begin() at the same time                          */
-#define PIPELINE_PAIRS_MAX       16384u /* query and form pairs of one request                  */
+#define PIPELINE_TRIM_US         1000000 /* a lane gives back memory that it did not use for so long  */
+#define PIPELINE_CALLS_MAX       64u     /* call_begin() at the same time                          */
+#define PIPELINE_PAIRS_MAX       16384u  /* query and form pairs of one request                  */
 
 typedef struct pipeline_timers pipeline_timers;
 typedef struct pipeline_receiver pipeline_receiver;
@@ -122,7 +123,7 @@ struct pipeline_lane {
     const pipeline_set *set;
     _Atomic uint64_t generation; /* of the set it uses */
     _Atomic uint32_t active;
-    int64_t now_us;
+    int64_t now_us, next_trim_us;
     lane_count *counts; /* by receiver index; [receiver_count] for requests that none took */
     bool counted;
     char id[25];

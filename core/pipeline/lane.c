@@ -195,6 +195,10 @@ void pipeline_lane_pass(pipeline_lane *lane, int64_t now_us, int64_t mono_us)
 {
     lane->now_us = now_us;
     crumb_tick(mono_us);
+    if (mono_us >= lane->next_trim_us) {
+        lane->next_trim_us = mono_us + PIPELINE_TRIM_US;
+        stage_trim(&lane->stage);
+    }
     uint64_t generation = atomic_load_explicit(&lane->pipeline->generation, memory_order_acquire);
     if (generation != atomic_load_explicit(&lane->generation, memory_order_relaxed))
         take_set(lane, generation);

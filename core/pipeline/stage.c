@@ -45,15 +45,25 @@ static void on_journal(journal_batch *journal, enum journal_event what)
         stage_wake(s);
 }
 
+static stage_batch *take_spare(stage *s)
+{
+    stage_batch *b = s->spare;
+    if (!b)
+        return NULL;
+    s->spare = b->next;
+    s->spare_bytes -= b->size;
+    s->spare_count--;
+    if (s->spare_unused > s->spare_count)
+        s->spare_unused = s->spare_count;
+    return b;
+}
+
 static stage_batch *open_batch(stage *s)
 {
     if (s->open)
         return s->open;
-    stage_batch *b = s->spare;
-    if (b) {
-        s->spare = b->next;
-        s->spare_count--;
-    } else {
+    stage_batch *b = take_spare(s);
+    if (!b) {
         b = calloc(1, sizeof *b);
         if (!b)
             return NULL;
@@ -167,13 +177,21 @@ static void tell(stage_waiters *list, void (*done)(void *, stage_waiter *, bool)
 
 static void keep_or_free(stage *s, stage_batch *b)
 {
-    if (s->spare_count >= STAGE_KEEP_BATCHES || b->size > STAGE_KEEP_BYTES) {
+    if (b->size > STAGE_KEEP_BYTES || s->spare_bytes + b->size > STAGE_SPARE_BYTES) {
         free_batch(b);
         return;
     }
     b->next = s->spare;
     s->spare = b;
+    s->spare_bytes += b->size;
     s->spare_count++;
+}
+
+void stage_trim(stage *s)
+{
+    for (uint32_t n = s->spare_unused; n > 0 && s->spare_count > STAGE_SPARE_LEAST; n--)
+        free_batch(take_spare(s));
+    s->spare_unused = s->spare_count;
 }
 
 bool stage_collect(stage *s, void (*done)(void *, stage_waiter *, bool), void *arg)

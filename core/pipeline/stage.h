@@ -10,7 +10,8 @@
 #define STAGE_SUBMIT_BYTES (256u * 1024)        /* a batch that is larger goes before the pass is over */
 #define STAGE_MAX_BYTES    (256u * 1024 * 1024) /* of all events of one request                           */
 #define STAGE_KEEP_BYTES   (1024u * 1024)       /* a larger one is given back after use */
-#define STAGE_KEEP_BATCHES 8u                   /* spare batches kept for reuse                            */
+#define STAGE_SPARE_BYTES  (16u * 1024 * 1024)  /* of all spare batches kept for reuse */
+#define STAGE_SPARE_LEAST  2u                   /* kept also where they are not used */
 
 enum stage_state { STAGE_WRITTEN = 1u, STAGE_SYNCED = 2u, STAGE_REFUSED = 4u };
 
@@ -37,8 +38,9 @@ typedef struct stage {
     stage_batch *open;         /* the one being filled; NULL = none yet         */
     stage_batch *first, *last; /* submitted, oldest first                       */
     stage_batch *spare;
-    uint32_t spare_count;
-    int wake_fd; /* eventfd: the owner sleeps on it               */
+    size_t spare_bytes;
+    uint32_t spare_count, spare_unused; /* unused: since the last stage_trim() */
+    int wake_fd;                        /* eventfd: the owner sleeps on it               */
     _Atomic uint32_t sleeping;
     uint64_t bytes_submitted;
 } stage;
@@ -68,6 +70,8 @@ void stage_submit(stage *s);
 /* Calls done() for all waiters whose batch got that far, and takes finished batches back. True: there were
  * some. */
 bool stage_collect(stage *s, void (*done)(void *arg, stage_waiter *w, bool stored), void *arg);
+/* Now and then: gives back spare batches that were not used since the last call. */
+void stage_trim(stage *s);
 static inline bool stage_is_idle(const stage *s)
 {
     return !s->first;

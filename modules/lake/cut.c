@@ -66,6 +66,7 @@ void cut_init(cut *c, const ss_host *host, uint64_t journal_id)
 void cut_fini(cut *c)
 {
     cut_clear(c);
+    cut_rest(c);
     forget_dirs(c);
     free(c->parts);
     free(c->slots);
@@ -123,8 +124,14 @@ void cut_clear(cut *c)
     c->part_count = c->open_count = 0;
     c->raw_bytes = c->count = c->ticks = 0;
     c->manifest_done = false;
-    gz_free(c->gz); /* an idle module holds no workspace */
+}
+
+void cut_rest(cut *c)
+{
+    gz_free(c->gz);
+    free(c->spare_lines);
     c->gz = NULL;
+    c->spare_lines = NULL;
 }
 
 /* ---- writing one partition
@@ -216,15 +223,24 @@ static int32_t part_flush(cut *c, cut_part *p, ss_error *err)
     return SS_OK;
 }
 
+/* One full-grown buffer is kept for the next partition: new memory costs more than what is written to it. */
+static void lines_give_back(cut *c, cut_part *p)
+{
+    if (p->lines_size == CUT_CHUNK_BYTES && !c->spare_lines)
+        c->spare_lines = p->lines;
+    else
+        free(p->lines);
+    p->lines = NULL;
+    p->lines_size = 0;
+}
+
 /* Gives buffer and descriptor back; the file is opened again when more comes. */
 static int32_t part_spill(cut *c, cut_part *p, ss_error *err)
 {
     int32_t rc = part_flush(c, p, err);
     if (rc != SS_OK)
         return rc;
-    free(p->lines);
-    p->lines = NULL;
-    p->lines_size = 0;
+    lines_give_back(c, p);
     if (p->fd >= 0)
         (void)close(p->fd);
     p->fd = -1;
@@ -251,10 +267,12 @@ static int32_t part_admit(cut *c, cut_part *p, ss_error *err)
         if (rc != SS_OK)
             return rc;
     }
-    p->lines = malloc(CUT_FIRST_BYTES);
+    bool spare = c->spare_lines != NULL;
+    p->lines = spare ? c->spare_lines : malloc(CUT_FIRST_BYTES);
     if (!p->lines)
         return ss_fail(err, SS_RETRY, "lake: out of memory");
-    p->lines_size = CUT_FIRST_BYTES;
+    p->lines_size = spare ? CUT_CHUNK_BYTES : CUT_FIRST_BYTES;
+    c->spare_lines = NULL;
     if (!open)
         c->open[c->open_count++] = p;
     return SS_OK;
@@ -439,8 +457,7 @@ static int32_t part_close(cut *c, cut_part *p, ss_error *err)
     FAULT_POINT("lake.after_sync");
     p->out_bytes += c->settings.gzip ? GZ_TRAILER_BYTES : 0;
     p->closed = true;
-    free(p->lines);
-    p->lines = NULL;
+    lines_give_back(c, p);
     (void)close(p->fd);
     p->fd = -1;
     return SS_OK;

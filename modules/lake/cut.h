@@ -52,8 +52,9 @@ typedef struct cut {
     uint64_t journal_id;
     char module[64];
     char tmp_dir[PATH_MAX]; /* <path>/_tmp/<journal>-<module>/ */
-    gz *gz;
-    uint64_t a, b; /* b: the last record taken */
+    gz *gz;                 /* with spare_lines: kept from cut to cut */
+    char *spare_lines;      /* CUT_CHUNK_BYTES, or NULL */
+    uint64_t a, b;          /* b: the last record taken */
     uint64_t raw_bytes, count, ticks;
     cut_part **parts, **slots; /* slots: by directory, open addressing */
     size_t part_count, part_size, slot_count;
@@ -76,6 +77,7 @@ bool cut_is_full(const cut *c); /* as many partitions as there may be */
 /* Files synced and renamed, manifest written: all but plan and commit. */
 int32_t cut_publish(cut *c, ss_error *err);
 void cut_clear(cut *c); /* forgets the cut; temporaries that were not renamed are deleted */
+void cut_rest(cut *c);  /* gives back what is kept for the next cut: an idle module holds no workspace */
 /* One record out of quarantine: an object of its own, named after its number. */
 int32_t cut_single(cut *c, const ss_record *r, ss_error *err);
 

@@ -244,6 +244,8 @@ static void lake_timer(void *arg)
     lake *l = arg;
     ss_error err = {.struct_size = sizeof err};
     l->timer_set = false;
+    if (!l->cut_open)
+        cut_rest(&l->cut);
     if (!l->cut_open || l->broken || (l->redo && !l->sealing))
         return;
     int64_t left_ms = l->roll_age_ms - (l->host->now_us(l->host->self) - l->opened_us) / 1000;
@@ -251,7 +253,9 @@ static void lake_timer(void *arg)
         left_ms = 0; /* the clock went back */
     if (left_ms > 0 && !l->sealing)
         set_timer(l, left_ms);
-    else if (lake_seal(l, &err) != SS_OK && !l->broken)
+    else if (lake_seal(l, &err) == SS_OK)
+        cut_rest(&l->cut); /* sealed by age: no flood that needs its memory again at once */
+    else if (!l->broken)
         set_timer(l, LAKE_RETRY_MS);
 }
 

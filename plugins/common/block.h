@@ -35,6 +35,11 @@ static inline uint32_t block_equal2(block b, char c0, char c1)
     return (uint32_t)_mm_movemask_epi8(
         _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8(c0)), _mm_cmpeq_epi8(b, _mm_set1_epi8(c1))));
 }
+/* Bit i: byte i is the same in both. */
+static inline uint32_t block_same(block a, block b)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
+}
 /* Bit i: byte i is a quote, a backslash, a control character or not ASCII. */
 static inline uint32_t block_special(block b)
 {
@@ -76,6 +81,13 @@ static inline uint32_t block_equal(block b, char c)
 static inline uint32_t block_equal2(block b, char c0, char c1)
 {
     return block_equal(b, c0) | block_equal(b, c1);
+}
+static inline uint32_t block_same(block a, block b)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < BLOCK_BYTES; i++)
+        bits |= (uint32_t)(a.byte[i] == b.byte[i]) << i;
+    return bits;
 }
 static inline uint32_t block_special(block b)
 {
@@ -129,6 +141,29 @@ static inline block block_load_short(const char *p, size_t len)
         return block_load(p);
 #endif
     return block_load_tail(p, len);
+}
+
+/* Copies exactly len (0 to 15) bytes; to may lie before from and overlap it. */
+static inline void block_copy_short(char *to, const char *from, size_t len)
+{
+    if (len >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + len - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + len - 8, &last, 8);
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else if (len > 0) {
+        char first = from[0], middle = from[len >> 1], last = from[len - 1];
+        to[0] = first;
+        to[len >> 1] = middle;
+        to[len - 1] = last;
+    }
 }
 
 static inline uint32_t block_first(uint32_t bits)

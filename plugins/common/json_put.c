@@ -7,7 +7,7 @@
 #include "plugins/common/json_number.h"
 #include "plugins/common/utf8.h"
 
-/* One character that cannot go out as it is; at <= end. Returns what it took of the text. */
+/* One character that cannot go out as it is; at < end. Returns what it took of the text. */
 static size_t put_special(char **to, const char *at, const char *end)
 {
     static const char hex[] = "0123456789abcdef";
@@ -74,62 +74,53 @@ size_t json_put_string(char *out, ss_str text)
     return (size_t)(to - out);
 }
 
-static const char two_digits[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-    "8081828384858687888990919293949596979899";
+#define EIGHT_DIGITS 100000000u
+#define ASCII_ZEROS  0x3030303030303030u
 
-/* Decimal digits of a value; 1 for 0. */
-static inline size_t count_digits(uint64_t value)
+/* The decimal digits of a value below 10^8, a byte each, the first one lowest. All parts are halved at once:
+   into fours, pairs and single digits; the factors are 1/100 and 1/10 rounded up, exact for such numbers. */
+static inline uint64_t eight_digits(uint32_t value)
 {
-    static const uint64_t tens[] = {0,
-                                    10,
-                                    100,
-                                    1000,
-                                    10000,
-                                    100000,
-                                    1000000,
-                                    10000000,
-                                    100000000,
-                                    1000000000,
-                                    10000000000,
-                                    100000000000,
-                                    1000000000000,
-                                    10000000000000,
-                                    100000000000000,
-                                    1000000000000000,
-                                    10000000000000000,
-                                    100000000000000000,
-                                    1000000000000000000,
-                                    10000000000000000000u};
-    /* 1233 / 4096 is a little more than log10(2): the guess is right or one too low. */
-    size_t guess = (size_t)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
-    return guess + (value >= tens[guess]);
+    uint64_t x = value / 10000 | (uint64_t)(value % 10000) << 32;
+    uint64_t quotient = x * 10486 >> 20 & 0x0000007F0000007Fu;
+    x = quotient | (x - quotient * 100) << 16;
+    quotient = x * 103 >> 10 & 0x000F000F000F000Fu;
+    return quotient | (x - quotient * 10) << 8;
+}
+
+static inline void put_eight(char *out, uint32_t value)
+{
+    uint64_t text = eight_digits(value) | ASCII_ZEROS;
+    memcpy(out, &text, 8);
+}
+
+/* The same without zeros in front; writes eight bytes, returns how many count. */
+static inline size_t put_up_to_eight(char *out, uint32_t value)
+{
+    uint64_t digits = eight_digits(value);
+    uint32_t zero_bits = (uint32_t)__builtin_ctzll(digits | (uint64_t)1 << 56) & ~7u;
+    uint64_t text = (digits | ASCII_ZEROS) >> zero_bits;
+    memcpy(out, &text, 8);
+    return 8 - zero_bits / 8;
 }
 
 size_t json_put_i64(char *out, int64_t value)
 {
-    size_t sign = value < 0;
-    uint64_t left = sign ? 0 - (uint64_t)value : (uint64_t)value;
-    size_t len = sign + count_digits(left), at = len;
+    size_t len = value < 0;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     out[0] = '-';
-    while (left >= 10000) {
-        uint32_t four = (uint32_t)(left % 10000), high = four * 5243 >> 19; /* four / 100 */
-        left /= 10000;
-        at -= 4;
-        memcpy(out + at, two_digits + high * 2, 2);
-        memcpy(out + at + 2, two_digits + (four - high * 100) * 2, 2);
+    if (left < EIGHT_DIGITS)
+        return len + put_up_to_eight(out + len, (uint32_t)left);
+    uint64_t high = left / EIGHT_DIGITS;
+    if (high < EIGHT_DIGITS) {
+        len += put_up_to_eight(out + len, (uint32_t)high);
+    } else {
+        len += put_up_to_eight(out + len, (uint32_t)(high / EIGHT_DIGITS));
+        put_eight(out + len, (uint32_t)(high % EIGHT_DIGITS));
+        len += 8;
     }
-    if (left >= 100) {
-        uint32_t rest = (uint32_t)left, high = rest * 5243 >> 19;
-        memcpy(out + (at -= 2), two_digits + (rest - high * 100) * 2, 2);
-        left = high;
-    }
-    if (left >= 10)
-        memcpy(out + at - 2, two_digits + left * 2, 2);
-    else
-        out[at - 1] = (char)('0' + left);
-    return len;
+    put_eight(out + len, (uint32_t)(left % EIGHT_DIGITS));
+    return len + 8;
 }
 
 /* Values with up to 15 decimals: the smallest count of decimals whose quotient is the same double. The
@@ -139,6 +130,8 @@ static size_t put_decimal(char *out, double value)
     double size = fabs(value), scale = 1;
     if (size >= 9007199254740992.0 || (size < 1e-5 && size != 0))
         return 0;
+    if ((double)(int64_t)value == value && !(value == 0 && signbit(value)))
+        return json_put_i64(out, (int64_t)value);
     for (int decimals = 0; decimals <= 15; decimals++, scale *= 10) {
         double scaled = rint(size * scale);
         if (scaled >= 9007199254740992.0)

@@ -15,42 +15,45 @@ static const uint16_t hex_value[256] = {
     X, X,  X,  X,  X,  X,  X,  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X};
 #undef X
 
+/* The character at `at`, or what stands for it. */
+static inline const char *decode_one(char **to, const char *at, const char *end, char plus, bool keep_nul)
+{
+    char c = *at++;
+    if (c == '%' && end - at >= 2) {
+        uint32_t byte = (uint32_t)hex_value[(unsigned char)at[0]] << 4 | hex_value[(unsigned char)at[1]];
+        if (byte < 256) { /* what is no digit has a value beyond */
+            c = (char)byte;
+            at += 2;
+        }
+    } else if (c == '+') {
+        c = plus;
+    }
+    **to = c;
+    *to += keep_nul || c != '\0';
+    return at;
+}
+
 /* Runs without anything to decode are copied as blocks. In place (out == in.ptr) a block may only be stored
-   where it ends before what was not read yet, so there bytes move one by one. */
+   where it ends before what was not read yet. */
 static inline __attribute__((always_inline)) size_t decode(char *out, ss_str in, char plus, bool keep_nul)
 {
     const char *at = in.ptr, *end = at + in.len;
     char *to = out;
     bool apart = out + in.len <= in.ptr || end <= out;
     while (at < end) {
-        if (end - at >= (ptrdiff_t)BLOCK_BYTES && apart) {
-            block b = block_load(at);
-            uint32_t code = block_equal2(b, '%', '+');
+        size_t rest = (size_t)(end - at), whole = rest < BLOCK_BYTES ? rest : BLOCK_BYTES;
+        block b = rest < BLOCK_BYTES ? block_load_short(at, rest) : block_load(at);
+        uint32_t code = block_equal2(b, '%', '+') | 1u << whole; /* the end of the block stops a run, too */
+        size_t run = block_first(code);
+        if (rest >= BLOCK_BYTES && (apart || run == BLOCK_BYTES))
             block_store(to, b);
-            if (!code) {
-                at += BLOCK_BYTES;
-                to += BLOCK_BYTES;
-                continue;
-            }
-            uint32_t run = block_first(code);
-            at += run;
-            to += run;
-        }
-        char c = *at++;
-        if (c == '%') {
-            if (end - at >= 2) {
-                uint32_t byte =
-                    (uint32_t)hex_value[(unsigned char)at[0]] << 4 | hex_value[(unsigned char)at[1]];
-                if (byte < 256) { /* what is no digit has a value beyond */
-                    c = (char)byte;
-                    at += 2;
-                }
-            }
-        } else if (c == '+') {
-            c = plus;
-        }
-        *to = c;
-        to += keep_nul || c != '\0';
+        else
+            block_copy_short(to, at, run);
+        at += run;
+        to += run;
+        if (run == whole)
+            continue;
+        at = decode_one(&to, at, end, plus, keep_nul);
     }
     return (size_t)(to - out);
 }
@@ -113,13 +116,12 @@ bool url_pairs_next(url_pairs *p, url_pair *pair)
 static inline void look_block(url_bits *bits, block b, uint32_t at)
 {
     bits->ends |= (uint64_t)block_equal(b, '&') << at;
-    bits->equals |= (uint64_t)block_equal(b, '=') << at;
     bits->code |= (uint64_t)block_equal2(b, '%', '+') << at;
 }
 
 void url_look(url_bits *out, const char *text, size_t len)
 {
-    url_bits bits = {0, 0, 0};
+    url_bits bits = {0, 0};
     if (len >= 64) {
         look_block(&bits, block_load(text), 0);
         look_block(&bits, block_load(text + 16), 16);
@@ -133,7 +135,6 @@ void url_look(url_bits *out, const char *text, size_t len)
         }
         uint64_t valid = ((uint64_t)1 << len) - 1;
         bits.ends &= valid;
-        bits.equals &= valid;
         bits.code &= valid;
     }
     *out = bits;

@@ -36,9 +36,8 @@ bool url_pairs_next(url_pairs *p, url_pair *pair);
 
 /* For those who walk a query themselves: 64 bytes at a time, bit i is byte i. */
 typedef struct url_bits {
-    uint64_t ends;   /* &                 */
-    uint64_t equals; /* =                 */
-    uint64_t code;   /* % or +: to decode */
+    uint64_t ends; /* &                 */
+    uint64_t code; /* % or +: to decode */
 } url_bits;
 void url_look(url_bits *bits, const char *text, size_t len); /* at up to 64 bytes */
 

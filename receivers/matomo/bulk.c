@@ -202,17 +202,17 @@ static bool read_item(bulk *b, const item *i, params *p, bool *ok)
         read_object(b, p, i->text, copy);
         return true;
     }
-    size_t len = i->text.len;
+    /* The usual item is read where it lies; one with escapes in it is unescaped first, then decoded over
+     * that. */
+    ss_str text = i->text;
     if (i->escaped)
-        len = params_strip_nul(copy, json_unescape(copy, i->text));
-    else
-        memcpy(copy, i->text.ptr, len);
-    if (!query_of(ss_s(copy, len), &query)) {
+        text = ss_s(copy, params_strip_nul(copy, json_unescape(copy, i->text)));
+    if (!query_of(text, &query)) {
         b->m->host->rejected(b->request->call, "bulk_no_query",
                              SS_LIT("a bulk item without a question mark holds no parameters"));
         return false;
     }
-    params_read(p, &b->m->params, query, NULL);
+    params_read(p, &b->m->params, query, i->escaped ? NULL : copy);
     return true;
 }
 

@@ -51,6 +51,8 @@ bool names_make(names *n, const char *const *list, size_t count, bool fold)
         if (len == 0 || len > NAMES_LEN_MAX)
             return false;
         n->keys[i] = names_load(list[i], len, list[i] + len);
+        n->lengths[i] = (uint8_t)len;
+        n->behind[i] = (uint16_t)(0xFFFFu << len);
         if (fold)
             n->keys[i] = names_fold(n->keys[i]);
     }

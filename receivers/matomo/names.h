@@ -3,6 +3,7 @@
 #ifndef MATOMO_NAMES_H
 #define MATOMO_NAMES_H
 
+#include "plugins/common/block.h"
 #include "streamsteam/plugin.h"
 
 #define NAMES_LEN_MAX 16u   /* bytes of a name                        */
@@ -17,8 +18,10 @@ typedef struct names_key { /* a name, padded with zeros */
 
 typedef struct names {
     uint64_t seed;
-    names_key keys[NAMES_NONE + 1]; /* the last one is that of no name */
-    uint8_t slots[NAMES_SLOTS];     /* index into keys, NAMES_NONE = empty */
+    names_key keys[NAMES_NONE + 1];  /* the last one is that of no name        */
+    uint8_t lengths[NAMES_NONE + 1]; /* in bytes                               */
+    uint16_t behind[NAMES_NONE + 1]; /* bits of the 16 bytes that are not its  */
+    uint8_t slots[NAMES_SLOTS];      /* index into keys, NAMES_NONE = empty    */
 } names;
 
 /* list[i] gets number i. fold: for look-ups by names_fold(), in small letters. false: two equal names, or one
@@ -62,6 +65,13 @@ static inline uint32_t names_find(const names *n, names_key k)
     uint32_t i = n->slots[names_slot(n->seed, k)];
     names_key found = n->keys[i]; /* an empty slot names the last key, which no name is */
     return ((found.low ^ k.low) | (found.high ^ k.high)) == 0 ? i : NAMES_NONE;
+}
+
+/* Does the text begin with name i? 16 bytes of it can be read. */
+static inline bool names_begins(const names *n, uint32_t i, const char *text)
+{
+    block name = block_load((const char *)&n->keys[i]);
+    return (block_same(block_load(text), name) | n->behind[i]) == 0xFFFFu;
 }
 
 #endif

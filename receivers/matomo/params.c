@@ -119,13 +119,20 @@ typedef struct reader {
 
 static bool has_code(ss_str text)
 {
-    return text.len > 0 && (memchr(text.ptr, '%', text.len) || memchr(text.ptr, '+', text.len));
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '%' || text.ptr[i] == '+')
+            return true;
+    return false;
 }
 
-/* What is not in the table, or needs decoding: kept out of the loop. */
-static __attribute__((noinline)) void read_seldom(reader *r, ss_str key, ss_str value, bool encoded)
+/* Any pair, [from, at): kept out of the loop. Returns its number, or NAMES_NONE. */
+static __attribute__((noinline)) uint32_t read_any(reader *r, const char *from, const char *at, bool encoded)
 {
-    const char *end = r->end;
+    if (at == from)
+        return NAMES_NONE;
+    const char *equals = memchr(from, '=', (size_t)(at - from)), *end = r->end;
+    ss_str key = ss_s(from, (size_t)((equals ? equals : at) - from));
+    ss_str value = equals ? ss_s(equals + 1, (size_t)(at - equals - 1)) : ss_s(at, 0);
     if (encoded) {
         if (has_code(key)) {
             key = decoded(key, &r->out);
@@ -140,29 +147,25 @@ static __attribute__((noinline)) void read_seldom(reader *r, ss_str key, ss_str 
         put_known(r->p, id, value);
     else
         put_unknown(r->p, key, value);
+    return id;
 }
 
-/* Any pair: [from, at), its first '=' at equals or NULL. */
-static __attribute__((noinline)) void read_any(reader *r, const char *from, const char *equals,
-                                               const char *at, bool encoded)
+/* By name, the one that stood behind it last time: a tracker writes its parameters in one order, so that a
+   comparison with the expected name mostly takes the place of the search for '=' and of a look-up. */
+static __attribute__((noinline)) uint8_t *order_memory(void)
 {
-    if (at == from)
-        return;
-    if (equals)
-        read_seldom(r, ss_s(from, (size_t)(equals - from)), ss_s(equals + 1, (size_t)(at - equals - 1)),
-                    encoded);
-    else
-        read_seldom(r, ss_s(from, (size_t)(at - from)), ss_s(at, 0), encoded);
+    static _Thread_local uint8_t follows[NAMES_NONE + 1];
+    return follows;
 }
 
 void params_read(params *p, const names *table, ss_str query, char *out)
 {
-    /* One pass over bit masks of what ends a pair, what splits it and what needs decoding. The usual pair (a
-       known name of up to 16 bytes, nothing to decode, not the last bytes of the query) is handled right
-       here. */
+    /* One pass over bit masks of what ends a pair and what needs decoding. */
     reader r = {.p = p, .table = table, .end = query.ptr + query.len, .out = out};
-    const char *from = query.ptr, *equals = NULL, *end = r.end;
-    bool encoded = false; /* in an earlier part of this pair; so is equals */
+    const char *from = query.ptr, *end = r.end;
+    uint8_t *follows = order_memory();
+    uint32_t last = NAMES_NONE;
+    bool encoded = false; /* in an earlier part of this pair */
     for (size_t i = 0; i < query.len && !p->count; i++)
         p->count = query.ptr[i] != '&';
     for (const char *part = query.ptr;; part += 64) {
@@ -171,33 +174,33 @@ void params_read(params *p, const names *table, ss_str query, char *out)
         url_look(&bits, part, left);
         if (left < 64)
             bits.ends |= (uint64_t)1 << left; /* the end of the query ends its last pair */
-        uint64_t ends = bits.ends, splits = bits.equals, code = bits.code;
+        uint64_t ends = bits.ends, code = bits.code;
         while (ends) {
             uint64_t before = ends ^ (ends - 1); /* up to this end */
             const char *at = part + __builtin_ctzll(ends);
-            if (!equals && (splits & before))
-                equals = part + __builtin_ctzll(splits);
+            uint32_t id = follows[last];
+            size_t len = table->lengths[id], pair_len = (size_t)(at - from);
             encoded |= (code & before) != 0;
-            size_t len = (size_t)(equals - from);
-            uint32_t id = NAMES_NONE;
-            if (equals && !encoded && len <= NAMES_LEN_MAX && end - from >= (ptrdiff_t)NAMES_LEN_MAX)
-                id = names_find(table, names_load(from, len, end));
-            if (id != NAMES_NONE)
-                put_known(p, id, ss_s(equals + 1, (size_t)(at - equals - 1)));
-            else
-                read_any(&r, from, equals, at, encoded);
-            splits &= ~before;
+            if (pair_len > len && end - from >= (ptrdiff_t)BLOCK_BYTES && names_begins(table, id, from) &&
+                from[len] == '=') {
+                ss_str value = ss_s(from + len + 1, pair_len - len - 1);
+                put_known(p, id, encoded ? decoded(value, &r.out) : value);
+            } else {
+                id = read_any(&r, from, at, encoded);
+                if (id == NAMES_NONE)
+                    id = last; /* what has no number says nothing about the order */
+                else
+                    follows[last] = (uint8_t)id;
+            }
+            last = id;
             code &= ~before;
             ends &= ends - 1;
             encoded = false;
             from = at + 1;
-            equals = NULL;
         }
         if (left < 64)
             break;
         encoded |= code != 0;
-        if (!equals && splits)
-            equals = part + __builtin_ctzll(splits);
     }
     collect(p);
 }

@@ -3,7 +3,8 @@
 #include "plugins/common/json.h"
 #include "plugins/common/utf8.h"
 
-#define NUMBER_MAX 64u /* characters of a number in a parameter */
+#define NUMBER_MAX          64u /* characters of a number in a parameter */
+#define VALUE_DOUBLE_DIGITS 15u /* of a whole number that a double holds */
 
 bool value_int_slow(ss_str text, int64_t *out)
 {
@@ -13,8 +14,13 @@ bool value_int_slow(ss_str text, int64_t *out)
 bool value_double(ss_str text, double *out)
 {
     char copy[NUMBER_MAX];
+    int64_t whole;
     if (text.len == 0 || text.len > sizeof copy)
         return false;
+    if (text.len <= VALUE_DOUBLE_DIGITS && *text.ptr >= '0' && *text.ptr <= '9' && value_int(text, &whole)) {
+        *out = (double)whole; /* "-0" is another number than 0 */
+        return true;
+    }
     if (!memchr(text.ptr, ',', text.len))
         return json_text_double(text, out);
     for (size_t i = 0; i < text.len; i++)

@@ -57,6 +57,25 @@ static void splits_as(const char *query, const char *want)
     free(copy);
 }
 
+/* Blocks, tails and runs of codes at every place: apart as in place, and not a byte more. */
+static void decodes_apart(void)
+{
+    static const char *const codes[] = {"%41", "+", "%", "%4", "%41%42", "%%41", "%zz", "%41+%43"};
+    for (size_t before = 0; before < 40; before++)
+        for (size_t after = 0; after < 40; after += 3)
+            for (size_t k = 0; k < sizeof codes / sizeof *codes; k++) {
+                size_t len = before + strlen(codes[k]) + after;
+                char *text = malloc(len), *apart = malloc(len);
+                memset(text, 'x', len);
+                memcpy(text + before, codes[k], strlen(codes[k]));
+                size_t got = url_decode(apart, ss_s(text, len)), same = url_decode(text, ss_s(text, len));
+                CHECK_INT(got, same);
+                CHECK(memcmp(text, apart, same) == 0);
+                free(text);
+                free(apart);
+            }
+}
+
 static void splits(void)
 {
     splits_as("", "");
@@ -92,5 +111,6 @@ static void encodes(void)
     CHECK_STR(out, "a%20b%26c%3D%C3%A4~._-");
 }
 
-static const check_test tests[] = {TEST(decodes), TEST(splits), TEST(gets), TEST(encodes)};
+static const check_test tests[] = {TEST(decodes), TEST(decodes_apart), TEST(splits), TEST(gets),
+                                   TEST(encodes)};
 CHECK_MAIN(tests)
