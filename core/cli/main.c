@@ -27,6 +27,8 @@ static const verb verbs[] = {
     {"tail", verb_tail, "the newest events, or why inputs were rejected; --follow goes on"},
     {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
     {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
+    {"schema-check", verb_schema_check,
+     "does this JSON fit that JSON Schema? As the receiver events decides"},
     {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

@@ -15,5 +15,6 @@ int verb_send(int argc, char **argv);
 int verb_journal(int argc, char **argv);
 int verb_quarantine(int argc, char **argv);
 int verb_ledger(int argc, char **argv);
+int verb_schema_check(int argc, char **argv);
 
 #endif
