@@ -112,7 +112,7 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_L
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 unit: $(UNIT_BIN)
 
-$(BUILD)/tests/%.so: tests/%.c
+$(BUILD)/tests/%.so: tests/%.c include/streamsteam/plugin.h
 	@mkdir -p $(@D)
 	$(call say,plugin )
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden,$(CFLAGS)) -shared -o $@ $< $(LDFLAGS) -ldl -lpthread

@@ -49,6 +49,7 @@ config *config_load(const char *path, buf *errors)
     config_check_section(c, MERGE_MODULES, SS_MODULE);
     config_check_rules(c);
     config_try(c, false);
+    config_check_fields(c);
     if (c->problems.count + c->problems.dropped == 0)
         return c;
     problems_write(&c->problems, errors);

@@ -36,7 +36,8 @@ typedef struct pipeline_instance {
     host_base base; /* first: table.self points here */
     pipeline *pipeline;
     const ss_plugin *plugin;
-    void *inst; /* the plugin's; NULL until create() */
+    void *inst;          /* the plugin's; NULL until create()                                      */
+    ss_plugin described; /* name and fields of this instance, for its table: fields may be its own */
     const ss_config *options;
     crumb_name crumb;            /* "receiver matomo" */
     pipeline_receiver *receiver; /* of a receiver's instance */

@@ -47,6 +47,14 @@ static void name_in_error(const pipeline_instance *i, const char *what, ss_error
     (void)snprintf(err->text, sizeof err->text, "%s: %s%.400s", i->crumb.instance, what, text);
 }
 
+/* What the event table asks for, with the instance's fields where it has its own. */
+static int32_t instance_describe(pipeline_instance *i, ss_error *err)
+{
+    const ss_plugin *p = i->plugin;
+    i->described = (ss_plugin){.name = p->name, .field_size = p->field_size};
+    return loader_instance_fields(p, i->inst, &i->described.fields, err) ? SS_OK : SS_REJECT;
+}
+
 static pipeline_instance *instance_new(pipeline *p, const ss_config *node, uint32_t kind,
                                        pipeline_instance *old, ss_error *err)
 {
@@ -73,6 +81,8 @@ static pipeline_instance *instance_new(pipeline *p, const ss_config *node, uint3
     pipeline_host_fill(i);
     crumb_enter(&i->crumb, "create\0\0\0\0\0\0\0\0\0");
     int32_t status = plugin->create ? plugin->create(&i->base.table, i->options, &i->inst, err) : SS_OK;
+    if (status == SS_OK)
+        status = instance_describe(i, err);
     if (status == SS_OK)
         status = instance_adopt(i, old, err);
     crumb_leave();
@@ -167,9 +177,9 @@ static bool make_steps(pipeline_set *set, pipeline_receiver *r, const ss_config 
             return false;
         }
         r->steps[r->step_count++].instance = e;
-        plugins[i] = e->plugin;
+        plugins[i] = &e->described;
     }
-    r->table = event_table_new(r->instance->plugin, plugins, count, err);
+    r->table = event_table_new(&r->instance->described, plugins, count, err);
     if (!r->table) {
         name_in_error(r->instance, "", err);
         return false;

@@ -33,6 +33,7 @@
  * Changelog of the contract (a plugin built for major.minor loads where the major is equal and the host's
  * minor is not older):
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
+ *   0.2  ss_plugin.instance_fields: fields that depend on an instance's configuration.
  */
 #ifndef STREAMSTEAM_PLUGIN_H
 #define STREAMSTEAM_PLUGIN_H
@@ -49,7 +50,7 @@ extern "C" {
 #endif
 
 #define SS_ABI_MAJOR 0u
-#define SS_ABI_MINOR 1u
+#define SS_ABI_MINOR 2u
 
 /* True where the struct (of that type) which p points to is new enough to have the field. */
 #define SS_HAS(type, p, field) ((p)->struct_size >= offsetof(type, field) + sizeof((p)->field))
@@ -473,6 +474,10 @@ typedef struct ss_plugin {
     int32_t (*teardown)(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err);
     int32_t (*howto)(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err);
     void *spare[4];
+
+    /* Since 0.2. The fields of this instance, where they depend on its configuration; they take the place of
+       `fields`, rows as there. Called after create(); lives until destroy(). May be NULL.                 */
+    const ss_field *(*instance_fields)(void *inst);
 } ss_plugin;
 
 typedef const ss_plugin *(*ss_plugin_entry)(void);

@@ -400,7 +400,7 @@ static void names_must_exist(void)
         "receivers.note.routes: note has no route '/nota', did you mean '/note'?",
         "receivers.note.routes./note: a path begins with /", "receivers.paint: no plugin 'paint'",
         "an enricher has that name, which belongs under 'enrichers:'",
-        "enrichers.old: ", "built for plugin contract 1.0, this server 0.1.0 speaks 0.1",
+        "enrichers.old: ", "built for plugin contract 1.0, this server 0.1.0 speaks 0.2",
         "enrichers: a name has 1 to 40 letters",
         "modules.append.receivers: there is no 'nite' under 'receivers:', did you mean 'note'?",
         "modules.append.start: must be earliest, latest or a sequence number",

@@ -60,11 +60,11 @@ static void refuses(const char *name, uint32_t kind, const char *reason, const c
 
 static void refusals_name_file_versions_and_remedy(void)
 {
-    refuses("abi_major", SS_ENRICHER, "built for plugin contract 1.0, this server 0.1.0 speaks 0.1",
+    refuses("abi_major", SS_ENRICHER, "built for plugin contract 1.0, this server 0.1.0 speaks 0.2",
             "rebuild it");
-    refuses("abi_minor", SS_ENRICHER, "built for plugin contract 0.7, this server 0.1.0 speaks 0.1",
+    refuses("abi_minor", SS_ENRICHER, "built for plugin contract 0.8, this server 0.1.0 speaks 0.2",
             "upgrade the server");
-    refuses("bigger", SS_ENRICHER, "bytes, that of plugin contract 0.1", "rebuild it");
+    refuses("bigger", SS_ENRICHER, "bytes, that of plugin contract 0.2", "rebuild it");
     refuses("no_doc", SS_ENRICHER, "option 'silent' has no doc", "give it one sentence");
     refuses("no_symbol", SS_MODULE, "does not export ss_plugin_v0()", "SS_PLUGIN(descriptor)");
     refuses("undefined", SS_MODULE, "function_that_nobody_has", "link what it calls");

@@ -12,6 +12,7 @@ static void node_free(ss_config *n)
     free(n->items);
     free(n->key);
     free(n->text);
+    free(n->raw);
     *n = (ss_config){0};
 }
 
@@ -38,7 +39,9 @@ static void node_text(ss_config *n, int kind, ss_str text)
     n->text_len = text.len;
 }
 
-static bool node_read(ss_config *n, json_scan *s)
+static bool node_read(ss_config *n, json_scan *s);
+
+static bool node_read_value(ss_config *n, json_scan *s)
 {
     json_value v, key;
     if (!json_read(s, &v))
@@ -72,6 +75,14 @@ static bool node_read(ss_config *n, json_scan *s)
         n->whole = v.kind == JSON_TRUE;
     }
     return !s->problem;
+}
+
+static bool node_read(ss_config *n, json_scan *s)
+{
+    const char *from = s->at;
+    bool ok = node_read_value(n, s);
+    n->raw = kit_copy(ss_s(from, (size_t)(s->at - from)));
+    return ok;
 }
 
 /* 25MB, 128MiB, 60s, 200ms */
@@ -130,7 +141,10 @@ static bool node_type(ss_config *n, const ss_option *o)
         return n->kind == NODE_OBJECT;
     case SS_T_LIST:
         return n->kind == NODE_LIST;
-    case SS_T_ANY:
+    case SS_T_ANY: /* as the server: the value's JSON text */
+        free(n->text);
+        n->text = kit_copy(ss_cstr(n->raw ? n->raw : ""));
+        n->text_len = strlen(n->text);
         return true;
     default:
         return n->kind == NODE_STRING || n->kind == NODE_NUMBER;

@@ -9,6 +9,7 @@
 #define KIT_FIELDS_MAX  1024u
 #define KIT_TIMERS_MAX  64u
 #define KIT_METRICS_MAX 512u
+#define KIT_PARAMS_MAX  16u
 
 /* ---- configuration: config.c ---- */
 
@@ -16,6 +17,7 @@ struct ss_config { /* one node; owned tree */
     enum { NODE_NULL, NODE_BOOL, NODE_NUMBER, NODE_STRING, NODE_LIST, NODE_OBJECT } kind;
     char *key;  /* member of an object */
     char *text; /* STRING, NUMBER      */
+    char *raw;  /* as written: what ANY hands over */
     size_t text_len;
     int64_t whole;
     double number;
@@ -114,6 +116,8 @@ struct testkit {
     const testkit_request *request;
     ss_pair *pairs;
     uint32_t pair_count;
+    ss_pair params[KIT_PARAMS_MAX];
+    uint32_t param_count;
     kit_list request_headers;
     /* batches */
     ss_record *records;

@@ -77,14 +77,20 @@ static bool method_fits(const char *methods, const char *method)
 }
 
 /* Literal paths, prefixes, a trailing slash, and {name} parts. */
-static bool path_fits(const ss_route *route, ss_str path)
+static bool path_fits(testkit *k, const ss_route *route, ss_str path)
 {
     const char *r = route->path, *p = path.ptr, *end = path.ptr + path.len;
+    k->param_count = 0;
     while (*r && p < end) {
         if (*r == '{') {
-            r += strcspn(r, "}") + 1;
+            size_t name = strcspn(r, "}");
+            const char *from = p;
             while (p < end && *p != '/')
                 p++;
+            if (k->param_count < KIT_PARAMS_MAX)
+                k->params[k->param_count++] =
+                    (ss_pair){ss_s(r + 1, name - 1), ss_s(from, (size_t)(p - from))};
+            r += name + 1;
         } else if (*r++ != *p++) {
             return false;
         }
@@ -100,7 +106,7 @@ static const ss_route *route_find(testkit *k, ss_str path, const char *method)
     const ss_route *route = r ? r->routes : NULL;
     for (; route && route->path;
          route = (const ss_route *)(const void *)((const char *)route + r->route_size))
-        if (path_fits(route, path) && method_fits(route->methods, method))
+        if (path_fits(k, route, path) && method_fits(route->methods, method))
             return route;
     return NULL;
 }
@@ -201,6 +207,8 @@ int32_t testkit_receive(testkit *k, const testkit_request *r)
         headers_read(&k->request_headers, r->headers);
         request_make(k, &call, r, &w, &request);
         request.route = ss_cstr(route->path);
+        request.path_params = k->params;
+        request.path_param_count = k->param_count;
         ss_response response = {.struct_size = sizeof response, .status = 204};
         status = k->plugin->receiver->receive(k->instance, &request, &response, &k->error);
         if (status == SS_OK || status == SS_REJECT)
