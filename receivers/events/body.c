@@ -28,10 +28,10 @@ static bool is_lines(ss_str content_type)
     return false;
 }
 
-void body_start(body *b, ss_str text, ss_str content_type)
+void body_start(event_body *b, ss_str text, ss_str content_type)
 {
     ss_str all = trim(text.ptr, text.ptr + text.len);
-    *b = (body){.at = all.ptr, .end = all.ptr + all.len, .done = all.len == 0};
+    *b = (event_body){.at = all.ptr, .end = all.ptr + all.len, .done = all.len == 0};
     if (is_lines(content_type)) {
         b->form = BODY_LINES;
     } else if (all.len > 0 && all.ptr[0] == '[') {
@@ -88,7 +88,7 @@ static const char *item_end(const char *p, const char *end)
 
 /* What follows the array's end, or what is left where the end is missing, is an input, too: one that is not
  * JSON. */
-static bool next_item(body *b, ss_str *input)
+static bool next_item(event_body *b, ss_str *input)
 {
     while (b->at < b->end && is_space(*b->at))
         b->at++;
@@ -105,7 +105,7 @@ static bool next_item(body *b, ss_str *input)
     return !whole || input->len > 0 || b->begun;
 }
 
-static bool next_line(body *b, ss_str *input)
+static bool next_line(event_body *b, ss_str *input)
 {
     while (b->at < b->end) {
         const char *newline = memchr(b->at, '\n', (size_t)(b->end - b->at)),
@@ -118,7 +118,7 @@ static bool next_line(body *b, ss_str *input)
     return false;
 }
 
-bool body_next(body *b, ss_str *input)
+bool body_next(event_body *b, ss_str *input)
 {
     if (b->done)
         return false;

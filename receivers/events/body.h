@@ -7,15 +7,15 @@
 
 enum body_form { BODY_ONE, BODY_ARRAY, BODY_LINES };
 
-typedef struct body {
+typedef struct event_body {
     const char *at, *end;
     enum body_form form;
     bool done, begun; /* begun: an item was there */
-} body;
+} event_body;
 
 /* lines: the content type says so; else an opening bracket makes an array. */
-void body_start(body *b, ss_str text, ss_str content_type);
+void body_start(event_body *b, ss_str text, ss_str content_type);
 /* The next input, without white space around it; false: there is none. */
-bool body_next(body *b, ss_str *input);
+bool body_next(event_body *b, ss_str *input);
 
 #endif

@@ -270,7 +270,8 @@ static outcome refuse(reading *r)
     /* A copy that outlives the event: its texts go with it. */
     char said[NAME_BYTES_MAX];
     size_t said_len = r->said.len < sizeof said ? r->said.len : sizeof said;
-    memcpy(said, r->said.ptr, said_len);
+    if (said_len)
+        memcpy(said, r->said.ptr, said_len);
     r->said = ss_s(said, said_len);
     char text[400];
     int text_len = first_reason(r, text, sizeof text);
@@ -313,7 +314,8 @@ outcome event_take(intake *in, ss_str input)
         return refuse(&r);
     char id[ID_BYTES_MAX];
     size_t id_len = r.event->id.len;
-    memcpy(id, r.event->id.ptr, id_len);
+    if (id_len)
+        memcpy(id, r.event->id.ptr, id_len);
     r.said = r.type->name;
     int32_t status = store(&r);
     if (status == SS_LIMIT) {

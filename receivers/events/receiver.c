@@ -32,7 +32,7 @@ static int32_t take_all(const events *e, const ss_request *request, const event_
                         ss_response *response)
 {
     intake in = {.e = e, .request = request, .key = key, .type = ss_s("", 0)};
-    body b;
+    event_body b;
     ss_str input;
     if (request->path_param_count > 0)
         in.type = request->path_params[0].value;
