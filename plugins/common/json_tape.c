@@ -5,7 +5,8 @@
 #define TAPE_LINEAR_KEYS  64u  /* objects with more members look for doubles by sorting    */
 
 typedef struct tape_object { /* one open container */
-    uint32_t at;
+    uint32_t at, count;
+    bool object;
     uint64_t seen[TAPE_SEEN_BITS / 64];
 } tape_object;
 
@@ -32,7 +33,7 @@ static bool tape_no_memory(tape_reader *r)
     return tape_fail(r, "no memory for an input of this size");
 }
 
-static bool tape_grow(tape_reader *r)
+static __attribute__((noinline)) bool tape_grow(tape_reader *r)
 {
     json_tape *t = r->tape;
     uint32_t size = t->size ? t->size * 2 : (uint32_t)(TAPE_TOKENS_FIRST + t->text.len / 16);
@@ -46,19 +47,31 @@ static bool tape_grow(tape_reader *r)
     return true;
 }
 
+static inline uint64_t load(const char *p, size_t len)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, len);
+    return word;
+}
+
+/* The bytes of a key in words; the last one may overlap the one before. */
 uint32_t json_tape_hash(ss_str key)
 {
-    const char *p = key.ptr;
-    size_t left = key.len;
-    uint64_t h = 0x9E3779B97F4A7C15u ^ left, part;
-    for (; left >= 8; left -= 8, p += 8) {
-        memcpy(&part, p, 8);
-        h = (h ^ part) * 0xFF51AFD7ED558CCDu;
+    const char *p = key.ptr, *end = p + key.len;
+    uint64_t h = 0x9E3779B97F4A7C15u ^ key.len;
+    for (; end - p > 8; p += 8) {
+        h = (h ^ load(p, 8)) * 0xFF51AFD7ED558CCDu;
         h ^= h >> 32;
     }
-    for (part = 0; left > 0; left--)
-        part = part << 8 | (unsigned char)p[left - 1];
-    h = (h ^ part) * 0xC4CEB9FE1A85EC53u;
+    uint64_t last = 0;
+    if (key.len >= 8)
+        last = load(end - 8, 8);
+    else if (key.len >= 4)
+        last = load(p, 4) | load(end - 4, 4) << 32;
+    else if (key.len > 0)
+        last = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[key.len / 2] << 8 |
+               (unsigned char)end[-1];
+    h = (h ^ last) * 0xC4CEB9FE1A85EC53u;
     return (uint32_t)(h >> 32);
 }
 
@@ -80,40 +93,36 @@ static bool half_surrogate(ss_str raw)
     return false;
 }
 
-static bool put_string(tape_reader *r, tape_token *token, const json_value *v)
+/* Rare: kept out of the way of the common case. */
+static __attribute__((noinline)) bool put_escaped(tape_reader *r, tape_token *token, ss_str raw)
 {
-    token->ptr = v->text.ptr;
-    token->len = (uint32_t)v->text.len;
-    token->at = (uint32_t)(v->text.ptr - 1 - r->tape->text.ptr);
-    token->raw_len = token->len + 2;
-    if (!v->escaped)
-        return true;
-    if (half_surrogate(v->text))
+    if (half_surrogate(raw))
         return tape_fail(r, "half a surrogate pair in a string");
-    char *plain = r->memory.take(r->memory.arg, v->text.len);
+    char *plain = r->memory.take(r->memory.arg, raw.len);
     if (!plain)
         return tape_no_memory(r);
-    token->len = (uint32_t)json_unescape(plain, v->text);
+    token->len = (uint32_t)json_unescape(plain, raw);
     token->ptr = plain;
     return true;
 }
 
-static tape_token *push(tape_reader *r, const json_value *v)
+static inline tape_token *push(tape_reader *r, const json_value *v)
 {
     json_tape *t = r->tape;
-    if (t->count == t->size && !tape_grow(r))
+    if (__builtin_expect(t->count == t->size, 0) && !tape_grow(r))
         return NULL;
     tape_token *token = &t->tokens[t->count++];
-    *token = (tape_token){.kind = (uint8_t)v->kind, .next = t->count};
-    if (v->kind == JSON_STRING)
-        return put_string(r, token, v) ? token : NULL;
-    if (v->kind == JSON_OBJECT || v->kind == JSON_ARRAY) {
-        token->at = (uint32_t)(json_offset(&r->scan) - 1);
-        return token;
-    }
+    bool string = v->kind == JSON_STRING, container = v->kind == JSON_OBJECT || v->kind == JSON_ARRAY;
     token->ptr = v->text.ptr;
-    token->len = token->raw_len = (uint32_t)v->text.len;
-    token->at = (uint32_t)(v->text.ptr - t->text.ptr);
+    token->len = (uint32_t)v->text.len;
+    token->at = (uint32_t)(container ? r->scan.at - 1 - t->text.ptr : v->text.ptr - string - t->text.ptr);
+    token->raw_len = token->len + 2u * string;
+    token->next = t->count;
+    token->count = 0;
+    token->kind = (uint8_t)v->kind;
+    token->key = 0;
+    if (__builtin_expect(string && v->escaped, 0))
+        return put_escaped(r, token, v->text) ? token : NULL;
     return token;
 }
 
@@ -145,8 +154,7 @@ static bool take_key(tape_reader *r, const json_value *v)
         return false;
     key->key = 1;
     key->count = json_tape_hash(json_tape_str(key));
-    uint32_t members = ++r->tape->tokens[o->at].count;
-    return !key_is_double(r, o, members) || tape_fail(r, "the same key twice in an object");
+    return !key_is_double(r, o, ++o->count) || tape_fail(r, "the same key twice in an object");
 }
 
 static int compare_keys(const tape_token *a, const tape_token *b)
@@ -172,7 +180,7 @@ static void sift(const tape_token *tokens, uint32_t *heap, uint32_t root, uint32
 }
 
 /* Large objects: sorts the keys (a heap: no input makes it slow), doubles are neighbours then. */
-static bool large_object_ok(tape_reader *r, uint32_t object)
+static __attribute__((noinline)) bool large_object_ok(tape_reader *r, uint32_t object)
 {
     const tape_token *tokens = r->tape->tokens;
     uint32_t count = tokens[object].count;
@@ -197,11 +205,12 @@ static bool large_object_ok(tape_reader *r, uint32_t object)
 static bool close_container(tape_reader *r)
 {
     json_tape *t = r->tape;
-    uint32_t at = r->open[--r->depth].at;
-    tape_token *token = &t->tokens[at];
+    const tape_object *o = &r->open[--r->depth];
+    tape_token *token = &t->tokens[o->at];
+    token->count = o->count;
     token->next = t->count;
     token->raw_len = (uint32_t)json_offset(&r->scan) - token->at;
-    return token->kind != JSON_OBJECT || token->count <= TAPE_LINEAR_KEYS || large_object_ok(r, at);
+    return token->kind != JSON_OBJECT || token->count <= TAPE_LINEAR_KEYS || large_object_ok(r, o->at);
 }
 
 /* Behind a value: to the next one, closing what ends here. *more false: the text's value is complete. */
@@ -209,14 +218,15 @@ static bool advance(tape_reader *r, bool *more)
 {
     json_value key;
     for (; r->depth > 0; *more = false) {
-        uint32_t at = r->open[r->depth - 1].at;
-        bool object = r->tape->tokens[at].kind == JSON_OBJECT;
-        *more = object ? json_member(&r->scan, &key) : json_item(&r->scan);
+        tape_object *o = &r->open[r->depth - 1];
+        *more = o->object ? json_member(&r->scan, &key) : json_item(&r->scan);
         if (r->scan.problem)
             return tape_fail(r, r->scan.problem);
         if (*more) {
-            r->tape->tokens[at].count += !object;
-            return !object || take_key(r, &key);
+            if (o->object)
+                return take_key(r, &key);
+            o->count++;
+            return true;
         }
         if (!close_container(r))
             return false;
@@ -242,7 +252,7 @@ bool json_tape_read(json_tape *t, ss_str text, tape_memory memory)
             return false;
         if (v.kind == JSON_OBJECT || v.kind == JSON_ARRAY) {
             tape_object *o = &r.open[r.depth++];
-            *o = (tape_object){.at = t->count - 1};
+            *o = (tape_object){.at = t->count - 1, .object = v.kind == JSON_OBJECT};
         }
         if (!advance(&r, &more))
             return false;
