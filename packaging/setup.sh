@@ -8,7 +8,7 @@ packages_for() {
     build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev libpcre2-dev zlib1g-dev curl" ;;
     test) echo "python3 php-cli php-curl nginx-light wrk procps sqlite3" ;;
     bench) echo "python3 nginx-light wrk procps util-linux" ;;
-    interop) echo "python3 nodejs npm" ;;
+    interop) echo "python3 python3-pip nodejs npm" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;
     *) echo "setup.sh: unknown job '$1' (build, test, bench, interop, lint, fuzz)" >&2; exit 2 ;;
