@@ -14,6 +14,7 @@ typedef struct checker {
     uint32_t steps, depth;
     uint32_t quiet; /* > 0: only whether it holds is asked */
     bool spent;     /* the limit of steps was reached */
+    bool slow;      /* a pattern reached its limit: no other one is tried, an input has one such chance */
 } checker;
 
 static bool check(checker *c, const json_schema_node *n, uint32_t token);
@@ -66,6 +67,14 @@ static bool check_numbers(checker *c, const json_schema_numbers *g, uint32_t tok
     return ok;
 }
 
+static enum json_schema_match match(checker *c, const json_schema_pattern *p, ss_str text)
+{
+    enum json_schema_match found =
+        c->slow ? PATTERN_GAVE_UP : json_schema_pattern_match(p, &c->matcher, text);
+    c->slow |= found == PATTERN_GAVE_UP;
+    return found;
+}
+
 static uint64_t code_points(ss_str text)
 {
     uint64_t n = 0;
@@ -90,11 +99,11 @@ static bool check_strings(checker *c, const json_schema_strings *g, uint32_t tok
     ss_str text = json_tape_str(&c->tape->tokens[token]);
     bool ok = check_length(c, g, token, text);
     if (g->pattern && MORE(c, ok)) {
-        enum json_schema_match match = json_schema_pattern_match(g->pattern, &c->matcher, text);
-        if (match == PATTERN_GAVE_UP)
+        enum json_schema_match found = match(c, g->pattern, text);
+        if (found == PATTERN_GAVE_UP)
             ok = complain(c, token, "pattern", g->pattern_text,
                           SS_LIT("a text on which the pattern takes too long"));
-        else if (match == PATTERN_NO)
+        else if (found == PATTERN_NO)
             ok = wrong(c, token, "pattern", g->pattern_text);
     }
     if (g->format && MORE(c, ok) && !json_schema_format_ok(g->format, text))
@@ -204,11 +213,11 @@ static bool check_by_pattern(checker *c, const json_schema_objects *g, uint32_t 
     bool ok = true;
     for (uint32_t i = 0; i < g->pattern_count && MORE(c, ok); i++) {
         ss_str name = json_tape_str(&c->tape->tokens[key]);
-        enum json_schema_match match = json_schema_pattern_match(g->patterns[i].pattern, &c->matcher, name);
-        if (match == PATTERN_NO)
+        enum json_schema_match found = match(c, g->patterns[i].pattern, name);
+        if (found == PATTERN_NO)
             continue;
         *matched = true;
-        ok &= match == PATTERN_YES ? check(c, g->patterns[i].node, key + 1)
+        ok &= found == PATTERN_YES ? check(c, g->patterns[i].node, key + 1)
                                    : complain(c, key, "patternProperties", ss_s("", 0),
                                               SS_LIT("a name on which the pattern takes too long"));
     }

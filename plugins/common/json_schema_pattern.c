@@ -4,7 +4,7 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-#define MATCH_LIMIT    200000u /* steps of one match: nested quantifiers end here, not after years */
+#define MATCH_LIMIT    50000u /* steps of one match: nested quantifiers end here, not after years */
 #define HEAP_LIMIT_KIB 8192u
 #define GROW_FACTOR    64u /* the longest translation of a character */
 #define CLASS_NAME_MAX 64u

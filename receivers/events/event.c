@@ -3,12 +3,12 @@
 #include "plugins/common/rfc3339.h"
 #include "receivers/events/fields.h"
 
-#define ID_BYTES_MAX    200u
-#define CUT_INPUT_BYTES (16u * 1024)       /* of a quarantined input that is too large as a whole */
-#define SHOWN_MAX       80u                /* bytes of a value in a line for the operator */
-#define SECONDS_BELOW   100000000000       /* numbers below are seconds, ... */
-#define MILLIS_BELOW    100000000000000    /* ... milliseconds, else microseconds */
-#define TIME_MAX_US     253402300800000000 /* year 10000 */
+#define ID_BYTES_MAX   200u
+#define KEPT_BYTES_MIN 128u               /* of a quarantined input that is too large as a whole */
+#define SHOWN_MAX      80u                /* bytes of a value in a line for the operator */
+#define SECONDS_BELOW  100000000000       /* numbers below are seconds, ... */
+#define MILLIS_BELOW   100000000000000    /* ... milliseconds, else microseconds */
+#define TIME_MAX_US    253402300800000000 /* year 10000 */
 
 typedef struct reading { /* one input on its way */
     intake *in;
@@ -278,10 +278,11 @@ static outcome refuse(reading *r)
     enum policy policy = r->type ? r->type->policy : e->policy;
     outcome what = EVENT_REJECTED;
     if (policy == POLICY_QUARANTINE && !r->forbidden) {
-        int32_t status = store_invalid(r, reasons, r->input.len);
-        if (status == SS_LIMIT)
-            status =
-                store_invalid(r, reasons, r->input.len < CUT_INPUT_BYTES ? r->input.len : CUT_INPUT_BYTES);
+        size_t bytes = r->input.len;
+        int32_t status = store_invalid(r, reasons, bytes);
+        while (status == SS_LIMIT &&
+               bytes > KEPT_BYTES_MIN) /* too large for the server: as much of it as goes */
+            status = store_invalid(r, reasons, bytes /= 2);
         if (status == SS_RETRY)
             return EVENT_RETRY;
         if (status == SS_OK)

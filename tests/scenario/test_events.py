@@ -205,5 +205,17 @@ def _(t):
     equal(len(stored), 2 * len(inputs) + 1)
 
 
+@test("an event beyond the server's own limit is told, and kept as far as it goes")
+def _(t):
+    server = t.server(config=dict(config(), server={"max_event_bytes": "4KiB"}))
+    status, said = send(server, {"user": "u" * 6000})
+    equal((status, said["quarantined"], said["results"][0]["errors"][0]["keyword"]), (200, 1, "max_event_bytes"))
+    equal(send(server, {"user": "u" * 3000})[1]["accepted"], 1)
+    server.stop()
+    kept = next(e for e in lake.lines(server.lake) if e["event_type"] == "quarantine")
+    equal(kept["invalid_input_bytes"], 6012)
+    check(1000 < len(kept["invalid_input"]) < 4096, len(kept["invalid_input"]))
+
+
 if __name__ == "__main__":
     sys.exit(main())
