@@ -73,8 +73,10 @@ static void find_type(reading *r)
         r->type = &e->types[e->default_type];
     if (named && r->in->type.len && !ss_eq(r->said, json_tape_str(&r->tape.tokens[token])))
         complain_of(r, token, "type", "the type that the path names");
+    else if (!r->type && token)
+        complain_of(r, token, "type", "one of the declared types");
     else if (!r->type)
-        complain(r, token, "type", "one of the declared types", r->said.len ? r->said : SS_LIT("nothing"));
+        complain(r, 0, "type", "one of the declared types", r->said.len ? r->said : SS_LIT("nothing"));
     r->forbidden = r->type && !key_covers(r->in, r->type);
     if (r->forbidden)
         complain(r, 0, "key", "a key for this type", r->said);

@@ -181,8 +181,8 @@ static void bad_inputs_have_clear_reasons(void)
         {"{\"type\":\"signup\",\"user\":\"ab\",\"time\":true}", "time", "true"},
         {"{\"type\":\"signup\",\"user\":\"ab\",\"id\":{}}", "id", "{}"},
         {"{\"type\":\"signup\",\"user\":\"ab\",\"id\":\"\"}", "id", "\"\""},
-        {"{\"type\":\"other\"}", "type", "other"},
-        {"{\"type\":7}", "type", "nothing"},
+        {"{\"type\":\"other\"}", "type", "\"other\""},
+        {"{\"type\":7}", "type", "7"},
         {"{}", "type", "nothing"},
         {"7", "type", "7"},
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
