@@ -55,6 +55,7 @@ typedef struct json_schema_run { /* one validation */
     tape_memory memory;
     json_schema_error *errors; /* room for max; may be NULL where max is 0: only valid or not   */
     uint32_t max, count;       /* count: of all, also those that had no room                    */
+    int64_t *pattern_us; /* time that patterns may still take, of many validations together; NULL: any */
 } json_schema_run;
 
 /* Checks the value at that token of a tape. Errors come in the order of the instance's members. */

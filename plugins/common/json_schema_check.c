@@ -1,8 +1,11 @@
 /* The validator: walks the compiled nodes over a tape. */
+#include <time.h>
+
 #include "plugins/common/json_schema_inside.h"
 
-#define DEPTH_MAX 512u /* subschemas within each other, references included */
-#define WORDS_MAX (SCHEMA_NAMES_MAX / 64u)
+#define DEPTH_MAX      512u /* subschemas within each other, references included */
+#define MATCHES_A_LOOK 32u
+#define WORDS_MAX      (SCHEMA_NAMES_MAX / 64u)
 
 #define NO_CHOICE "one of several schemas"
 
@@ -12,9 +15,11 @@ typedef struct checker {
     json_schema_run *run;
     json_schema_matcher matcher;
     uint32_t steps, depth;
-    uint32_t quiet; /* > 0: only whether it holds is asked */
-    bool spent;     /* the limit of steps was reached */
-    bool slow;      /* a pattern reached its limit: no other one is tried, an input has one such chance */
+    uint32_t quiet;           /* > 0: only whether it holds is asked */
+    bool spent;               /* the limit of steps was reached */
+    int64_t patterns_from_us; /* when the first pattern was tried; 0 = none yet */
+    uint32_t matches;
+    bool slow; /* a pattern reached its limit: no other one is tried, an input has one such chance */
 } checker;
 
 static bool check(checker *c, const json_schema_node *n, uint32_t token);
@@ -67,8 +72,27 @@ static bool check_numbers(checker *c, const json_schema_numbers *g, uint32_t tok
     return ok;
 }
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The limit of one match leaves room for many that are almost as slow: now and then the clock is asked. */
+static void watch_patterns(checker *c)
+{
+    if (c->matches++ == 0)
+        c->patterns_from_us = now_us();
+    c->slow |= *c->run->pattern_us <= 0;
+    if (c->matches % MATCHES_A_LOOK == 0)
+        c->slow |= now_us() - c->patterns_from_us > *c->run->pattern_us;
+}
+
 static enum json_schema_match match(checker *c, const json_schema_pattern *p, ss_str text)
 {
+    if (c->run->pattern_us)
+        watch_patterns(c);
     enum json_schema_match found =
         c->slow ? PATTERN_GAVE_UP : json_schema_pattern_match(p, &c->matcher, text);
     c->slow |= found == PATTERN_GAVE_UP;
@@ -404,6 +428,8 @@ bool json_schema_check(const json_schema *s, const json_tape *tape, uint32_t tok
     c.quiet = run->max == 0;
     run->count = 0;
     bool ok = check(&c, s->root, token);
+    if (c.matches)
+        *run->pattern_us -= now_us() - c.patterns_from_us;
     if (!c.spent)
         return ok;
     c.quiet = run->count = 0; /* whatever `not` and `anyOf` made of it: nothing was decided */

@@ -165,7 +165,10 @@ static void check_schema(reading *r)
     }
     r->data = data;
     uint32_t used = r->count < e->max_errors ? r->count : e->max_errors;
-    json_schema_run run = {.memory = {take_mem, r}, .errors = r->errors + used, .max = e->max_errors - used};
+    json_schema_run run = {.memory = {take_mem, r},
+                           .errors = r->errors + used,
+                           .max = e->max_errors - used,
+                           .pattern_us = &r->in->pattern_us};
     if (!json_schema_check(r->type->schema, &r->tape, data, &run))
         r->count += run.max ? run.count : 1;
 }

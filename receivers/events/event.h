@@ -9,6 +9,7 @@ typedef struct intake { /* what all inputs of a request share */
     const ss_request *request;
     const event_key *key; /* NULL: none is needed */
     ss_str type;          /* of the path /events/{type}; may be empty */
+    int64_t pattern_us;   /* that all its events together may spend on patterns */
     answer answer;
 } intake;
 

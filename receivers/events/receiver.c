@@ -4,6 +4,8 @@
 #include "receivers/events/body.h"
 #include "receivers/events/event.h"
 
+#define PATTERN_US 500000 /* of one request: a call that takes 2 s would end the process */
+
 static int32_t refuse(const events *e, const ss_request *request, ss_response *response, uint32_t status,
                       const char *code, const char *json)
 {
@@ -31,7 +33,7 @@ static ss_str text_of(const events *e, const ss_request *request)
 static int32_t take_all(const events *e, const ss_request *request, const event_key *key,
                         ss_response *response)
 {
-    intake in = {.e = e, .request = request, .key = key, .type = ss_s("", 0)};
+    intake in = {.e = e, .request = request, .key = key, .type = ss_s("", 0), .pattern_us = PATTERN_US};
     event_body b;
     ss_str input;
     if (request->path_param_count > 0)

@@ -432,6 +432,27 @@ static void misspelt_keywords_are_told(void)
     give_back(&m);
 }
 
+/* Many validations share what time patterns may take: where it is gone, they give up at once. */
+static void patterns_share_their_time(void)
+{
+    static memory m;
+    json_schema_problem why;
+    json_schema_error errors[2];
+    json_tape tape;
+    json_schema *s =
+        json_schema_new(SS_LIT("{\"items\":{\"pattern\":\"^(a+)+$\"}}"), &(json_schema_options){0}, &why);
+    REQUIRE(s && json_tape_read(&tape, SS_LIT("[\"aa\",\"a\"]"), (tape_memory){take, &m}));
+    int64_t left = 1000000000;
+    json_schema_run run = {.memory = {take, &m}, .errors = errors, .max = 2, .pattern_us = &left};
+    CHECK(json_schema_check(s, &tape, 0, &run));
+    CHECK(left <= 1000000000 && left > 0);
+    left = 0;
+    CHECK(!json_schema_check(s, &tape, 0, &run) && run.count == 2);
+    CHECK(left <= 0 && ss_eq(errors[0].got, SS_LIT("a text on which the pattern takes too long")));
+    json_schema_free(s);
+    give_back(&m);
+}
+
 static void *none(void *arg, size_t len)
 {
     size_t *left = arg;
@@ -469,6 +490,7 @@ static const check_test tests[] = {
     TEST(costs_are_bounded),
     TEST(properties_are_listed),
     TEST(misspelt_keywords_are_told),
+    TEST(patterns_share_their_time),
     TEST(without_memory_nothing_is_valid),
 };
 CHECK_MAIN(tests)
