@@ -217,7 +217,7 @@ static bool close_container(tape_reader *r)
 static bool advance(tape_reader *r, bool *more)
 {
     json_value key;
-    for (; r->depth > 0; *more = false) {
+    while (r->depth > 0) {
         tape_object *o = &r->open[r->depth - 1];
         *more = o->object ? json_member(&r->scan, &key) : json_item(&r->scan);
         if (r->scan.problem)

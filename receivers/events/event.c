@@ -1,6 +1,7 @@
 #include "receivers/events/event.h"
 
 #include "plugins/common/rfc3339.h"
+#include "plugins/common/utf8.h"
 #include "receivers/events/fields.h"
 
 #define ID_BYTES_MAX   200u
@@ -274,7 +275,7 @@ static outcome refuse(reading *r)
     ss_str reasons = answer_reasons(a, &r->tape, r->errors, told);
     /* A copy that outlives the event: its texts go with it. */
     char said[NAME_BYTES_MAX];
-    size_t said_len = r->said.len < sizeof said ? r->said.len : sizeof said;
+    size_t said_len = utf8_cut(r->said.ptr, r->said.len, sizeof said);
     if (said_len)
         memcpy(said, r->said.ptr, said_len);
     r->said = ss_s(said, said_len);
@@ -285,8 +286,8 @@ static outcome refuse(reading *r)
     if (policy == POLICY_QUARANTINE && !r->forbidden) {
         size_t bytes = r->input.len;
         int32_t status = store_invalid(r, reasons, bytes);
-        while (status == SS_LIMIT &&
-               bytes > KEPT_BYTES_MIN) /* too large for the server: as much of it as goes */
+        /* Too large for the server: as much of it as goes. */
+        while (status == SS_LIMIT && bytes > KEPT_BYTES_MIN)
             status = store_invalid(r, reasons, bytes /= 2);
         if (status == SS_RETRY)
             return EVENT_RETRY;
