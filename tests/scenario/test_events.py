@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import http, lake
-from tests.lib.server import ROOT
+from tests.lib.server import ROOT, build_dir
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -171,6 +171,19 @@ def _(t):
     equal(send(server, {"device": "d"}, "/events/login")[1]["accepted"], 1)
     server.stop()
     equal([e["device"] for e in lake.lines(server.lake) if e["event_type"] == "login"], ["d", "d"])
+
+
+@test("enrichers know the declared properties by name, and may drop an event")
+def _(t):
+    paint = build_dir() / "tests" / "contract" / "plugin_enricher.so"
+    server = t.server(config={"enrichers": {"paint": {"use": str(paint), "colour": "blue", "drop": "spam"}}, "receivers": {"matomo": None, "events": {
+        "enrich": ["paint"], "types": {"note": {"schema": {"properties": {"text": {"type": "string"}}}}}}}})
+    status, said = send(server, [{"text": "hello"}, {"text": "spam"}], "/events")
+    equal((status, said["accepted"], said["dropped"]), (200, 1, 1))
+    equal([r["status"] for r in said["results"]], ["accepted", "dropped"])
+    server.verify()
+    server.stop()
+    equal([(e["text"], e["colour"]) for e in lake.lines(server.lake)], [("hello", "blue")])
 
 
 @test("browsers: preflight, allowed and other origins")
