@@ -58,7 +58,8 @@ typedef struct json_schema_run { /* one validation */
     int64_t *pattern_us; /* time that patterns may still take, of many validations together; NULL: any */
 } json_schema_run;
 
-/* Checks the value at that token of a tape. Errors come in the order of the instance's members. */
+/* Checks the value at that token of a tape. Errors come in the order of the instance's members; where none of
+   the schemas of anyOf or oneOf fits, those of the nearest one follow. */
 bool json_schema_check(const json_schema *s, const json_tape *tape, uint32_t token, json_schema_run *run);
 
 /* The JSON pointer of a token; NUL-terminated, cut where it does not fit. Returns its length. */

@@ -5,6 +5,7 @@
 
 #define DEPTH_MAX      512u /* subschemas within each other, references included */
 #define MATCHES_A_LOOK 32u
+#define OTHER_TYPE     1000u /* counts like so many errors */
 #define WORDS_MAX      (SCHEMA_NAMES_MAX / 64u)
 
 #define NO_CHOICE "one of several schemas"
@@ -312,12 +313,53 @@ static bool check_objects(checker *c, const json_schema_objects *g, uint32_t tok
 
 /* ---- what holds for every type --------------------------------------------------------------- */
 
+static bool type_fits(const json_schema_node *n, const tape_token *t)
+{
+    static const uint8_t bits[] = {
+        [JSON_OBJECT] = SCHEMA_OBJECT, [JSON_ARRAY] = SCHEMA_ARRAY,  [JSON_STRING] = SCHEMA_STRING,
+        [JSON_NUMBER] = SCHEMA_NUMBER, [JSON_TRUE] = SCHEMA_BOOLEAN, [JSON_FALSE] = SCHEMA_BOOLEAN,
+        [JSON_NULL] = SCHEMA_NULL};
+    if (n->types & bits[t->kind])
+        return true;
+    if (t->kind != JSON_NUMBER || !(n->types & SCHEMA_INTEGER))
+        return false;
+    exact value = exact_read(json_tape_str(t));
+    return exact_integer(&value);
+}
+
+/* Where none of several schemas fits, the reasons of the one that comes nearest are told, too: the one with
+   the fewest, and rather one that wants this type of value. */
+static void explain_nearest(checker *c, const json_schema_list *list, uint32_t token)
+{
+    json_schema_run *run = c->run;
+    uint32_t before = run->count, room = run->max, least = UINT32_MAX;
+    const json_schema_node *nearest = NULL;
+    if (c->quiet || c->steps > SCHEMA_STEPS_MAX / 2)
+        return;
+    run->max = 0; /* count only */
+    for (uint32_t i = 0; i < list->count; i++) {
+        const json_schema_node *n = list->nodes[i];
+        run->count = n->types && !type_fits(n, &c->tape->tokens[token]) ? OTHER_TYPE : 0;
+        (void)check(c, n, token);
+        if (run->count < least) {
+            least = run->count;
+            nearest = n;
+        }
+    }
+    run->max = room;
+    run->count = before;
+    if (nearest)
+        (void)check(c, nearest, token);
+}
+
 static bool check_any(checker *c, const json_schema_list *list, uint32_t token)
 {
     for (uint32_t i = 0; i < list->count; i++)
         if (holds(c, list->nodes[i], token))
             return true;
-    return wrong(c, token, "anyOf", SS_LIT(NO_CHOICE));
+    (void)wrong(c, token, "anyOf", SS_LIT(NO_CHOICE));
+    explain_nearest(c, list, token);
+    return false;
 }
 
 static bool check_one(checker *c, const json_schema_list *list, uint32_t token)
@@ -327,9 +369,12 @@ static bool check_one(checker *c, const json_schema_list *list, uint32_t token)
         found += holds(c, list->nodes[i], token);
     if (found == 1)
         return true;
-    return found ? complain(c, token, "oneOf", SS_LIT("exactly " NO_CHOICE),
-                            SS_LIT("a value that fits more than one"))
-                 : wrong(c, token, "oneOf", SS_LIT(NO_CHOICE));
+    if (found)
+        return complain(c, token, "oneOf", SS_LIT("exactly " NO_CHOICE),
+                        SS_LIT("a value that fits more than one"));
+    (void)wrong(c, token, "oneOf", SS_LIT(NO_CHOICE));
+    explain_nearest(c, list, token);
+    return false;
 }
 
 static bool check_values(checker *c, const json_schema_node *n, uint32_t token)
@@ -368,20 +413,6 @@ static bool check_applied(checker *c, const json_schema_node *n, uint32_t token)
         ok &= !branch || check(c, branch, token);
     }
     return ok;
-}
-
-static bool type_fits(const json_schema_node *n, const tape_token *t)
-{
-    static const uint8_t bits[] = {
-        [JSON_OBJECT] = SCHEMA_OBJECT, [JSON_ARRAY] = SCHEMA_ARRAY,  [JSON_STRING] = SCHEMA_STRING,
-        [JSON_NUMBER] = SCHEMA_NUMBER, [JSON_TRUE] = SCHEMA_BOOLEAN, [JSON_FALSE] = SCHEMA_BOOLEAN,
-        [JSON_NULL] = SCHEMA_NULL};
-    if (n->types & bits[t->kind])
-        return true;
-    if (t->kind != JSON_NUMBER || !(n->types & SCHEMA_INTEGER))
-        return false;
-    exact value = exact_read(json_tape_str(t));
-    return exact_integer(&value);
 }
 
 static bool check_groups(checker *c, const json_schema_node *n, uint32_t token)

@@ -99,7 +99,11 @@ static void errors_name_place_and_values(void)
         {"{\"const\":{\"a\":[1.0]}}", "{\"a\":[1]}", "valid"},
         {"{\"type\":\"string\",\"minLength\":3,\"pattern\":\"^b\"}", "\"a\"",
          " minLength 3 \"a\"; pattern \"^b\" \"a\";"},
-        {"{\"anyOf\":[{\"type\":\"string\"},{\"minimum\":5}]}", "4", " anyOf one of several schemas 4;"},
+        {"{\"anyOf\":[{\"type\":\"string\"},{\"minimum\":5}]}", "4",
+         " anyOf one of several schemas 4; minimum 5 4;"},
+        {"{\"oneOf\":[{\"properties\":{\"k\":{\"const\":1}},\"required\":[\"a\",\"b\"]},"
+         "{\"properties\":{\"k\":{\"const\":2}},\"required\":[\"c\"]},{\"type\":\"string\"}]}",
+         "{\"k\":2}", " oneOf one of several schemas {\"k\":2}; required c nothing;"},
         {"{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":5}]}", "6",
          " oneOf exactly one of several schemas a value that fits more than one;"},
         {"{\"if\":{\"const\":1},\"then\":false}", "1", " false no value at all 1;"},
