@@ -294,6 +294,54 @@ static bool uri_ok(ss_str t, bool relative, bool iri)
     return uri_chars(p, end, ":@/", iri);
 }
 
+/* {+path:3,list*}: at is behind the opening brace; NULL where it is none (RFC 6570, 2.2). */
+static const char *expression_end(const char *p, const char *end)
+{
+    if (p < end && one_of(*p, "+#./;?&=,!@|"))
+        p++;
+    for (;; p++) {
+        const char *from = p;
+        for (; p < end && (is_alpha(*p) || is_digit(*p) || one_of(*p, "_.%")); p++)
+            if (*p == '.' ? p == from || p[-1] == '.'
+                          : *p == '%' && (end - p < 3 || !is_hex(p[1]) || !is_hex(p[2])))
+                return NULL;
+        if (p == from || p[-1] == '.')
+            return NULL;
+        if (p < end && *p == '*') {
+            p++;
+        } else if (p < end && *p == ':') {
+            const char *length = ++p;
+            while (p < end && is_digit(*p) && p - length < 4)
+                p++;
+            if (p == length || *length == '0')
+                return NULL;
+        }
+        if (p == end || *p != ',')
+            return p < end && *p == '}' ? p + 1 : NULL;
+    }
+}
+
+static bool template_ok(ss_str t)
+{
+    const char *p = t.ptr, *end = p + t.len;
+    while (p < end) {
+        if (*p == '{') {
+            p = expression_end(p + 1, end);
+            if (!p)
+                return false;
+        } else if (*p == '%') {
+            if (end - p < 3 || !is_hex(p[1]) || !is_hex(p[2]))
+                return false;
+            p += 3;
+        } else if ((unsigned char)*p <= ' ' || *p == 127 || one_of(*p, "\"'<>\\^`|}")) {
+            return false;
+        } else {
+            p++;
+        }
+    }
+    return true;
+}
+
 static const struct {
     const char *name;
     json_schema_format format;
@@ -311,7 +359,7 @@ static const struct {
              {"uri-reference", FORMAT_URI_REFERENCE},
              {"iri", FORMAT_IRI},
              {"iri-reference", FORMAT_IRI_REFERENCE},
-             {"uri-template", FORMAT_UNSUPPORTED},
+             {"uri-template", FORMAT_URI_TEMPLATE},
              {"uuid", FORMAT_UUID},
              {"json-pointer", FORMAT_JSON_POINTER},
              {"relative-json-pointer", FORMAT_RELATIVE_JSON_POINTER},
@@ -351,6 +399,8 @@ bool json_schema_format_ok(json_schema_format format, ss_str text)
     case FORMAT_IRI:
     case FORMAT_IRI_REFERENCE:
         return uri_ok(text, format == FORMAT_IRI_REFERENCE, true);
+    case FORMAT_URI_TEMPLATE:
+        return template_ok(text);
     case FORMAT_UUID:
         return uuid_ok(text);
     case FORMAT_JSON_POINTER:

@@ -19,11 +19,12 @@ typedef enum json_schema_format {
     FORMAT_URI_REFERENCE,
     FORMAT_IRI,
     FORMAT_IRI_REFERENCE,
+    FORMAT_URI_TEMPLATE,
     FORMAT_UUID,
     FORMAT_JSON_POINTER,
     FORMAT_RELATIVE_JSON_POINTER,
     FORMAT_REGEX,
-    FORMAT_UNSUPPORTED /* the specification's, but not checked here: idn-hostname, uri-template */
+    FORMAT_UNSUPPORTED /* the specification's, but not checked here: idn-hostname */
 } json_schema_format;
 
 json_schema_format json_schema_format_named(ss_str name);

@@ -230,8 +230,8 @@ static void refused_at_load(void)
         {"{\"dependencies\":{}}", "1", "! unsupported keyword dependencies at /dependencies"},
         {"{\"$schema\":\"http://json-schema.org/draft-07/schema#\"}", "1",
          "! unsupported keyword $schema of value http://json-schema.org/draft-07/schema at /$schema"},
-        {"{\"format\":\"uri-template\"}", "1",
-         "! unsupported keyword format of value \"uri-template\" at /format"},
+        {"{\"format\":\"idn-hostname\"}", "1",
+         "! unsupported keyword format of value \"idn-hostname\" at /format"},
         {"{\"const\":{\"unevaluatedItems\":false}}", "{\"unevaluatedItems\":false}", "valid"},
         {"{\"type\":\"text\"}", "1",
          "? a type is null, boolean, object, array, number, string or integer, at /type"},
@@ -324,6 +324,33 @@ static void patterns(void)
         json_schema_pattern_free(p);
         give_back(&m);
     }
+}
+
+static void uri_templates(void)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } list[] = {{"http://h/{a}{?x,y.z:30,l*}%20", true},
+                {"", true},
+                {"{a", false},
+                {"a}", false},
+                {"{}", false},
+                {"{a,}", false},
+                {"{a:0}", false},
+                {"{a:12345}", false},
+                {"{.a..b}", false},
+                {"{%zz}", false},
+                {"{%41_1}", true},
+                {"a b", false},
+                {"%4", false},
+                {"{=a}", true},
+                {"{a*:3}", false}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (json_schema_format_ok(FORMAT_URI_TEMPLATE, ss_cstr(list[i].text)) != list[i].good) {
+            printf("# %s\n", list[i].text);
+            CHECK(false);
+        }
 }
 
 static void date_times(void)
@@ -491,6 +518,7 @@ static const check_test tests[] = {
     TEST(refused_at_load),
     TEST(patterns),
     TEST(date_times),
+    TEST(uri_templates),
     TEST(costs_are_bounded),
     TEST(properties_are_listed),
     TEST(misspelt_keywords_are_told),
