@@ -32,7 +32,7 @@ CFLAGS   += -std=c11 -fvisibility=hidden -fPIC $(OPTIMISE) $(WARNINGS) $(HARDEN)
             $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
 LDFLAGS  += -Wl,-z,relro,-z,now $(SANFLAGS)
 ISAL     := $(if $(HAVE_ISAL),-lisal)
-CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lz -lcrypto $(ISAL) -ldl -lpthread -lm
+CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto $(ISAL) -ldl -lpthread -lm
 
 # ---- what is built -----------------------------------------------------------------------------------
 CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
@@ -75,7 +75,7 @@ help: ## this list
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 # The hot path: what runs for each event.
-HOT := core/event receivers/matomo plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
+HOT := core/event receivers/matomo receivers/events plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
 $(foreach d,$(HOT),$(eval $(O)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g))
 
 $(O)/%.o: %.c

@@ -7,10 +7,10 @@ set -eu
 
 packages_for() {
     case "$1" in
-    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev libssl-dev libmaxminddb-dev curl" ;;
+    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev libpcre2-dev zlib1g-dev libssl-dev libmaxminddb-dev curl" ;;
     test) echo "python3 g++ clang php-cli php-curl nginx-light wrk procps sqlite3" ;;
     bench) echo "python3 nginx-light wrk procps util-linux valgrind" ;;
-    interop) echo "python3 nodejs npm php-cli php-curl chromium" ;;
+    interop) echo "python3 python3-pip nodejs npm php-cli php-curl chromium" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;
     *) echo "setup.sh: unknown job '$1' (build, test, bench, interop, lint, fuzz, geoip)" >&2; exit 2 ;;

@@ -34,6 +34,8 @@ static const verb verbs[] = {
     {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
     {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
     {"new", verb_new, "a folder to write a plugin in: source, test, Makefile, example, CI"},
+    {"schema-check", verb_schema_check,
+     "does this JSON fit that JSON Schema? As the receiver events decides"},
     {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

@@ -21,5 +21,6 @@ int verb_journal(int argc, char **argv);
 int verb_quarantine(int argc, char **argv);
 int verb_ledger(int argc, char **argv);
 int verb_new(int argc, char **argv);
+int verb_schema_check(int argc, char **argv);
 
 #endif

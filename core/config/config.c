@@ -54,6 +54,7 @@ static config *load(const char *path, const char *dir, bool try, buf *errors)
     config_check_rules(c);
     if (try)
         config_try(c, false);
+    config_check_fields(c);
     if (c->problems.count + c->problems.dropped == 0)
         return c;
     problems_write(&c->problems, errors);

@@ -18,7 +18,8 @@ typedef struct config_instance {
     const char *label; /* "receivers.matomo" */
     const char *path;  /* of its .so, absolute */
     const ss_plugin *plugin;
-    const tree *node; /* what stands in the file; may be null */
+    const ss_field *fields; /* its own, once it was tried; NULL: those of the plugin */
+    const tree *node;       /* what stands in the file; may be null */
     place at;
     json_t *host, *options;
     bool good; /* nothing wrong so far: its create() may be tried */
@@ -45,7 +46,11 @@ void config_check_section(config *c, enum merge_section section, uint32_t kind);
 const config_instance *config_instance_find(const config *c, uint32_t kind, const char *name);
 /* rules.c: what spans several keys or instances. */
 void config_check_rules(config *c);
-/* trial.c: create() and destroy(), with check() between where connect; errors become problems. */
+/* rules.c: do the fields of each receiver and of what enriches its events go together? After config_try:
+   instances may have fields of their own. */
+void config_check_fields(config *c);
+/* trial.c: create() and destroy(), with check() between where connect; errors become problems. Notes
+   the fields of the instances. */
 void config_try(config *c, bool connect);
 
 /* Place of item i of the list under key (or of the value that stands for a list of one). */

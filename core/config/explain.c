@@ -173,6 +173,8 @@ const char *explain_field_type(uint32_t type)
 
 static void explain_fields(const ss_plugin *p, buf *out)
 {
+    if (SS_HAS(ss_plugin, p, instance_fields) && p->instance_fields)
+        buf_adds(out, "\n# Fields that it adds to events: as its configuration says.\n");
     for (size_t i = 0;; i++) {
         ss_field f = loader_field(p, i);
         if (!f.name)

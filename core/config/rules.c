@@ -154,7 +154,7 @@ static void walk_fields(const config *c, seen_fields *seen, field_visit *visit, 
         if (!from || !from->plugin)
             continue;
         for (size_t i = 0;; i++) {
-            ss_field f = loader_field(from->plugin, i);
+            ss_field f = from->fields ? from->fields[i] : loader_field(from->plugin, i);
             if (!f.name)
                 break;
             if (see_field(seen, &f, from) && visit)
@@ -237,6 +237,13 @@ static void check_own_fields(config *c, const config_instance *i)
                          "them, in parts that single dots separate",
                          i->label, name, FIELD_NAME_MAX);
     }
+}
+
+void config_check_fields(config *c)
+{
+    for (size_t n = 0; n < c->count; n++)
+        if (c->instances[n].kind == SS_RECEIVER && c->instances[n].plugin)
+            check_fields(c, &c->instances[n]);
 }
 
 /* ---- modules ---- */
@@ -337,7 +344,6 @@ void config_check_rules(config *c)
         if (i->kind == SS_RECEIVER) {
             check_names(c, i, "enrich", SS_ENRICHER);
             check_routes(c, i);
-            check_fields(c, i);
             if (!json_object_get(i->host, "ack"))
                 (void)json_object_set(i->host, "ack", json_object_get(c->server, "ack"));
         } else if (i->kind == SS_ENRICHER) {

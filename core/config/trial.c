@@ -5,6 +5,7 @@
 #include "core/config/config_inside.h"
 #include "core/config/node.h"
 #include "plugins/loader/host_base.h"
+#include "plugins/loader/loader.h"
 
 typedef struct trial_host {
     host_base base; /* first: table.self points here */
@@ -100,7 +101,43 @@ static ss_config *options_node(const config_instance *i)
     return options;
 }
 
-static void try_one(config *c, const config_instance *i, const ss_config *options, bool connect)
+/* ---- fields of an instance's own: copied, they go with it ---- */
+
+static const char *keep_text(config *c, const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+    char *copy = text ? arena_take(&c->arena, len + 1) : NULL;
+    return copy ? memcpy(copy, text, len + 1) : NULL;
+}
+
+static bool keep_fields(config *c, config_instance *i, const ss_field *fields)
+{
+    size_t count = 0;
+    while (loader_field_of(i->plugin, fields, count).name)
+        count++;
+    ss_field *kept = arena_take(&c->arena, (count + 1) * sizeof *kept);
+    for (size_t k = 0; kept && k <= count; k++) {
+        ss_field f = loader_field_of(i->plugin, fields, k);
+        kept[k] =
+            (ss_field){keep_text(c, f.name), f.type, f.flags, keep_text(c, f.doc), keep_text(c, f.source)};
+        if (k < count && (!kept[k].name || !kept[k].doc))
+            return false;
+    }
+    i->fields = kept;
+    return kept != NULL;
+}
+
+static void note_fields(config *c, config_instance *i, void *inst)
+{
+    const ss_field *fields;
+    ss_error err = error_init();
+    if (!loader_instance_fields(i->plugin, inst, &fields, &err))
+        report(c, i, "", &err);
+    else if (fields != i->plugin->fields && !i->fields && !keep_fields(c, i, fields))
+        problems_add(&c->problems, i->at, "%s: out of memory", i->label);
+}
+
+static void try_one(config *c, config_instance *i, const ss_config *options, bool connect)
 {
     trial_host host;
     host_init(&host, c, i->kind, i->name);
@@ -109,6 +146,7 @@ static void try_one(config *c, const config_instance *i, const ss_config *option
     if (i->plugin->create(&host.base.table, options, &inst, &err) != SS_OK) {
         report(c, i, "", &err);
     } else {
+        note_fields(c, i, inst);
         err = error_init();
         if (connect && i->plugin->check && i->plugin->check(inst, &err) != SS_OK)
             report(c, i, "cannot reach what it needs: ", &err);
@@ -120,7 +158,7 @@ static void try_one(config *c, const config_instance *i, const ss_config *option
 void config_try(config *c, bool connect)
 {
     for (size_t n = 0; n < c->count; n++) {
-        const config_instance *i = &c->instances[n];
+        config_instance *i = &c->instances[n];
         if (!i->good)
             continue;
         ss_config *options = options_node(i);

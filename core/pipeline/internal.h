@@ -37,14 +37,13 @@ typedef struct pipeline_instance {
     host_base base; /* first: table.self points here */
     pipeline *pipeline;
     const ss_plugin *plugin;
-    void *inst; /* the plugin's; NULL until create() */
+    void *inst;          /* the plugin's; NULL until create()                                      */
+    ss_plugin described; /* name and fields of this instance, for its table: fields may be its own */
     const ss_config *options;
     crumb_name crumb;            /* "receiver matomo" */
     pipeline_receiver *receiver; /* of a receiver's instance */
     bool started;
-    /* Enrichers: the plugin's fields and those of the configuration, as a descriptor of nothing else. */
-    ss_plugin declared;
-    ss_field *fields;
+    ss_field *fields; /* enrichers: the plugin's fields and those of the configuration, for `described` */
     /* Enrichers: names that field_ref() handed out numbers for. */
     char *ref_names[PIPELINE_REFS_MAX];
     uint32_t ref_count;

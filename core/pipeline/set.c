@@ -48,6 +48,14 @@ static void name_in_error(const pipeline_instance *i, const char *what, ss_error
     (void)snprintf(err->text, sizeof err->text, "%s: %s%.400s", i->crumb.instance, what, text);
 }
 
+/* What the event table asks for, with the instance's fields where it has its own. */
+static int32_t instance_describe(pipeline_instance *i, ss_error *err)
+{
+    const ss_plugin *p = i->plugin;
+    i->described = (ss_plugin){.name = p->name, .field_size = p->field_size};
+    return loader_instance_fields(p, i->inst, &i->described.fields, err) ? SS_OK : SS_REJECT;
+}
+
 static pipeline_instance *instance_new(pipeline *p, const ss_config *node, uint32_t kind,
                                        pipeline_instance *old, ss_error *err)
 {
@@ -74,6 +82,8 @@ static pipeline_instance *instance_new(pipeline *p, const ss_config *node, uint3
     pipeline_host_fill(i);
     crumb_enter(&i->crumb, "create\0\0\0\0\0\0\0\0\0");
     int32_t status = plugin->create ? plugin->create(&i->base.table, i->options, &i->inst, err) : SS_OK;
+    if (status == SS_OK)
+        status = instance_describe(i, err);
     if (status == SS_OK)
         status = instance_adopt(i, old, err);
     crumb_leave();
@@ -117,10 +127,10 @@ static pipeline_instance *find_enricher(const pipeline_set *set, ss_str name)
     return NULL;
 }
 
-static size_t count_fields(const ss_plugin *plugin)
+static size_t count_fields(const pipeline_instance *e)
 {
     size_t n = 0;
-    while (loader_field(plugin, n).name)
+    while (loader_field_of(e->plugin, e->described.fields, n).name)
         n++;
     return n;
 }
@@ -128,17 +138,17 @@ static size_t count_fields(const ss_plugin *plugin)
 /* own: {name: type}, borrowed like everything of the blob. */
 static bool declare_fields(pipeline_instance *e, const ss_config *own)
 {
-    size_t built_in = count_fields(e->plugin), more = node_len(own);
+    size_t built_in = count_fields(e), more = node_len(own);
     e->fields = calloc(built_in + more + 1, sizeof *e->fields);
     if (!e->fields)
         return false;
     for (size_t i = 0; i < built_in; i++)
-        e->fields[i] = loader_field(e->plugin, i);
+        e->fields[i] = loader_field_of(e->plugin, e->described.fields, i);
     for (size_t i = 0; i < more; i++)
         e->fields[built_in + i] = (ss_field){.name = node_key(own, i).ptr,
                                              .type = (uint32_t)node_int(node_at(own, i), ""),
                                              .doc = "Declared in the configuration."};
-    e->declared = (ss_plugin){.name = e->plugin->name, .field_size = sizeof(ss_field), .fields = e->fields};
+    e->described = (ss_plugin){.name = e->plugin->name, .field_size = sizeof(ss_field), .fields = e->fields};
     return true;
 }
 
@@ -197,9 +207,9 @@ static bool make_steps(pipeline_set *set, pipeline_receiver *r, const ss_config 
             return false;
         }
         r->steps[r->step_count++].instance = e;
-        plugins[i] = &e->declared;
+        plugins[i] = &e->described;
     }
-    r->table = event_table_new(r->instance->plugin, plugins, count, err);
+    r->table = event_table_new(&r->instance->described, plugins, count, err);
     if (!r->table) {
         name_in_error(r->instance, "", err);
         return false;

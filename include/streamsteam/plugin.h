@@ -33,7 +33,7 @@
  * Changelog of the contract (a plugin built for major.minor loads where the major is equal and the host's
  * minor is not older):
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
- *   0.2  ss_plugin.warning; SS_OPT_FIELD; SS_FIELD_OBJECT.
+ *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
  */
 #ifndef STREAMSTEAM_PLUGIN_H
 #define STREAMSTEAM_PLUGIN_H
@@ -482,6 +482,9 @@ typedef struct ss_plugin {
     void *spare[4];
     /* 0.2: what a person should know before it is switched on (it costs money, it sends data abroad); or NULL. */
     const char *warning;
+    /* 0.2: the fields of this instance, where they depend on its configuration; they take the place of
+       `fields`, rows as there. Called after create(); lives until destroy(). May be NULL.                 */
+    const ss_field *(*instance_fields)(void *inst);
 } ss_plugin;
 
 typedef const ss_plugin *(*ss_plugin_entry)(void);

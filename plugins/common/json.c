@@ -19,7 +19,9 @@ static bool scan_fail(json_scan *s, const char *problem)
 
 static inline void scan_space(json_scan *s)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\t' || *s->at == '\r'))
+    /* Mostly there is none: one comparison says so. */
+    while (s->at < s->end && (unsigned char)*s->at <= ' ' &&
+           (*s->at == ' ' || *s->at == '\n' || *s->at == '\t' || *s->at == '\r'))
         s->at++;
 }
 

@@ -115,10 +115,10 @@ static bool check_options(const ss_plugin *p, const ss_option *table, const char
     return true;
 }
 
-static bool check_fields(const ss_plugin *p, const char *path, ss_error *err)
+bool gate_check_fields(const ss_plugin *p, const ss_field *fields, const char *path, ss_error *err)
 {
-    for (size_t i = 0; p->fields; i++) {
-        ss_field f = loader_field(p, i);
+    for (size_t i = 0; fields; i++) {
+        ss_field f = loader_field_of(p, fields, i);
         if (!f.name)
             return true;
         if (i == LOADER_FIELDS_MAX)
@@ -130,7 +130,7 @@ static bool check_fields(const ss_plugin *p, const char *path, ss_error *err)
             return ss_fail(err, 0, "%.256s: field '%.64s' has type %u, which contract %u.%u does not have",
                            path, f.name, f.type, SS_ABI_MAJOR, SS_ABI_MINOR);
         for (size_t j = 0; j < i; j++)
-            if (strcmp(loader_field(p, j).name, f.name) == 0)
+            if (strcmp(loader_field_of(p, fields, j).name, f.name) == 0)
                 return ss_fail(err, 0, "%.256s: field '%.64s' is declared twice", path, f.name);
     }
     return true;
@@ -199,5 +199,5 @@ bool gate_check(const ss_plugin *p, const char *path, uint32_t kind, ss_error *e
     bool good = p->kind == SS_RECEIVER   ? check_receiver(p, path, err)
                 : p->kind == SS_ENRICHER ? check_enricher(p, path, err)
                                          : check_module(p, path, err);
-    return good && check_options(p, p->options, path, 1, err) && check_fields(p, path, err);
+    return good && check_options(p, p->options, path, 1, err) && gate_check_fields(p, p->fields, path, err);
 }

@@ -24,10 +24,24 @@ static void copy_row(void *out, size_t size, const void *table, size_t stride, s
 
 ss_field loader_field(const ss_plugin *p, size_t i)
 {
+    return loader_field_of(p, p->fields, i);
+}
+
+ss_field loader_field_of(const ss_plugin *p, const ss_field *fields, size_t i)
+{
     ss_field f = {0};
-    if (p->fields)
-        copy_row(&f, sizeof f, p->fields, p->field_size, i);
+    if (fields)
+        copy_row(&f, sizeof f, fields, p->field_size, i);
     return f;
+}
+
+bool loader_instance_fields(const ss_plugin *p, void *inst, const ss_field **fields, ss_error *err)
+{
+    *fields = p->fields;
+    if (!SS_HAS(ss_plugin, p, instance_fields) || !p->instance_fields)
+        return true;
+    *fields = p->instance_fields(inst);
+    return gate_check_fields(p, *fields, p->name, err);
 }
 
 ss_option loader_option(const ss_plugin *p, const ss_option *table, size_t i)

@@ -30,4 +30,8 @@ ss_option loader_option(const ss_plugin *p, const ss_option *table, size_t i);
 ss_route loader_route(const ss_plugin *p, size_t i);
 ss_view loader_view(const ss_plugin *p, size_t i);
 
+/* The fields of an instance: its own, else the plugin's. false with err: they break the contract. */
+ss_field loader_field_of(const ss_plugin *p, const ss_field *fields, size_t i);
+bool loader_instance_fields(const ss_plugin *p, void *inst, const ss_field **fields, ss_error *err);
+
 #endif

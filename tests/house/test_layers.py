@@ -45,6 +45,7 @@ OWNERS = {
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
+    "pcre2.h": (["plugins/common"], "pattern of JSON Schemas; a regular expression engine with limits"),
     "zlib.h": (["core/http", "modules/lake"], "where ISA-L is missing"),
 }
 

@@ -53,6 +53,7 @@ static void set_up(void)
     link_plugin("enricher", "enricher-paint");
     link_plugin("module", "module-append");
     link_plugin("options", "module-options");
+    link_plugin("own_fields", "receiver-form");
     link_plugin("abi_major", "enricher-old");
 }
 
@@ -117,6 +118,33 @@ static ss_config *ingest(const plan *p)
     ss_error err = error_init();
     const char *blob = plan_ingest_blob(p);
     return node_parse(blob, strlen(blob), &err);
+}
+
+/* ---- fields of an instance's own ---- */
+
+static void instances_declare_fields(void)
+{
+    set_up();
+    plan *p =
+        good(HEAD "enrichers: {paint: }\n"
+                  "receivers: {form: {names: [a, b]}, other: {use: form, names: [c], routes: {/form: /o}, "
+                  "enrich: [paint]}}\n"
+                  "modules: {append: }\n");
+    REQUIRE(p);
+    ss_config *n = module_options(p, 0);
+    REQUIRE(n);
+    CHECK_INT(node_len(node_get(n, "catalog.form")), 2);
+    CHECK_STR(node_str(node_at(node_get(n, "catalog.form"), 1), "name").ptr, "b");
+    CHECK_INT(node_len(node_get(n, "catalog.other")), 2);
+    CHECK_STR(node_str(node_at(node_get(n, "catalog.other"), 0), "name").ptr, "c");
+    CHECK_STR(node_str(node_at(node_get(n, "catalog.other"), 1), "name").ptr, "colour");
+    node_free(n);
+    plan_free(p);
+    BAD(HEAD "enrichers: {paint: }\nreceivers: {form: {names: [colour.x], enrich: [paint]}}\n",
+        "receivers.form: the field 'colour' of enrichers.paint does not fit 'colour.x' of receivers.form");
+    BAD(HEAD "receivers: {form: {names: [a, -b]}}\n",
+        "receivers.form: form: field '-b' has no doc: give it one sentence");
+    tear_down();
 }
 
 /* ---- small parts ---- */
@@ -661,6 +689,7 @@ static const check_test tests[] = {
     TEST(an_empty_file_is_a_server_with_defaults),
     TEST(a_whole_configuration),
     TEST(every_type_of_option),
+    TEST(instances_declare_fields),
     TEST(all_errors_at_once_with_their_places),
     TEST(names_must_exist),
     TEST(fields_must_exist),

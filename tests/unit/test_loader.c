@@ -272,7 +272,38 @@ static void alarms_are_kept_and_cleared(void)
     remove_tree(data);
 }
 
+static const ss_field own[] = {{.name = "a", .type = SS_FIELD_INT, .doc = "A."},
+                               {.name = "b.c", .type = SS_FIELD_JSON, .doc = "B."},
+                               {.name = NULL}};
+
+static const ss_field *own_fields(void *inst)
+{
+    return inst ? inst : own;
+}
+
+static void instances_may_have_fields_of_their_own(void)
+{
+    static const ss_field fixed[] = {{.name = "x", .type = SS_FIELD_INT, .doc = "X."}, {.name = NULL}};
+    static ss_field twice[] = {{.name = "a", .type = SS_FIELD_INT, .doc = "A."},
+                               {.name = "a", .type = SS_FIELD_INT, .doc = "A."},
+                               {.name = NULL}};
+    ss_plugin p = {SS_PLUGIN_HEADER, .name = "own", .fields = fixed};
+    const ss_field *fields;
+    ss_error err = error_init();
+    CHECK(loader_instance_fields(&p, NULL, &fields, &err) && fields == fixed);
+    p.instance_fields = own_fields;
+    CHECK(loader_instance_fields(&p, NULL, &fields, &err) && fields == own);
+    CHECK_STR(loader_field_of(&p, fields, 1).name, "b.c");
+    CHECK(loader_field_of(&p, fields, 2).name == NULL);
+    CHECK(!loader_instance_fields(&p, twice, &fields, &err));
+    CHECK_STR(err.text, "own: field 'a' is declared twice");
+    /* One that was built before 0.2 ends in front of the callback: it is not looked at. */
+    p.struct_size = offsetof(ss_plugin, instance_fields);
+    CHECK(loader_instance_fields(&p, twice, &fields, &err) && fields == fixed);
+}
+
 static const check_test tests[] = {
+    TEST(instances_may_have_fields_of_their_own),
     TEST(opens_each_kind),
     TEST(refusals_name_file_versions_and_remedy),
     TEST(refuses_what_is_no_shared_object),

@@ -39,14 +39,13 @@ static void node_text(ss_config *n, int kind, ss_str text)
     n->text_len = text.len;
 }
 
-static bool node_read(ss_config *n, json_scan *s)
+static bool node_read(ss_config *n, json_scan *s);
+
+static bool node_read_value(ss_config *n, json_scan *s)
 {
     json_value v, key;
-    json_scan again = *s;
-    ss_str raw;
-    if (!json_skip(&again, &raw) || !json_read(s, &v))
+    if (!json_read(s, &v))
         return false;
-    n->raw = kit_copy(raw);
     if (v.kind == JSON_OBJECT) {
         n->kind = NODE_OBJECT;
         while (json_member(s, &key)) {
@@ -76,6 +75,14 @@ static bool node_read(ss_config *n, json_scan *s)
         n->whole = v.kind == JSON_TRUE;
     }
     return !s->problem;
+}
+
+static bool node_read(ss_config *n, json_scan *s)
+{
+    const char *from = s->at;
+    bool ok = node_read_value(n, s);
+    n->raw = kit_copy(ss_s(from, (size_t)(s->at - from)));
+    return ok;
 }
 
 /* 25MB, 128MiB, 60s, 200ms */
@@ -134,7 +141,10 @@ static bool node_type(ss_config *n, const ss_option *o)
         return n->kind == NODE_OBJECT;
     case SS_T_LIST:
         return n->kind == NODE_LIST;
-    case SS_T_ANY:
+    case SS_T_ANY: /* as the server: the value's JSON text */
+        free(n->text);
+        n->text = kit_copy(ss_cstr(n->raw ? n->raw : ""));
+        n->text_len = strlen(n->text);
         return true;
     default:
         return n->kind == NODE_STRING || n->kind == NODE_NUMBER;
@@ -164,10 +174,6 @@ static bool node_fit(ss_config *n, const ss_option *o, size_t size, char *why, s
     }
     if (o->type == SS_T_OBJECT)
         return node_check(n, o->children, size, why, why_size);
-    if (o->type == SS_T_ANY) { /* handed over as JSON text */
-        free(n->text);
-        node_text(n, NODE_STRING, ss_cstr(n->raw));
-    }
     for (size_t i = 0; (o->type == SS_T_LIST || o->type == SS_T_MAP) && o->children && i < n->count; i++)
         if (!node_fit(&n->items[i], o->children, size, why, why_size))
             return false;

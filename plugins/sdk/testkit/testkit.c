@@ -9,14 +9,29 @@
 #include "plugins/common/json.h"
 #include "plugins/sdk/testkit/inside.h"
 
+/* The instance's own fields, where it has such and is made. */
+static const ss_field *fields_of(const testkit *k)
+{
+    bool own = k->instance && SS_HAS(ss_plugin, k->plugin, instance_fields) && k->plugin->instance_fields;
+    return own ? k->plugin->instance_fields(k->instance) : k->plugin->fields;
+}
+
 bool kit_table_make(testkit *k, const ss_field *receiver_fields)
 {
     bool enricher = k->plugin->kind == SS_ENRICHER;
     ss_plugin fake = {SS_PLUGIN_HEADER, .kind = SS_RECEIVER, .name = "testkit", .fields = receiver_fields};
-    const ss_plugin *enrichers[] = {k->plugin};
+    ss_plugin own = {.name = k->plugin->name, .field_size = k->plugin->field_size, .fields = fields_of(k)};
+    const ss_plugin *enrichers[] = {&own};
     event_table_free(k->table);
-    k->table = event_table_new(enricher ? &fake : k->plugin, enrichers, enricher ? 1 : 0, &k->error);
+    k->table = event_table_new(enricher ? &fake : &own, enrichers, enricher ? 1 : 0, &k->error);
     return k->table != NULL;
+}
+
+static void fields_judge(testkit *k, const ss_field *f)
+{
+    for (; f && f->name; f = (const ss_field *)(const void *)((const char *)f + k->plugin->field_size))
+        if (!f->doc || !*f->doc)
+            kit_problem(k, "field %s has no doc", f->name);
 }
 
 static bool descriptor_ok(testkit *k)
@@ -36,10 +51,7 @@ static bool descriptor_ok(testkit *k)
          o = (const ss_option *)(const void *)((const char *)o + p->option_size))
         if (!o->doc || !*o->doc)
             kit_problem(k, "option %s has no doc", o->name);
-    for (const ss_field *f = p->fields; f && f->name;
-         f = (const ss_field *)(const void *)((const char *)f + p->field_size))
-        if (!f->doc || !*f->doc)
-            kit_problem(k, "field %s has no doc", f->name);
+    fields_judge(k, p->fields);
     return true;
 }
 
@@ -76,6 +88,10 @@ testkit *testkit_new_failing(const ss_plugin *plugin, const char *options_json, 
     }
     if (kit_table_make(k, NULL))
         k->instance = instance_make(k);
+    if (k->instance && fields_of(k) != plugin->fields) {
+        fields_judge(k, fields_of(k));
+        (void)kit_table_make(k, NULL);
+    }
     return k;
 }
 
@@ -138,6 +154,8 @@ bool testkit_restart(testkit *k, bool adopt)
     if (adopt)
         instance_end(k);
     k->instance = new;
+    if (new &&fields_of(k) != k->plugin->fields)
+        (void)kit_table_make(k, NULL);
     return new != NULL;
 }
 

@@ -1,0 +1,1 @@
+LIBS_receiver-events := -lpcre2-8

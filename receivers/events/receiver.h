@@ -1,0 +1,9 @@
+/* From a request to its events and the answer. */
+#ifndef EVENTS_RECEIVER_H
+#define EVENTS_RECEIVER_H
+
+#include "streamsteam/plugin.h"
+
+int32_t receiver_receive(void *instance, const ss_request *request, ss_response *response, ss_error *err);
+
+#endif
