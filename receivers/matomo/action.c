@@ -59,18 +59,30 @@ static const char *check_values(const params *p, ss_str type, const char **why)
     return NULL;
 }
 
-const char *action_check(const params *p, ss_event *e, const char **why)
+/* A conversion: known, and with the goal's own revenue until the hit names another. */
+static const char *check_goal(const site *s, int64_t id, ss_event *e, const char **why)
+{
+    const site_goal *goal = site_goal_find(s, id);
+    if (!site_goal_known(s, id)) {
+        *why = "no such idgoal among the goals of this site";
+        return "unknown_goal";
+    }
+    if (goal && goal->has_revenue)
+        ss_set_double(e, FIELD_REVENUE, goal->revenue);
+    return NULL;
+}
+
+const char *action_check(const params *p, const site *s, ss_event *e, const char **why)
 {
     int64_t goal = -1, ping = 0, bot = 0;
     bool has_goal = value_int(params_get(p, PARAM_IDGOAL), &goal) && goal >= 0;
     (void)value_int(params_get(p, PARAM_PING), &ping);
     (void)value_int(params_get(p, PARAM_REC_MODE), &bot);
-    if (has_goal)
-        ss_set_int(e, FIELD_GOAL_ID, goal);
     if (ping != 0)
         ss_set_bool(e, FIELD_IS_PING, true);
     if (bot == 1)
         ss_set_bool(e, FIELD_IS_BOT, true);
+    has_goal &= ping == 0 && bot != 1;
     if (bot == 1)
         e->type = TYPE("bot");
     else if (ping != 0)
@@ -82,9 +94,14 @@ const char *action_check(const params *p, ss_event *e, const char **why)
     else
         e->type = plain_action(p);
     const char *code = check_values(p, e->type, why);
-    if (!code)
-        ss_set_str(e, FIELD_EVENT_TYPE, e->type);
-    return code;
+    if (!code && has_goal && goal > 0)
+        code = check_goal(s, goal, e, why);
+    if (code)
+        return code;
+    if (has_goal)
+        ss_set_int(e, FIELD_GOAL_ID, goal);
+    ss_set_str(e, FIELD_EVENT_TYPE, e->type);
+    return NULL;
 }
 
 bool action_search_in_url(ss_event *e)

@@ -29,8 +29,9 @@ typedef struct hit {
     params *p;
     ss_event *event;
     hit_scratch *scratch;
-    int64_t site;
-    int authorized; /* -1: not looked yet */
+    int64_t site_id;
+    const site *site; /* set once its id is known to be one */
+    int authorized;   /* -1: not looked yet */
     uint32_t dropped;
 } hit;
 
@@ -44,7 +45,7 @@ static bool authorized(hit *h)
 {
     if (h->authorized < 0) {
         ss_str given = h->source->token.len ? h->source->token : params_get(h->p, PARAM_TOKEN_AUTH);
-        h->authorized = tokens_allow(&h->source->m->tokens, given, h->site);
+        h->authorized = tokens_allow(&h->source->m->tokens, given, h->site_id);
     }
     return h->authorized;
 }
@@ -110,19 +111,22 @@ static enum hit_outcome check_excluded(hit *h)
 static enum hit_outcome check(hit *h)
 {
     const params *p = h->p;
-    bool site = value_int(params_get(p, PARAM_IDSITE), &h->site) && h->site >= 0;
-    if (!site)
-        h->site = -1;
+    bool number = value_int(params_get(p, PARAM_IDSITE), &h->site_id) && h->site_id >= 0;
+    if (!number)
+        h->site_id = -1;
     enum hit_outcome outcome = check_time(h);
     if (outcome != HIT_STORED)
         return outcome;
-    if (!site)
+    if (!number)
         return refuse(h, HIT_INVALID, "bad_site", "idsite is missing or not an integer from 0 on");
+    h->site = sites_find(&h->source->m->sites, h->site_id);
+    if (!h->site)
+        return refuse(h, HIT_INVALID, "unknown_site", "no such idsite among the receiver's sites");
     if ((outcome = check_overrides(h)) != HIT_STORED || (outcome = check_excluded(h)) != HIT_STORED)
         return outcome;
     if (params_has(p, PARAM_CID) && p->value[PARAM_CID].len != VISITOR_ID_CHARS)
         return refuse(h, HIT_INVALID, "bad_cid", "cid must be 16 characters");
-    const char *why = NULL, *code = action_check(p, h->event, &why);
+    const char *why = NULL, *code = action_check(p, h->site, h->event, &why);
     return code ? refuse(h, HIT_INVALID, code, why) : HIT_STORED;
 }
 
@@ -228,7 +232,7 @@ static void set_site(hit *h)
     if (text.len > 1 && (*text.ptr < '1' || *text.ptr > '9' || memchr(text.ptr, '.', text.len) ||
                          memchr(text.ptr, 'e', text.len)))
         text = ss_s(h->scratch->site,
-                    json_put_i64(h->scratch->site, h->site)); /* "01", "1.0": one name per site */
+                    json_put_i64(h->scratch->site, h->site_id)); /* "01", "1.0": one name per site */
     ss_set_str(h->event, FIELD_SITE_ID, text);
     h->event->app = text;
 }

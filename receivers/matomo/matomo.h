@@ -4,6 +4,7 @@
 
 #include "receivers/matomo/names.h"
 #include "receivers/matomo/params.h"
+#include "receivers/matomo/site.h"
 #include "receivers/matomo/token.h"
 
 #define CORS_DOMAINS_MAX 64u
@@ -13,6 +14,7 @@ typedef struct matomo {
     names params, page;                           /* tables of parameter names */
     uint64_t kinds[KIND_OTHERS + 1][PARAM_WORDS]; /* which parameters are of that kind */
     tokens tokens;
+    sites sites;
     bool require_rec, strict_auth;
     int64_t cdt_auth_after_us;
     size_t max_bulk_items;

@@ -1,73 +1,12 @@
-/* The receiver for Matomo's Tracking HTTP API: the descriptor, its options, its routes. */
+/* The receiver for Matomo's Tracking HTTP API: the descriptor, its routes, its life. */
 #include <stdlib.h>
 
 #include "receivers/matomo/fields.h"
 #include "receivers/matomo/matomo.h"
+#include "receivers/matomo/options.h"
 #include "receivers/matomo/page.h"
 #include "receivers/matomo/params.h"
 #include "receivers/matomo/receiver.h"
-
-static const ss_option site_item[] = {
-    {.name = "*", .type = SS_T_INT, .max = INT64_MAX, .doc = "A website id."}, {.name = NULL}};
-
-static const ss_option token_keys[] = {{.name = "secret",
-                                        .type = SS_T_STRING,
-                                        .flags = SS_OPT_REQUIRED | SS_OPT_SECRET,
-                                        .doc = "The token as clients send it in token_auth."},
-                                       {.name = "role",
-                                        .type = SS_T_ENUM,
-                                        .dflt = "write",
-                                        .choices = "superuser|admin|write",
-                                        .doc = "superuser: every site, and bulk answers name the invalid "
-                                               "items; admin and write: the sites listed."},
-                                       {.name = "sites",
-                                        .type = SS_T_LIST,
-                                        .children = site_item,
-                                        .max = (int64_t)TOKEN_SITES_MAX,
-                                        .doc = "Website ids that the token is for; none means all."},
-                                       {.name = NULL}};
-
-static const ss_option token_item[] = {
-    {.name = "*", .type = SS_T_OBJECT, .children = token_keys, .doc = "A token."}, {.name = NULL}};
-
-static const ss_option origin_item[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "An origin such as https://example.org, or *."},
-    {.name = NULL}};
-
-static const ss_option options[] = {
-    {.name = "require_rec",
-     .type = SS_T_BOOL,
-     .dflt = "true",
-     .doc = "Store only hits with rec=1, as Matomo does; others are answered alike and counted."},
-    {.name = "strict_auth",
-     .type = SS_T_BOOL,
-     .dflt = "false",
-     .doc = "Answer 400 to country, region, city, lat or long without a valid token, as Matomo does, instead "
-            "of ignoring them."},
-    {.name = "cdt_auth_after",
-     .type = SS_T_DURATION,
-     .dflt = "24h",
-     .min = 0,
-     .max = INT64_C(631152000000),
-     .doc = "A cdt older than this needs a valid token."},
-    {.name = "max_bulk_items",
-     .type = SS_T_INT,
-     .dflt = "20000",
-     .min = 1,
-     .max = 1000000,
-     .doc = "A bulk request with more items than this is refused whole with 400."},
-    {.name = "cors_domains",
-     .type = SS_T_LIST,
-     .children = origin_item,
-     .max = (int64_t)CORS_DOMAINS_MAX,
-     .doc =
-         "Origins whose pages may read the answer to a GET (other methods always allow the asking origin)."},
-    {.name = "tokens",
-     .type = SS_T_LIST,
-     .children = token_item,
-     .max = (int64_t)TOKENS_MAX,
-     .doc = "Values of token_auth that may set cip, an old cdt and the location."},
-    {.name = NULL}};
 
 #define TRACK(path)                                                                                          \
     {                                                                                                        \
@@ -82,6 +21,7 @@ static void matomo_destroy(void *instance)
 {
     matomo *m = instance;
     tokens_free(&m->tokens);
+    sites_free(&m->sites);
     free(m);
 }
 
@@ -116,7 +56,8 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
     m->overrides_ignored =
         host->counter(host->self, "matomo_overrides_ignored_total",
                       "Location parameters that were ignored because no valid token came with them.", "");
-    return tokens_make(&m->tokens, host, cfg, err);
+    int32_t status = tokens_make(&m->tokens, host, cfg, err);
+    return status == SS_OK ? sites_make(&m->sites, host, cfg, err) : status;
 }
 
 static int32_t matomo_create(const ss_host *host, const ss_config *cfg, void **instance, ss_error *err)
@@ -147,7 +88,7 @@ static const ss_plugin plugin = {
     .build_id = SS_VERSION,
     .summary = "Takes hits of Matomo clients: page views, events, goals, orders, bulk requests.",
     .license = "MIT",
-    .options = options,
+    .options = matomo_options,
     .fields = matomo_fields,
     .schema_rev = MATOMO_SCHEMA_REV,
     .receiver = &receiver,

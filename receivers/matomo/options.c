@@ -1,0 +1,122 @@
+#include "receivers/matomo/options.h"
+
+#include "receivers/matomo/matomo.h"
+
+static const ss_option site_item[] = {
+    {.name = "*", .type = SS_T_INT, .max = INT64_MAX, .doc = "A website id."}, {.name = NULL}};
+
+static const ss_option token_keys[] = {{.name = "secret",
+                                        .type = SS_T_STRING,
+                                        .flags = SS_OPT_REQUIRED | SS_OPT_SECRET,
+                                        .doc = "The token as clients send it in token_auth."},
+                                       {.name = "role",
+                                        .type = SS_T_ENUM,
+                                        .dflt = "write",
+                                        .choices = "superuser|admin|write",
+                                        .doc = "superuser: every site, and bulk answers name the invalid "
+                                               "items; admin and write: the sites listed."},
+                                       {.name = "sites",
+                                        .type = SS_T_LIST,
+                                        .children = site_item,
+                                        .max = (int64_t)TOKEN_SITES_MAX,
+                                        .doc = "Website ids that the token is for; none means all."},
+                                       {.name = NULL}};
+
+static const ss_option token_item[] = {
+    {.name = "*", .type = SS_T_OBJECT, .children = token_keys, .doc = "A token."}, {.name = NULL}};
+
+static const ss_option origin_item[] = {
+    {.name = "*", .type = SS_T_STRING, .doc = "An origin such as https://example.org, or *."},
+    {.name = NULL}};
+
+static const ss_option goal_keys[] = {
+    {.name = "id",
+     .type = SS_T_INT,
+     .flags = SS_OPT_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .doc = "What idgoal says."},
+    {.name = "name", .type = SS_T_STRING, .doc = "Its name, for people."},
+    {.name = "revenue", .type = SS_T_FLOAT, .doc = "Revenue of a conversion that comes without one."},
+    {.name = "allow_multiple",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Count more than one conversion in a visit."},
+    {.name = NULL}};
+
+static const ss_option goal_item[] = {
+    {.name = "*", .type = SS_T_OBJECT, .children = goal_keys, .doc = "A goal."}, {.name = NULL}};
+
+static const ss_option host_item[] = {
+    {.name = "*",
+     .type = SS_T_STRING,
+     .doc = "A host such as example.org or *.example.org, or a URL of the site such as "
+            "https://example.org/shop."},
+    {.name = NULL}};
+
+static const ss_option site_keys[] = {
+    {.name = "name", .type = SS_T_STRING, .doc = "Its name, for people."},
+    {.name = "hosts",
+     .type = SS_T_LIST,
+     .children = host_item,
+     .max = (int64_t)SITE_URLS_MAX,
+     .doc = "Hosts and URLs of the site: a referrer among them is the site itself."},
+    {.name = "timezone",
+     .type = SS_T_STRING,
+     .doc = "Where its days begin, such as Europe/Berlin; the receiver's where it is missing."},
+    {.name = "goals",
+     .type = SS_T_LIST,
+     .children = goal_item,
+     .max = (int64_t)SITE_GOALS_MAX,
+     .doc = "Goals of the site; with a list any other idgoal is answered 400, without it every positive one "
+            "is taken."},
+    {.name = NULL}};
+
+static const ss_option sites_item[] = {
+    {.name = "*", .type = SS_T_OBJECT, .children = site_keys, .doc = "A website, by its id."},
+    {.name = NULL}};
+
+const ss_option matomo_options[] = {
+    {.name = "require_rec",
+     .type = SS_T_BOOL,
+     .dflt = "true",
+     .doc = "Store only hits with rec=1, as Matomo does; others are answered alike and counted."},
+    {.name = "strict_auth",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Answer 400 to country, region, city, lat or long without a valid token, as Matomo does, instead "
+            "of ignoring them."},
+    {.name = "cdt_auth_after",
+     .type = SS_T_DURATION,
+     .dflt = "24h",
+     .min = 0,
+     .max = INT64_C(631152000000),
+     .doc = "A cdt older than this needs a valid token."},
+    {.name = "max_bulk_items",
+     .type = SS_T_INT,
+     .dflt = "20000",
+     .min = 1,
+     .max = 1000000,
+     .doc = "A bulk request with more items than this is refused whole with 400."},
+    {.name = "cors_domains",
+     .type = SS_T_LIST,
+     .children = origin_item,
+     .max = (int64_t)CORS_DOMAINS_MAX,
+     .doc =
+         "Origins whose pages may read the answer to a GET (other methods always allow the asking origin)."},
+    {.name = "tokens",
+     .type = SS_T_LIST,
+     .children = token_item,
+     .max = (int64_t)TOKENS_MAX,
+     .doc = "Values of token_auth that may set cip, an old cdt and the location."},
+    {.name = "timezone",
+     .type = SS_T_STRING,
+     .dflt = "UTC",
+     .doc = "Where days begin for sites that do not say it themselves, such as Europe/Berlin, UTC or UTC+2."},
+    {.name = "sites",
+     .type = SS_T_MAP,
+     .children = sites_item,
+     .max = (int64_t)SITES_MAX,
+     .doc = "The websites by id; with this map a hit for any other idsite is answered 400, without it every "
+            "integer from 0 on is taken."},
+    {.name = NULL}};
