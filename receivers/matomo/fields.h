@@ -19,6 +19,8 @@
     F(VISITOR_ID, "visitor_id", STRING, NULL, "The visitor, 16 hexadecimal digits.")                         \
     F(VISITOR_ID_SOURCE, "visitor_id_source", STRING, NULL,                                                  \
       "Where visitor_id comes from: uid, cid, cookie, _id or generated.")                                    \
+    F(VISIT_ID, "visit_id", STRING, NULL, "The visit that the hit belongs to, 16 hexadecimal digits.")       \
+    F(IS_NEW_VISIT, "is_new_visit", BOOL, NULL, "The hit began its visit.")                                  \
     F(CLIENT_VISITOR_ID, "client_visitor_id", STRING, "_id",                                                 \
       "First-party visitor id as the client sent it.")                                                       \
     F(FORCED_VISITOR_ID, "forced_visitor_id", STRING, "cid", "Visitor id that the client forced.")           \

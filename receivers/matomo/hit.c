@@ -7,7 +7,7 @@
 #include "receivers/matomo/items.h"
 #include "receivers/matomo/page.h"
 #include "receivers/matomo/value.h"
-#include "receivers/matomo/visitor.h"
+#include "receivers/matomo/visiting.h"
 #include "receivers/matomo/when.h"
 
 #define SITE_CHARS      20u
@@ -21,6 +21,7 @@ typedef struct hit_scratch {
     char site[SITE_CHARS];
     char clock[CLOCK_CHARS];
     char page[PAGE_SCRATCH];
+    visiting visit;
 } hit_scratch;
 
 typedef struct hit {
@@ -382,28 +383,38 @@ static bool set_fields(hit *h)
     return set_extra(h) && set_items(h);
 }
 
+/* Behind all fields: the visit is known by what the event says. */
+static enum hit_outcome set_visit(hit *h)
+{
+    const char *why = NULL;
+    const char *code = visiting_take(&h->scratch->visit, h->source->m, h->p, h->site, h->site_id, h->event,
+                                     h->scratch->visitor, &why);
+    return code ? refuse(h, HIT_EXCLUDED, code, why) : HIT_STORED;
+}
+
+static enum hit_outcome emit(hit *h)
+{
+    int32_t status = h->host->emit(h->source->request->call, h->event);
+    if (status == SS_OK)
+        return HIT_STORED;
+    visiting_undo(&h->scratch->visit, h->source->m);
+    if (status == SS_LIMIT)
+        return refuse(h, HIT_INVALID, "too_large", "the event is larger than the server's limit");
+    return status == SS_DROP ? HIT_EXCLUDED : HIT_RETRY;
+}
+
 enum hit_outcome hit_take(hit_source *source, params *p, ss_event *event)
 {
     const ss_host *host = source->m->host;
-    ss_call *call = source->request->call;
     hit h = {.source = source, .host = host, .p = p, .event = event, .authorized = -1};
     enum hit_outcome outcome = check(&h);
     if (outcome != HIT_STORED)
         return outcome;
-    h.scratch = host->mem(call, sizeof *h.scratch);
+    h.scratch = host->mem(source->request->call, sizeof *h.scratch);
     if (!h.scratch || !set_fields(&h))
         return HIT_RETRY;
     h.dropped += p->dropped;
     if (h.dropped > 0)
         host->metric_add(source->m->values_dropped, h.dropped);
-    switch (host->emit(call, event)) {
-    case SS_OK:
-        return HIT_STORED;
-    case SS_DROP:
-        return HIT_EXCLUDED;
-    case SS_LIMIT:
-        return refuse(&h, HIT_INVALID, "too_large", "the event is larger than the server's limit");
-    default:
-        return HIT_RETRY;
-    }
+    return (outcome = set_visit(&h)) == HIT_STORED ? emit(&h) : outcome;
 }

@@ -6,6 +6,7 @@
 #include "receivers/matomo/params.h"
 #include "receivers/matomo/site.h"
 #include "receivers/matomo/token.h"
+#include "receivers/matomo/visits.h"
 
 #define CORS_DOMAINS_MAX 64u
 
@@ -15,6 +16,7 @@ typedef struct matomo {
     uint64_t kinds[KIND_OTHERS + 1][PARAM_WORDS]; /* which parameters are of that kind */
     tokens tokens;
     sites sites;
+    visits *visits; /* NULL: none are kept */
     bool require_rec, strict_auth;
     int64_t cdt_auth_after_us;
     size_t max_bulk_items;

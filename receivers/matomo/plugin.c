@@ -7,6 +7,7 @@
 #include "receivers/matomo/page.h"
 #include "receivers/matomo/params.h"
 #include "receivers/matomo/receiver.h"
+#include "receivers/matomo/visiting.h"
 
 #define TRACK(path)                                                                                          \
     {                                                                                                        \
@@ -20,6 +21,7 @@ static const ss_route routes[] = {
 static void matomo_destroy(void *instance)
 {
     matomo *m = instance;
+    visits_free(m->visits);
     tokens_free(&m->tokens);
     sites_free(&m->sites);
     free(m);
@@ -57,7 +59,9 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
         host->counter(host->self, "matomo_overrides_ignored_total",
                       "Location parameters that were ignored because no valid token came with them.", "");
     int32_t status = tokens_make(&m->tokens, host, cfg, err);
-    return status == SS_OK ? sites_make(&m->sites, host, cfg, err) : status;
+    if (status == SS_OK)
+        status = sites_make(&m->sites, host, cfg, err);
+    return status == SS_OK ? visiting_configure(m, cfg, err) : status;
 }
 
 static int32_t matomo_create(const ss_host *host, const ss_config *cfg, void **instance, ss_error *err)
@@ -71,6 +75,15 @@ static int32_t matomo_create(const ss_host *host, const ss_config *cfg, void **i
         return status;
     }
     *instance = m;
+    return SS_OK;
+}
+
+static int32_t matomo_adopt(void *instance, void *old_instance, ss_error *err)
+{
+    matomo *m = instance, *old = old_instance;
+    (void)err;
+    if (m->visits && old->visits)
+        visits_adopt(m->visits, old->visits);
     return SS_OK;
 }
 
@@ -93,6 +106,7 @@ static const ss_plugin plugin = {
     .schema_rev = MATOMO_SCHEMA_REV,
     .receiver = &receiver,
     .create = matomo_create,
+    .adopt = matomo_adopt,
     .destroy = matomo_destroy};
 
 SS_PLUGIN(plugin);
