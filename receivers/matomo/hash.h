@@ -17,11 +17,23 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint64_t hash_load(const char *at, size_t len)
+static inline uint64_t hash_word(const char *at)
 {
-    uint64_t word = 0;
-    memcpy(&word, at, len);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
     return word;
+}
+
+/* Fewer than eight bytes, at least one, in loads of fixed size that may overlap. */
+static inline uint64_t hash_rest(const char *at, size_t len)
+{
+    uint32_t low, high;
+    if (len < sizeof low)
+        return (uint64_t)(unsigned char)at[0] | (uint64_t)(unsigned char)at[len / 2] << 8 |
+               (uint64_t)(unsigned char)at[len - 1] << 16;
+    memcpy(&low, at, sizeof low);
+    memcpy(&high, at + len - sizeof high, sizeof high);
+    return low | (uint64_t)high << 32;
 }
 
 /* Takes the text into the hash; the length belongs to it, so that "a","bc" and "ab","c" differ. */
@@ -29,15 +41,17 @@ static inline uint64_t hash_text(uint64_t h, ss_str text)
 {
     const char *at = text.ptr;
     size_t left = text.len;
-    h = hash_mix(h, text.len);
+    h ^= left * HASH_C;
     for (; left >= 16; at += 16, left -= 16)
-        h = hash_mix(hash_load(at, 8) ^ h, hash_load(at + 8, 8));
+        h = hash_mix(hash_word(at) ^ h, hash_word(at + 8));
+    uint64_t first = 0, last = 0;
     if (left >= 8) {
-        h = hash_mix(hash_load(at, 8) ^ h, left);
-        at += 8;
-        left -= 8;
+        first = hash_word(at);
+        last = hash_word(at + left - 8);
+    } else if (left > 0) {
+        last = hash_rest(at, left);
     }
-    return left ? hash_mix(hash_load(at, left) ^ h, HASH_C) : h;
+    return hash_mix(first ^ h, last ^ HASH_C);
 }
 
 /* For 32-bit keys where 0 means "none". */

@@ -4,6 +4,7 @@
 
 #include "receivers/matomo/names.h"
 #include "receivers/matomo/params.h"
+#include "receivers/matomo/script.h"
 #include "receivers/matomo/site.h"
 #include "receivers/matomo/token.h"
 #include "receivers/matomo/visits.h"
@@ -17,6 +18,7 @@ typedef struct matomo {
     tokens tokens;
     sites sites;
     visits *visits; /* NULL: none are kept */
+    script *script; /* NULL: none is served */
     bool require_rec, strict_auth;
     int64_t cdt_auth_after_us;
     size_t max_bulk_items;

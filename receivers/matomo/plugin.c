@@ -14,14 +14,32 @@
         path, "*", 0, 0, "Matomo's tracking endpoint: one hit in the query or form, or many as JSON."        \
     }
 
-static const ss_route routes[] = {
-    TRACK("/matomo.php"), TRACK("/piwik.php"),      TRACK("/matomo-event-receiver"), TRACK("/matomo"),
-    TRACK("/js"),         TRACK("/js/tracker.php"), {NULL, NULL, 0, 0, NULL}};
+#define SCRIPT(path)                                                                                         \
+    {                                                                                                        \
+        path, "GET|HEAD", 0, 0, "The tracker's script, from the file of the option script."                  \
+    }
+#define API(path)                                                                                            \
+    {                                                                                                        \
+        path, "GET|POST", 0, 0, "What Matomo's log importer asks: module=API&method=SitesManager...."        \
+    }
+
+static const ss_route routes[] = {TRACK("/matomo.php"),
+                                  TRACK("/piwik.php"),
+                                  TRACK("/matomo-event-receiver"),
+                                  TRACK("/matomo"),
+                                  TRACK("/js"),
+                                  TRACK("/js/tracker.php"),
+                                  SCRIPT("/matomo.js"),
+                                  SCRIPT("/piwik.js"),
+                                  API("/"),
+                                  API("/index.php"),
+                                  {NULL, NULL, 0, 0, NULL}};
 
 static void matomo_destroy(void *instance)
 {
     matomo *m = instance;
     visits_free(m->visits);
+    script_free(m->script);
     tokens_free(&m->tokens);
     sites_free(&m->sites);
     free(m);
@@ -61,6 +79,8 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
     int32_t status = tokens_make(&m->tokens, host, cfg, err);
     if (status == SS_OK)
         status = sites_make(&m->sites, host, cfg, err);
+    if (status == SS_OK)
+        status = script_make(&m->script, host, cfg, err);
     return status == SS_OK ? visiting_configure(m, cfg, err) : status;
 }
 

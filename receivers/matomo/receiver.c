@@ -1,6 +1,7 @@
 #include "receivers/matomo/receiver.h"
 
 #include "receivers/matomo/answer.h"
+#include "receivers/matomo/api.h"
 #include "receivers/matomo/bulk.h"
 #include "receivers/matomo/form.h"
 #include "receivers/matomo/hit.h"
@@ -44,11 +45,14 @@ static int32_t receive_single(const matomo *m, const ss_request *r, ss_response 
     }
 }
 
-/* /js/ is the script's place: without parameters it is not ours. */
+/* matomo.js in any case; /js/ is the script where nothing is asked of it, else the tracker. */
 static bool is_script(const ss_request *r)
 {
+    static const char end[] = ".js";
+    if (r->route.len > 3 && memcmp(r->route.ptr + r->route.len - 3, end, 3) == 0)
+        return true;
     return r->route.len >= 3 && memcmp(r->route.ptr, "/js", 3) == 0 && r->raw_query.len == 0 &&
-           r->body.len == 0;
+           (ss_eq(r->method, SS_LIT("GET")) || ss_eq(r->method, SS_LIT("HEAD")));
 }
 
 int32_t receiver_receive(void *instance, const ss_request *request, ss_response *response, ss_error *err)
@@ -56,7 +60,9 @@ int32_t receiver_receive(void *instance, const ss_request *request, ss_response 
     const matomo *m = instance;
     (void)err;
     if (is_script(request))
-        return SS_DECLINE;
+        return script_answer(m->script, m->host, request, response);
+    if (api_is(request))
+        return api_receive(m, request, response);
     if (ss_eq(request->method, SS_LIT("OPTIONS")) && answer_preflight(m, request, response))
         return SS_OK;
     int32_t status =

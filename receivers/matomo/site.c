@@ -117,6 +117,7 @@ static int32_t read_url(maker *k, site_url *u, ss_str text)
     const char *whole = text.ptr, *slashes = text.len ? memmem(text.ptr, text.len, "//", 2) : NULL;
     size_t skip = slashes ? (size_t)(slashes - whole) + 2 : 0, host = 0;
     ss_str rest = ss_s(text.ptr + skip, text.len - skip);
+    u->text = text;
     u->subdomains = rest.len > 2 && memcmp(rest.ptr, "*.", 2) == 0;
     if (u->subdomains)
         rest = ss_s(rest.ptr + 2, rest.len - 2);

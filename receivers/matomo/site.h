@@ -20,6 +20,7 @@ typedef struct site_goal {
 typedef struct site_url { /* "https://www.example.org/shop" is www.example.org and /shop */
     ss_str host;          /* lower case, without a port */
     ss_str path;          /* from the slash on, without one at the end; empty: all of the host */
+    ss_str text;          /* as it was written */
     bool subdomains;      /* written as *.example.org: the host and what is below it */
 } site_url;
 

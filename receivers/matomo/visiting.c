@@ -47,11 +47,14 @@ static bool is_set(const params *p, uint32_t id)
 }
 
 /* The client, as far as a hit tells: no cookie, no id. Another one each day, so that nobody is followed. */
-static uint64_t fingerprint(const matomo *m, const params *p, const site *s, const ss_event *e)
+static uint64_t fingerprint(const void *of)
 {
+    const visiting *v = of;
+    const params *p = v->params;
+    const ss_event *e = v->event;
     static const uint8_t plugins[] = {PARAM_FLA, PARAM_JAVA, PARAM_QT, PARAM_REALP,
                                       PARAM_PDF, PARAM_WMA,  PARAM_AG};
-    uint64_t h = hash_mix(visits_salt(m->visits), (uint64_t)zone_day(s->zone, e->event_us));
+    uint64_t h = hash_mix(v->salt, (uint64_t)zone_day(v->hit.zone, e->event_us));
     h = hash_text(h, ss_get_str(e, FIELD_SITE_ID));
     h = hash_text(h, ss_get_str(e, FIELD_USER_AGENT));
     h = hash_text(h, ss_get_str(e, FIELD_IP));
@@ -105,14 +108,16 @@ static void set_source(visit_hit *hit, const ss_event *e)
     }
 }
 
-static void describe(visit_hit *hit, const matomo *m, const params *p, const site *s, int64_t site_id,
+static void describe(visiting *v, const matomo *m, const params *p, const site *s, int64_t site_id,
                      const ss_event *e, const char *visitor)
 {
+    visit_hit *hit = &v->hit;
     ss_str source = ss_get_str(e, FIELD_VISITOR_ID_SOURCE);
     *hit = (visit_hit){.site = site_id,
                        .zone = s->zone,
                        .visitor = number_of(visitor),
-                       .config = fingerprint(m, p, s, e),
+                       .fingerprint = fingerprint,
+                       .of = v,
                        .known = !ss_eq(source, SS_LIT("generated")),
                        .id_only = ss_eq(source, SS_LIT("cid")),
                        .forced_new = is_set(p, PARAM_NEW_VISIT),
@@ -120,6 +125,9 @@ static void describe(visit_hit *hit, const matomo *m, const params *p, const sit
                        .identity = identity(p),
                        .at_s = e->event_us > 0 ? e->event_us / 1000000 : 0,
                        .now_s = e->receive_us > 0 ? e->receive_us / 1000000 : 0};
+    v->params = p;
+    v->event = e;
+    v->salt = visits_salt(m->visits);
     if (params_has(p, PARAM_UID))
         hit->user = hash_short(hash_text(3, p->value[PARAM_UID]));
     set_source(hit, e);
@@ -163,7 +171,7 @@ const char *visiting_take(visiting *v, const matomo *m, const params *p, const s
     v->answer = (visit_answer){.id = 0};
     if (!m->visits || ss_eq(e->type, SS_LIT("bot")))
         return NULL;
-    describe(&v->hit, m, p, s, site_id, e, visitor);
+    describe(v, m, p, s, site_id, e, visitor);
     if (!visits_take(m->visits, &v->hit, &v->answer)) {
         *why = "a heartbeat, and no visit that it could go on with";
         return "ping_without_visit";

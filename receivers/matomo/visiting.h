@@ -11,7 +11,10 @@ typedef struct visiting { /* lives as long as the event is open */
     char id[VISIT_ID_CHARS];
     visit_hit hit;
     visit_answer answer;
-    uint64_t mark; /* made for this hit; 0 = none */
+    uint64_t mark;        /* made for this hit; 0 = none */
+    const params *params; /* what the fingerprint is made of */
+    const ss_event *event;
+    uint64_t salt;
 } visiting;
 
 /* The event has all its other fields; visitor: the 16 characters of its visitor id, which change where the

@@ -270,7 +270,7 @@ static void begin(const visits *v, visit *e, uint64_t visitor, const visit_hit *
 {
     *e = (visit){.visitor = visitor,
                  .id = new_id(v, hit, visitor),
-                 .config = hit->config,
+                 .config = hit->fingerprint(hit->of),
                  .site = hit->site,
                  .user = hit->user,
                  .campaign = hit->campaign,
@@ -310,13 +310,13 @@ static bool take_by_id(visits *v, uint64_t visitor, const visit_hit *hit, enum t
 }
 
 /* A visit of that visitor with the hit's fingerprint, close to it in time: its last hit. 0: none. */
-static uint32_t config_fits(visits *v, uint64_t visitor, const visit_hit *hit)
+static uint32_t config_fits(visits *v, uint64_t visitor, uint64_t config, const visit_hit *hit)
 {
     visit_place p = visit_place_at(&v->table, visitor, hit->site);
     pthread_mutex_t *held = hold(v->locks->visits, p.bucket);
     const visit *e = find(v, &v->table.visits[p.bucket], p.tag, visitor, hit);
     uint32_t last_s = 0;
-    if (e && e->config == hit->config && hit->at_s - e->last_s < v->rules.length_s &&
+    if (e && e->config == config && hit->at_s - e->last_s < v->rules.length_s &&
         e->last_s - hit->at_s <= v->rules.length_s &&
         (hit->user == 0 || e->user == 0 || hit->user == e->user))
         last_s = e->last_s;
@@ -327,14 +327,15 @@ static uint32_t config_fits(visits *v, uint64_t visitor, const visit_hit *hit)
 /* Under the fingerprint's lock all the way: two first hits of one client at the same time are one visit. */
 static void take_by_config(visits *v, const visit_hit *hit, visit_answer *out)
 {
-    uint32_t i = visit_place_of(hit->config, v->table.config_count).bucket, latest = 0;
+    uint64_t config = hit->fingerprint(hit->of);
+    uint32_t i = visit_place_of(config, v->table.config_count).bucket, latest = 0;
     config_bucket *b = &v->table.configs[i];
     uint64_t visitor = hit->visitor;
     pthread_mutex_t *held = hold(v->locks->configs, i);
     bool taken = hit->known && take_by_id(v, visitor, hit, TAKE_KNOWN, out);
     for (uint32_t s = 0; s < CONFIG_SLOTS && !taken; s++) {
         uint32_t last_s =
-            b->config[s] == hit->config && b->touch_s[s] ? config_fits(v, b->visitor[s], hit) : 0;
+            b->config[s] == config && b->touch_s[s] ? config_fits(v, b->visitor[s], config, hit) : 0;
         if (last_s > latest) {
             latest = last_s;
             visitor = b->visitor[s];
@@ -345,7 +346,7 @@ static void take_by_config(visits *v, const visit_hit *hit, visit_answer *out)
     if (!taken)
         (void)take_by_id(v, hit->known ? hit->visitor : visitor, hit, TAKE_ANY, out);
     if (out->id)
-        config_put(b, hit->config, out->visitor, (uint32_t)hit->now_s);
+        config_put(b, config, out->visitor, (uint32_t)hit->now_s);
     leave(held);
 }
 
@@ -356,7 +357,7 @@ bool visits_take(visits *v, const visit_hit *hit, visit_answer *out)
     if (!hit->known || !take_by_id(v, hit->visitor, hit, id_only ? TAKE_ANY : TAKE_KNOWN, out))
         take_by_config(v, hit, out);
     else if (out->created)
-        put_config(v, hit->config, out->visitor, (uint32_t)hit->now_s);
+        put_config(v, hit->fingerprint(hit->of), out->visitor, (uint32_t)hit->now_s);
     return out->id != 0;
 }
 

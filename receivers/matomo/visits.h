@@ -20,8 +20,9 @@ typedef struct visit_rules {
 typedef struct visit_hit {
     int64_t site;
     const zone *zone;
-    uint64_t visitor; /* known: as the client has it; else one made for it */
-    uint64_t config;  /* fingerprint of the client, site and day */
+    uint64_t visitor;                        /* known: as the client has it; else one made for it */
+    uint64_t (*fingerprint)(const void *of); /* of the client, site and day: asked for where it matters */
+    const void *of;
     bool known;
     bool id_only; /* never look for the visitor by its fingerprint */
     bool forced_new;

@@ -153,7 +153,8 @@ static void answers(void)
             CHECK(false);
         }
     }
-    CHECK_INT(ask(k, "GET", "/js/", NULL, NULL), SS_DECLINE);
+    CHECK_INT(ask(k, "GET", "/js/", NULL, NULL), SS_REJECT); /* the script, and none is configured */
+    CHECK_INT(testkit_http(k), 404);
     CHECK_INT(ask(k, "GET", "/other", NULL, NULL), SS_DECLINE);
     CHECK(testkit_metric(k, "matomo_overrides_ignored_total", "") == 1);
     close_kit(k);

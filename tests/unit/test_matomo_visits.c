@@ -350,8 +350,5 @@ static void with_reloads(void)
     run_all(RELOAD);
 }
 
-int main(int argc, char **argv)
-{
-    static const check_test tests[] = {TEST(plain), TEST(with_restarts), TEST(with_reloads)};
-    return check_main(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
-}
+static const check_test tests[] = {TEST(plain), TEST(with_restarts), TEST(with_reloads)};
+CHECK_MAIN(tests)
