@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* The receiver's sites: time zones against the C library's, ids, hosts, goals. */
 #include <stdint.h>
 #include <time.h>
