@@ -5,7 +5,7 @@ set -eu
 
 packages_for() {
     case "$1" in
-    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev curl" ;;
+    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev libpcre2-dev curl" ;;
     test) echo "python3 tzdata php-cli php-curl nginx-light wrk procps sqlite3" ;;
     bench) echo "python3 nginx-light wrk procps util-linux" ;;
     interop) echo "python3 nodejs npm" ;;

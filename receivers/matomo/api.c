@@ -39,7 +39,7 @@ static ss_str get(const api *a, const char *name)
 static int32_t answer(const api *a, ss_str json)
 {
     static const ss_pair no_store[] = {{{"Cache-Control", 13}, {"no-store", 8}}};
-    answer_json(a->response, json);
+    answer_json(a->response, 200, json);
     a->response->headers = no_store;
     a->response->header_count = 1;
     return SS_OK;

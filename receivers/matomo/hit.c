@@ -1,7 +1,5 @@
 #include "receivers/matomo/hit.h"
 
-#include <arpa/inet.h>
-
 #include "plugins/common/json.h"
 #include "receivers/matomo/action.h"
 #include "receivers/matomo/items.h"
@@ -13,7 +11,6 @@
 #define SITE_CHARS      20u
 #define CLOCK_CHARS     8u /* HH:MM:SS */
 #define PERFORMANCE_MAX 16777215
-#define ADDRESS_CHARS   64u
 
 /* One piece of scratch memory for what a hit needs besides its decoded values. */
 typedef struct hit_scratch {
@@ -45,8 +42,9 @@ static enum hit_outcome refuse(hit *h, enum hit_outcome outcome, const char *cod
 static bool authorized(hit *h)
 {
     if (h->authorized < 0) {
+        const matomo *m = h->source->m;
         ss_str given = h->source->token.len ? h->source->token : params_get(h->p, PARAM_TOKEN_AUTH);
-        h->authorized = tokens_allow(&h->source->m->tokens, given, h->site_id);
+        h->authorized = !m->tracking_needs_token || tokens_allow(&m->tokens, given, h->site_id);
     }
     return h->authorized;
 }
@@ -98,6 +96,16 @@ static enum hit_outcome check_overrides(hit *h)
     return HIT_STORED;
 }
 
+static const char *excluded(const hit *h, const char **why)
+{
+    const matomo *m = h->source->m;
+    const ss_request *r = h->source->request;
+    exclude_hit facts = {.p = h->p, .site = h->site, .everywhere = &m->exclude_everywhere};
+    facts.ip = params_has(h->p, PARAM_CIP) ? h->p->value[PARAM_CIP] : r->client_ip;
+    facts.user_agent = params_has(h->p, PARAM_UA) ? h->p->value[PARAM_UA] : r->user_agent;
+    return exclude_check(&m->exclude, &facts, why);
+}
+
 static enum hit_outcome check_excluded(hit *h)
 {
     int64_t rec = 0;
@@ -106,7 +114,12 @@ static enum hit_outcome check_excluded(hit *h)
     (void)(value_int(params_get(h->p, PARAM_REC), &rec));
     if (rec == 0 && h->source->m->require_rec)
         return refuse(h, HIT_EXCLUDED, "no_rec", "rec=1 is missing (require_rec: false stores such hits)");
-    return HIT_STORED;
+    browser *seen = h->source->browser;
+    browser_read_wishes(seen, &h->source->m->switches, h->host, h->source->request);
+    if (seen->excluded)
+        return refuse(h, HIT_EXCLUDED, seen->excluded, seen->excluded_why);
+    const char *why, *code = excluded(h, &why);
+    return code ? refuse(h, HIT_EXCLUDED, code, why) : HIT_STORED;
 }
 
 static enum hit_outcome check(hit *h)
@@ -115,6 +128,9 @@ static enum hit_outcome check(hit *h)
     bool number = value_int(params_get(p, PARAM_IDSITE), &h->site_id) && h->site_id >= 0;
     if (!number)
         h->site_id = -1;
+    if (h->source->must_authenticate && !authorized(h))
+        return refuse(h, HIT_DENIED, "bulk_without_token",
+                      "bulk_requests_require_authentication: a valid token_auth for each site is needed");
     enum hit_outcome outcome = check_time(h);
     if (outcome != HIT_STORED)
         return outcome;
@@ -260,37 +276,24 @@ static void set_clock(hit *h)
     ss_set_str(h->event, FIELD_LOCAL_TIME, ss_s(out, CLOCK_CHARS));
 }
 
-static void read_headers(hit *h)
-{
-    hit_source *s = h->source;
-    if (s->headers_read)
-        return;
-    s->headers_read = true;
-    s->accept_language = h->host->header(s->request, "Accept-Language");
-    s->referer = h->host->header(s->request, "Referer");
-}
-
 /* What comes from the request where no parameter says it. */
 static void set_from_request(hit *h)
 {
     ss_event *e = h->event;
     const ss_request *r = h->source->request;
     if (!params_has(h->p, PARAM_LANG)) {
-        read_headers(h);
-        if (h->source->accept_language.len)
-            ss_set_str(e, FIELD_LANGUAGE,
-                       value_cut(h->source->accept_language, param_specs[PARAM_LANG].limit));
+        browser *seen = h->source->browser;
+        browser_read_page(seen, h->host, r);
+        if (seen->accept_language.len)
+            ss_set_str(e, FIELD_LANGUAGE, value_cut(seen->accept_language, param_specs[PARAM_LANG].limit));
     }
     if (!params_has(h->p, PARAM_UA) && r->user_agent.len)
         ss_set_str(e, FIELD_USER_AGENT, value_cut(r->user_agent, param_specs[PARAM_UA].limit));
     ss_str ip = r->client_ip;
     if (params_has(h->p, PARAM_CIP)) { /* check_overrides() let it pass */
-        char text[ADDRESS_CHARS], address[16];
+        address a;
         ip = h->p->value[PARAM_CIP];
-        (void)snprintf(text, sizeof text, "%.*s", (int)(ip.len < sizeof text ? ip.len : sizeof text - 1),
-                       ip.ptr);
-        if (ip.len >= sizeof text ||
-            (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1))
+        if (!address_read(&a, ip))
             ip = SS_LIT("0.0.0.0");
     }
     ss_set_str(e, FIELD_IP, ip);
@@ -308,8 +311,8 @@ static void set_page(hit *h)
     page seen;
     int64_t count;
     if (url.len == 0 && !params_has(h->p, PARAM_URLREF)) {
-        read_headers(h);
-        url = value_cut(h->source->referer, TEXT_MAX);
+        browser_read_page(h->source->browser, h->host, h->source->request);
+        url = value_cut(h->source->browser->referer, TEXT_MAX);
         if (url.len)
             ss_set_str(e, FIELD_PAGE_VIEW_URL, url);
     }
@@ -366,14 +369,25 @@ static bool set_items(hit *h)
     return true;
 }
 
+static void set_visitor(hit *h)
+{
+    ss_event *e = h->event;
+    const browser_switches *on = &h->source->m->switches;
+    browser *seen = h->source->browser;
+    visitor_hints hints = {.cookie = seen->cookie_visitor, .cookieless = on->cookieless};
+    ss_set_str(e, FIELD_VISITOR_ID_SOURCE, visitor_resolve(h->scratch->visitor, h->p, &hints, h->host));
+    e->key = ss_s(h->scratch->visitor, VISITOR_ID_CHARS);
+    ss_set_str(e, FIELD_VISITOR_ID, e->key);
+    if (on->third_party_cookie && !on->cookieless)
+        memcpy(seen->set_visitor, h->scratch->visitor, VISITOR_ID_CHARS);
+}
+
 static bool set_fields(hit *h)
 {
     ss_event *e = h->event;
     set_params(h);
     set_site(h);
-    ss_set_str(e, FIELD_VISITOR_ID_SOURCE, visitor_resolve(h->scratch->visitor, h->p, h->host));
-    e->key = ss_s(h->scratch->visitor, VISITOR_ID_CHARS);
-    ss_set_str(e, FIELD_VISITOR_ID, e->key);
+    set_visitor(h);
     set_clock(h);
     set_from_request(h);
     set_page(h);
@@ -389,6 +403,9 @@ static enum hit_outcome set_visit(hit *h)
     const char *why = NULL;
     const char *code = visiting_take(&h->scratch->visit, h->source->m, h->p, h->site, h->site_id, h->event,
                                      h->scratch->visitor, &why);
+    char *cookie = h->source->browser->set_visitor;
+    if (*cookie) /* the visit may know better who it is */
+        memcpy(cookie, h->scratch->visitor, VISITOR_ID_CHARS);
     return code ? refuse(h, HIT_EXCLUDED, code, why) : HIT_STORED;
 }
 

@@ -54,6 +54,35 @@ static const ss_option host_item[] = {
             "https://example.org/shop."},
     {.name = NULL}};
 
+static const ss_option range_item[] = {
+    {.name = "*",
+     .type = SS_T_STRING,
+     .doc = "An address, or a range such as 10.0.0.0/8, 192.168.*.* or 2001:db8::/32."},
+    {.name = NULL}};
+
+static const ss_option agent_item[] = {
+    {.name = "*",
+     .type = SS_T_STRING,
+     .doc = "A part of the user agent in either case, or a /regular expression/."},
+    {.name = NULL}};
+
+/* What the receiver says for all sites, and each site for itself. */
+#define SITE_RULES(d_false)                                                                                  \
+    {.name = "excluded_ips",                                                                                 \
+     .type = SS_T_LIST,                                                                                      \
+     .children = range_item,                                                                                 \
+     .max = (int64_t)EXCLUDE_RULES_MAX,                                                                      \
+     .doc = "Addresses whose hits are answered and not stored."},                                            \
+        {.name = "excluded_user_agents",                                                                     \
+         .type = SS_T_LIST,                                                                                  \
+         .children = agent_item,                                                                             \
+         .max = (int64_t)EXCLUDE_RULES_MAX,                                                                  \
+         .doc = "User agents whose hits are answered and not stored."},                                      \
+    {                                                                                                        \
+        .name = "exclude_unknown_urls", .type = SS_T_BOOL, .dflt = d_false,                                  \
+        .doc = "Do not store hits whose url is not under one of the site's hosts."                           \
+    }
+
 static const ss_option site_keys[] = {
     {.name = "name", .type = SS_T_STRING, .doc = "Its name, for people."},
     {.name = "hosts",
@@ -70,11 +99,19 @@ static const ss_option site_keys[] = {
      .max = (int64_t)SITE_GOALS_MAX,
      .doc = "Goals of the site; with a list any other idgoal is answered 400, without it every positive one "
             "is taken."},
+    SITE_RULES(NULL),
     {.name = NULL}};
 
 static const ss_option sites_item[] = {
     {.name = "*", .type = SS_T_OBJECT, .children = site_keys, .doc = "A website, by its id."},
     {.name = NULL}};
+
+static const ss_option comparison_item[] = {{.name = "*",
+                                             .type = SS_T_STRING,
+                                             .doc = "PARAMETER OPERATOR VALUE, in either case, the value "
+                                                    "percent-encoded: e_c==test; operators are == != "
+                                                    "=@ (contains) !@ =^ (begins) =$ (ends)."},
+                                            {.name = NULL}};
 
 const ss_option matomo_options[] = {
     {.name = "require_rec",
@@ -155,4 +192,44 @@ const ss_option matomo_options[] = {
      .max = (int64_t)SITES_MAX,
      .doc = "The websites by id; with this map a hit for any other idsite is answered 400, without it every "
             "integer from 0 on is taken."},
+    SITE_RULES("false"),
+    {.name = "exclude_requests",
+     .type = SS_T_LIST,
+     .children = comparison_item,
+     .max = (int64_t)EXCLUDE_RULES_MAX,
+     .doc = "Comparisons of parameters; a hit that any of them fits is answered and not stored."},
+    {.name = "referrer_spam",
+     .type = SS_T_PATH,
+     .doc = "A file with a domain a line; a hit whose urlref contains one is answered and not stored."},
+    {.name = "record_statistics",
+     .type = SS_T_BOOL,
+     .dflt = "true",
+     .doc = "false: store nothing and answer 503, as Matomo does in maintenance."},
+    {.name = "custom_image",
+     .type = SS_T_PATH,
+     .doc = "A GIF, PNG or JPEG of at most 64 KiB that answers hits instead of Matomo's GIF."},
+    {.name = "tracking_requests_require_authentication",
+     .type = SS_T_BOOL,
+     .dflt = "true",
+     .doc = "false: cip, an old cdt and the location need no token (for closed networks only)."},
+    {.name = "bulk_requests_require_authentication",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Take bulk requests only with a valid token for every site in them; others are answered 500."},
+    {.name = "respect_dnt",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Do not store hits of browsers that send DNT: 1 or X-Do-Not-Track: 1; they get Tk: N."},
+    {.name = "respect_gpc",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Do not store hits of browsers that send Sec-GPC: 1 (Global Privacy Control); they get Tk: N."},
+    {.name = "third_party_cookie",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Keep the visitor id in a cookie of this server, " COOKIE_VISITOR_ID ", for 13 months."},
+    {.name = "cookieless",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Take no visitor id that a browser keeps: neither _id nor the cookie counts."},
     {.name = NULL}};

@@ -1,10 +1,9 @@
 #include "receivers/matomo/page.h"
 
-#include <strings.h>
-
 #include "plugins/common/block.h"
 #include "plugins/common/url.h"
 #include "receivers/matomo/lower.h"
+#include "receivers/matomo/url_parts.h"
 #include "receivers/matomo/value.h"
 
 #define CAMPAIGN_PARAMS (PARAM_COUNT - PARAM_CAMPAIGN_FIRST)
@@ -150,31 +149,6 @@ static ss_str url_clean(char *out, ss_str url)
         len += c != '\n' && c != '\r' && c != '\0';
     }
     return ss_s(out, len);
-}
-
-static bool is_script(ss_str scheme)
-{
-    return (scheme.len == 10 && (strncasecmp(scheme.ptr, "javascript", 10) == 0)) ||
-           (scheme.len == 8 && strncasecmp(scheme.ptr, "vbscript", 8) == 0) ||
-           (scheme.len == 4 && strncasecmp(scheme.ptr, "data", 4) == 0);
-}
-
-/* The place behind "//" of ^(scheme:)?//.+ ; 0: not a URL that counts. */
-static size_t url_host_at(ss_str url)
-{
-    size_t at = 0;
-    while (at < url.len && url.ptr[at] != ':' && url.ptr[at] != '/' && url.ptr[at] != '?' &&
-           url.ptr[at] != '#')
-        at++;
-    if (at < url.len && url.ptr[at] == ':') {
-        if (at == 0 || is_script(ss_s(url.ptr, at)))
-            return 0;
-        at++;
-    } else if (at > 0) {
-        return 0;
-    }
-    bool slashes = url.len - at > 2 && url.ptr[at] == '/' && url.ptr[at + 1] == '/';
-    return slashes ? at + 2 : 0;
 }
 
 /* ";a=1;b=2" without a question mark before it is a query, too. */

@@ -42,6 +42,9 @@ static void matomo_destroy(void *instance)
     script_free(m->script);
     tokens_free(&m->tokens);
     sites_free(&m->sites);
+    exclude_list_free(&m->exclude_everywhere);
+    exclude_free(&m->exclude);
+    pixel_free(&m->pixel);
     free(m);
 }
 
@@ -55,12 +58,29 @@ static void make_kinds(matomo *m)
     }
 }
 
+static void read_switches(matomo *m, const ss_host *host, const ss_config *cfg)
+{
+    const struct {
+        bool *to;
+        const char *name;
+    } list[] = {{&m->require_rec, "require_rec"},
+                {&m->strict_auth, "strict_auth"},
+                {&m->record_statistics, "record_statistics"},
+                {&m->tracking_needs_token, "tracking_requests_require_authentication"},
+                {&m->bulk_needs_token, "bulk_requests_require_authentication"},
+                {&m->switches.respect_dnt, "respect_dnt"},
+                {&m->switches.respect_gpc, "respect_gpc"},
+                {&m->switches.third_party_cookie, "third_party_cookie"},
+                {&m->switches.cookieless, "cookieless"}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        *list[i].to = host->cfg_int(cfg, list[i].name) != 0;
+}
+
 static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, ss_error *err)
 {
     m->host = host;
     make_kinds(m);
-    m->require_rec = host->cfg_int(cfg, "require_rec") != 0;
-    m->strict_auth = host->cfg_int(cfg, "strict_auth") != 0;
+    read_switches(m, host, cfg);
     m->cdt_auth_after_us = host->cfg_int(cfg, "cdt_auth_after") * 1000;
     m->max_bulk_items = (size_t)host->cfg_int(cfg, "max_bulk_items");
     const ss_config *cors = host->cfg_get(cfg, "cors_domains");
@@ -79,6 +99,12 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
     int32_t status = tokens_make(&m->tokens, host, cfg, err);
     if (status == SS_OK)
         status = sites_make(&m->sites, host, cfg, err);
+    if (status == SS_OK)
+        status = exclude_list_make(&m->exclude_everywhere, host, cfg, "", err);
+    if (status == SS_OK)
+        status = exclude_make(&m->exclude, host, cfg, err);
+    if (status == SS_OK)
+        status = pixel_make(&m->pixel, host->cfg_str(cfg, "custom_image"), err);
     if (status == SS_OK)
         status = script_make(&m->script, host, cfg, err);
     return status == SS_OK ? visiting_configure(m, cfg, err) : status;

@@ -1,1 +1,2 @@
-LIBS_receiver-matomo := -lz
+# PCRE2: exclusions written as /regex/, as Matomo's own are. zlib: the script.
+LIBS_receiver-matomo := -lpcre2-8 -lz

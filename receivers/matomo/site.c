@@ -179,17 +179,29 @@ static int32_t read_goals(maker *k, site *out, const ss_config *list)
     return SS_OK;
 }
 
+/* What a site does not say is as the receiver says. */
+static bool read_switch(const maker *k, const ss_config *node, const char *name, bool otherwise)
+{
+    return k->host->cfg_get(node, name) ? k->host->cfg_int(node, name) != 0 : otherwise;
+}
+
 /* node: one of `sites`, or the receiver's own options. */
 static int32_t read_site(maker *k, site *out, const ss_config *node)
 {
     const ss_host *host = k->host;
+    const site *any = &k->s->any;
     out->name = host->cfg_str(node, "name");
+    out->exclude_unknown_urls = read_switch(k, node, "exclude_unknown_urls", any->exclude_unknown_urls);
     const ss_config *timezone = host->cfg_get(node, "timezone");
     int32_t status =
-        timezone ? make_zone(k, out, host->cfg_str(timezone, "")) : make_zone(k, out, k->s->any.timezone);
+        timezone ? make_zone(k, out, host->cfg_str(timezone, "")) : make_zone(k, out, any->timezone);
     if (status == SS_OK)
         status = read_urls(k, out, host->cfg_get(node, "hosts"));
-    return status == SS_OK ? read_goals(k, out, host->cfg_get(node, "goals")) : status;
+    if (status == SS_OK)
+        status = read_goals(k, out, host->cfg_get(node, "goals"));
+    if (status == SS_OK && out != any)
+        status = exclude_list_make(&out->exclude, host, node, k->place, k->err);
+    return status;
 }
 
 static bool read_id(ss_str key, int64_t *id)
@@ -262,6 +274,7 @@ static void site_free(site *s)
 {
     free(s->urls);
     free(s->goals);
+    exclude_list_free(&s->exclude);
 }
 
 void sites_free(sites *s)

@@ -3,6 +3,7 @@
 #ifndef MATOMO_SITE_H
 #define MATOMO_SITE_H
 
+#include "receivers/matomo/exclude_list.h"
 #include "receivers/matomo/zone.h"
 
 #define SITES_MAX      65536u
@@ -32,7 +33,9 @@ typedef struct site {
     size_t url_count;
     site_goal *goals; /* by id; goals_listed with none: no goal is one */
     size_t goal_count;
-    bool goals_listed; /* false: every positive idgoal is a goal */
+    bool goals_listed;         /* false: every positive idgoal is a goal */
+    exclude_list exclude;      /* besides the receiver's own */
+    bool exclude_unknown_urls; /* pages elsewhere than under urls are not kept */
 } site;
 
 typedef struct sites {

@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* Any bytes as the body of a bulk request. */
 #include <stdint.h>
 #include <stdlib.h>

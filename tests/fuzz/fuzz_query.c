@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* Any bytes as the query of a hit, and (from the first 0xFF on) as its urlencoded or multipart body. */
 #include <stdint.h>
 #include <stdlib.h>

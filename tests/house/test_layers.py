@@ -42,6 +42,7 @@ OWNERS = {
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "pcre2.h": (["receivers/matomo"], "exclusions written as /regex/: Matomo's administrators write PHP's, which are PCRE"),
     "zlib.h": (["core/http", "modules/lake", "receivers/matomo"], "where ISA-L is missing; the script of the tracker, once"),
 }
 

@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* The Matomo receiver on the testkit: what clients send, what is stored, what they get. */
 #include <stdint.h>
 

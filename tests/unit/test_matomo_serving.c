@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* What the Matomo receiver serves besides the tracker: the importer's API methods and the script. */
 #include <stdint.h>
 #include <zlib.h>

@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* The receiver's sites: time zones against the C library's, ids, hosts, goals. */
 #include <stdint.h>
 #include <time.h>
@@ -111,7 +111,8 @@ static void days(void)
 /* ---- ids and goals ---- */
 
 #define SITES                                                                                                \
-    "{\"sites\":{\"0\":{},\"1\":{\"name\":\"One\",\"hosts\":[\"example.org\"],\"goals\":[{\"id\":7,"         \
+    "{\"visits\":0,\"sites\":{\"0\":{},\"1\":{\"name\":\"One\",\"hosts\":[\"example.org\"],\"goals\":[{"     \
+    "\"id\":7,"                                                                                              \
     "\"revenue\":2.5,\"name\":\"Seven\"},{\"id\":3}]},\"12345678901\":{\"goals\":[]}}}"
 
 static void ids(void)

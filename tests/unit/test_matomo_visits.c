@@ -1,4 +1,4 @@
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* Visits of the Matomo receiver: sequences of hits, and which visit each of them belongs to. Every sequence
    runs as it is, with a restart between two hits, and with a reload between two hits. */
 #include <stdint.h>
