@@ -31,6 +31,9 @@ static const ss_route routes[] = {TRACK("/matomo.php"),
                                   TRACK("/js/tracker.php"),
                                   SCRIPT("/matomo.js"),
                                   SCRIPT("/piwik.js"),
+                                  /* of a log importer whose --url ends with a slash */
+                                  TRACK("//piwik.php"),
+                                  TRACK("//matomo.php"),
                                   API("/"),
                                   API("/index.php"),
                                   {NULL, NULL, 0, 0, NULL}};

@@ -134,6 +134,8 @@ def _(t):
     equal(ask("SitesManager.getAllSites"), {"1": one})
     for wrong in (ask("SitesManager.getAllSites", token="x"), ask("SitesManager.addSite", siteName="b"), ask("Nothing.known")):
         equal(wrong["result"], "error")
+    equal(ask("SitesManager.getAllSites", "//"), {"1": one})  # --url ends with a slash
+    equal(server.get(http.hit("one", path="//piwik.php")).status, 200)
     for path in ("/", "/index.php", "/index.php?module=Login"):
         equal(server.get(path).status, 404, path)
     check("s3cret" not in server.log_text(), "the token is in the log")

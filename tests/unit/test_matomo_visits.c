@@ -254,6 +254,12 @@ static const sequence sequences[] = {
       {3, ID_A, "A+", NULL, 0}}},
 };
 
+static void close_kit(testkit *k)
+{
+    CHECK_STR(testkit_problems(k), "");
+    testkit_free(k);
+}
+
 enum { PLAIN, RESTART, RELOAD, MODES };
 
 typedef struct seen { /* what the names of a sequence stand for */
@@ -320,8 +326,7 @@ static void run(const sequence *q, int mode, int gap)
         }
         CHECK_INT(testkit_http(k) == 200 || testkit_http(k) == 400, 1);
     }
-    CHECK_STR(testkit_problems(k), "");
-    testkit_free(k);
+    close_kit(k);
 }
 
 static void run_all(int mode)
@@ -350,5 +355,110 @@ static void with_reloads(void)
     run_all(RELOAD);
 }
 
-static const check_test tests[] = {TEST(plain), TEST(with_restarts), TEST(with_reloads)};
+/* ---- answers that were never given ---- */
+
+static void post(testkit *k, const char *body)
+{
+    (void)testkit_receive(k, &(testkit_request){.method = "POST", .target = "/matomo.php", .body = body});
+}
+
+static const char *field(testkit *k, size_t i, const char *name)
+{
+    const char *value = testkit_value(k, i, name);
+    return value ? value : "(absent)";
+}
+
+/* The server could not take the hit: when it comes again it is the first one of its visit, and its order the
+   first of its id. Of a client whose hits have nothing of their own, too. */
+static void taken_back(void)
+{
+    static const char *const hits[] = {ID_A, ID_B "&r=1", "&ua=X", ID_A "&idgoal=0&ec_id=o1",
+                                       ID_B "&idgoal=0&ec_id=o2&r=1"};
+    for (size_t i = 0; i < sizeof hits / sizeof *hits; i++) {
+        testkit *k = testkit_new(ss_plugin_v0(), NULL);
+        testkit_fail(k, TESTKIT_EMIT, 1);
+        take(k, &(step){.at_s = 0, .hit = hits[i]});
+        CHECK_INT(testkit_event_count(k), 0);
+        take(k, &(step){.at_s = 5, .hit = hits[i]});
+        REQUIRE(testkit_event_count(k) == 1);
+        CHECK_STR(field(k, 0, "is_new_visit"), "true");
+        close_kit(k);
+    }
+}
+
+/* A bulk request that failed at its third item, or whose events did not reach the disk, is sent again whole:
+   the same visits, with the same first hits, and nothing is taken for a repeated order. */
+static void bulk_again(void)
+{
+    static const char body[] = "{\"requests\":[\"?idsite=1&rec=1&_id=aaaaaaaaaaaaaaaa&new_visit=1&r=1\","
+                               "\"?idsite=1&rec=1&_id=aaaaaaaaaaaaaaaa&r=2&idgoal=0&ec_id=o1\","
+                               "\"?idsite=1&rec=1&_id=aaaaaaaaaaaaaaaa&r=3\","
+                               "\"?idsite=1&rec=1&_id=bbbbbbbbbbbbbbbb&ua=Y&r=4\"]}";
+    for (uint32_t nth = 0; nth <= 4; nth++) { /* 0: it went well, only the answer was lost */
+        testkit *k = testkit_new(ss_plugin_v0(), NULL);
+        testkit_fail(k, TESTKIT_EMIT, nth);
+        post(k, body);
+        CHECK_INT(testkit_event_count(k), nth ? 0 : 4);
+        testkit_advance(k, 20000);
+        post(k, body);
+        REQUIRE(testkit_event_count(k) == 4);
+        char visit[20];
+        (void)snprintf(visit, sizeof visit, "%s", field(k, 0, "visit_id"));
+        for (size_t i = 0; i < 4; i++) {
+            CHECK_STR(field(k, i, "is_new_visit"), i == 0 || i == 3 ? "true" : "false");
+            CHECK_INT(strcmp(field(k, i, "visit_id"), visit) == 0, i < 3);
+        }
+        CHECK_STR(field(k, 1, "order_id"), "\"o1\"");
+        close_kit(k);
+    }
+}
+
+/* A repeated order that would begin a visit begins none. */
+static void nothing_begun(void)
+{
+    testkit *k = testkit_new(ss_plugin_v0(), NULL);
+    take(k, &(step){.at_s = 0, .hit = ID_A "&idgoal=0&ec_id=o1"});
+    take(k, &(step){.at_s = 2 * HOUR, .hit = ID_A "&idgoal=0&ec_id=o1"});
+    CHECK_INT(testkit_event_count(k), 0);
+    CHECK_STR(testkit_reject_code(k, 0), "order_repeated");
+    CHECK_INT(testkit_http(k), 200);
+    take(k, &(step){.at_s = 2 * HOUR + 1, .hit = ID_A});
+    CHECK_STR(field(k, 0, "is_new_visit"), "true");
+    close_kit(k);
+}
+
+static void cookie_follows_the_visit(void)
+{
+    testkit *k = testkit_new(ss_plugin_v0(), "{\"third_party_cookie\":true}");
+    CHECK_STR(testkit_error(k), "");
+    take(k, &(step){.at_s = 0, .hit = "&ua=X"});
+    char first[300];
+    (void)snprintf(first, sizeof first, "%s", testkit_header(k, "Set-Cookie"));
+    take(k, &(step){.at_s = 10, .hit = "&ua=X"});
+    CHECK_STR(field(k, 0, "is_new_visit"), "false");
+    size_t value = strcspn(first, ";"); /* the date behind it may differ */
+    CHECK(strncmp(testkit_header(k, "Set-Cookie"), first, value + 1) == 0);
+    close_kit(k);
+}
+
+static void no_room(void)
+{
+    testkit *k = testkit_new(ss_plugin_v0(), NULL);
+    testkit_fail(k, TESTKIT_STATE_FILE, 1);
+    CHECK(!testkit_restart(k, true));
+    CHECK(strstr(testkit_error(k), "state_file"));
+    testkit_free(k);
+    k = testkit_new(ss_plugin_v0(), "{\"visits\":10000001}");
+    CHECK(testkit_instance(k) == NULL);
+    testkit_free(k);
+}
+
+static const check_test tests[] = {TEST(plain),
+                                   TEST(with_restarts),
+                                   TEST(with_reloads),
+                                   TEST(taken_back),
+                                   TEST(bulk_again),
+                                   TEST(nothing_begun),
+                                   TEST(cookie_follows_the_visit),
+                                   TEST(no_room)};
 CHECK_MAIN(tests)
