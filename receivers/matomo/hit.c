@@ -18,7 +18,6 @@ typedef struct hit_scratch {
     char site[SITE_CHARS];
     char clock[CLOCK_CHARS];
     char page[PAGE_SCRATCH];
-    visiting visit;
 } hit_scratch;
 
 typedef struct hit {
@@ -31,6 +30,7 @@ typedef struct hit {
     const site *site; /* set once its id is known to be one */
     int authorized;   /* -1: not looked yet */
     uint32_t dropped;
+    visiting visit; /* not in scratch memory: that is gone after emit() */
 } hit;
 
 static enum hit_outcome refuse(hit *h, enum hit_outcome outcome, const char *code, const char *why)
@@ -401,7 +401,7 @@ static bool set_fields(hit *h)
 static enum hit_outcome set_visit(hit *h)
 {
     const char *why = NULL;
-    const char *code = visiting_take(&h->scratch->visit, h->source->m, h->p, h->site, h->site_id, h->event,
+    const char *code = visiting_take(&h->visit, h->source->m, h->p, h->site, h->site_id, h->event,
                                      h->scratch->visitor, &why);
     char *cookie = h->source->browser->set_visitor;
     if (*cookie) /* the visit may know better who it is */
@@ -414,7 +414,7 @@ static enum hit_outcome emit(hit *h)
     int32_t status = h->host->emit(h->source->request->call, h->event);
     if (status == SS_OK)
         return HIT_STORED;
-    visiting_undo(&h->scratch->visit, h->source->m);
+    visiting_undo(&h->visit, h->source->m);
     if (status == SS_LIMIT)
         return refuse(h, HIT_INVALID, "too_large", "the event is larger than the server's limit");
     return status == SS_DROP ? HIT_EXCLUDED : HIT_RETRY;

@@ -7,7 +7,7 @@
 
 #define VISIT_ID_CHARS 16u
 
-typedef struct visiting { /* lives as long as the event is open */
+typedef struct visiting { /* must outlive emit() */
     char id[VISIT_ID_CHARS];
     visit_hit hit;
     visit_answer answer;
