@@ -8,16 +8,18 @@
 #include "receivers/matomo/params.h"
 #include "receivers/matomo/pixel.h"
 #include "receivers/matomo/site.h"
+#include "receivers/matomo/sources.h"
 #include "receivers/matomo/token.h"
 
 #define CORS_DOMAINS_MAX 64u
 
 typedef struct matomo {
     const ss_host *host;
-    names params, page;                           /* tables of parameter names */
+    names params;                                 /* table of parameter names */
     uint64_t kinds[KIND_OTHERS + 1][PARAM_WORDS]; /* which parameters are of that kind */
     tokens tokens;
     sites sites;
+    sources *sources;
     exclude exclude;
     exclude_list exclude_everywhere;
     browser_switches switches;
