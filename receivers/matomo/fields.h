@@ -59,6 +59,14 @@
     F(EVENT_ACTION, "event_action", STRING, "e_a", "Action of the event.")                                   \
     F(EVENT_NAME, "event_value_name", STRING, "e_n", "Name of the event.")                                   \
     F(EVENT_VALUE, "event_value_numeric", DOUBLE, "e_v", "Value of the event.")                              \
+    F(REFERRAL_URL_NORMALIZED, "referral_url_normalized", STRING, NULL,                                      \
+      "Referrer of the page, at most 1500 bytes, without what search engines add for themselves.")           \
+    F(REFERRER_TYPE, "referrer_type", STRING, NULL,                                                          \
+      "Where the visitor comes from: direct, search, website, campaign, social or ai_assistant.")            \
+    F(REFERRER_NAME, "referrer_name", STRING, NULL,                                                          \
+      "Name of the search engine, network or campaign, host of the website.")                                \
+    F(REFERRER_KEYWORD, "referrer_keyword", STRING, NULL,                                                    \
+      "What was searched for, or the keyword of the campaign, lower case.")                                  \
     F(CAMPAIGN_NAME, "campaign_name", STRING, NULL,                                                          \
       "Campaign, from the page's URL or its own parameter, lower case.")                                     \
     F(CAMPAIGN_KEYWORD, "campaign_keyword", STRING, NULL, "Keyword of the campaign, lower case.")            \
@@ -167,7 +175,7 @@
 enum matomo_field { MATOMO_FIELDS(MATOMO_FIELD_ENUM) FIELD_COUNT };
 
 /* Raise with every change above. */
-#define MATOMO_SCHEMA_REV 1u
+#define MATOMO_SCHEMA_REV 2u
 
 extern const ss_field matomo_fields[FIELD_COUNT + 1];
 

@@ -3,7 +3,7 @@
 #include "plugins/common/json.h"
 #include "receivers/matomo/action.h"
 #include "receivers/matomo/items.h"
-#include "receivers/matomo/page.h"
+#include "receivers/matomo/origin.h"
 #include "receivers/matomo/value.h"
 #include "receivers/matomo/visiting.h"
 #include "receivers/matomo/when.h"
@@ -17,7 +17,7 @@ typedef struct hit_scratch {
     char visitor[VISITOR_ID_CHARS];
     char site[SITE_CHARS];
     char clock[CLOCK_CHARS];
-    char page[PAGE_SCRATCH];
+    origin_scratch origin;
 } hit_scratch;
 
 typedef struct hit {
@@ -301,33 +301,14 @@ static void set_from_request(hit *h)
 
 static void set_page(hit *h)
 {
-    static const uint16_t fields[CAMPAIGN_PARTS] = {
-        [CAMPAIGN_NAME] = FIELD_CAMPAIGN_NAME,       [CAMPAIGN_KEYWORD] = FIELD_CAMPAIGN_KEYWORD,
-        [CAMPAIGN_SOURCE] = FIELD_CAMPAIGN_SOURCE,   [CAMPAIGN_MEDIUM] = FIELD_CAMPAIGN_MEDIUM,
-        [CAMPAIGN_CONTENT] = FIELD_CAMPAIGN_CONTENT, [CAMPAIGN_ID] = FIELD_CAMPAIGN_ID,
-        [CAMPAIGN_GROUP] = FIELD_CAMPAIGN_GROUP,     [CAMPAIGN_PLACEMENT] = FIELD_CAMPAIGN_PLACEMENT};
-    ss_event *e = h->event;
     ss_str url = params_get(h->p, PARAM_URL);
-    page seen;
-    int64_t count;
     if (url.len == 0 && !params_has(h->p, PARAM_URLREF)) {
         browser_read_page(h->source->browser, h->host, h->source->request);
         url = value_cut(h->source->browser->referer, TEXT_MAX);
         if (url.len)
-            ss_set_str(e, FIELD_PAGE_VIEW_URL, url);
+            ss_set_str(h->event, FIELD_PAGE_VIEW_URL, url);
     }
-    page_read(&seen, &h->source->m->page, h->p, url, h->scratch->page);
-    if (seen.normalized.len)
-        ss_set_str(e, FIELD_PAGE_URL_NORMALIZED, seen.normalized);
-    for (uint32_t bits = seen.campaign_parts; bits; bits &= bits - 1) {
-        uint32_t i = (uint32_t)__builtin_ctz(bits);
-        ss_set_str(e, fields[i], seen.campaign[i]);
-    }
-    if (seen.search.len && action_search_in_url(e)) {
-        ss_set_str(e, FIELD_SEARCH_KEYWORD, seen.search);
-        if (!ss_has(e, FIELD_SEARCH_COUNT) && value_int(seen.search_count, &count) && count >= 0)
-            ss_set_int(e, FIELD_SEARCH_COUNT, count);
-    }
+    origin_set(h->source->m, h->site, h->p, url, h->event, &h->scratch->origin);
 }
 
 /* {"name":"value"} of the parameters without a field. */

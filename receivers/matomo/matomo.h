@@ -9,6 +9,7 @@
 #include "receivers/matomo/pixel.h"
 #include "receivers/matomo/script.h"
 #include "receivers/matomo/site.h"
+#include "receivers/matomo/sources.h"
 #include "receivers/matomo/token.h"
 #include "receivers/matomo/visits.h"
 
@@ -16,12 +17,13 @@
 
 typedef struct matomo {
     const ss_host *host;
-    names params, page;                           /* tables of parameter names */
+    names params;                                 /* table of parameter names */
     uint64_t kinds[KIND_OTHERS + 1][PARAM_WORDS]; /* which parameters are of that kind */
     tokens tokens;
     sites sites;
     visits *visits; /* NULL: none are kept */
     script *script; /* NULL: none is served */
+    sources *sources;
     exclude exclude;
     exclude_list exclude_everywhere;
     browser_switches switches;

@@ -66,22 +66,44 @@ static const ss_option agent_item[] = {
      .doc = "A part of the user agent in either case, or a /regular expression/."},
     {.name = NULL}};
 
-/* What the receiver says for all sites, and each site for itself. */
-#define SITE_RULES(d_false)                                                                                  \
-    {.name = "excluded_ips",                                                                                 \
-     .type = SS_T_LIST,                                                                                      \
-     .children = range_item,                                                                                 \
-     .max = (int64_t)EXCLUDE_RULES_MAX,                                                                      \
-     .doc = "Addresses whose hits are answered and not stored."},                                            \
-        {.name = "excluded_user_agents",                                                                     \
-         .type = SS_T_LIST,                                                                                  \
-         .children = agent_item,                                                                             \
-         .max = (int64_t)EXCLUDE_RULES_MAX,                                                                  \
-         .doc = "User agents whose hits are answered and not stored."},                                      \
+static const ss_option name_item[] = {
+    {.name = "*", .type = SS_T_STRING, .doc = "A parameter of the URL's query, in either case."},
+    {.name = NULL}};
+
+static const ss_option removed_item[] = {
+    {.name = "*",
+     .type = SS_T_STRING,
+     .doc = "A parameter of the URL's query, in either case, or a /regular expression/ for its name."},
+    {.name = NULL}};
+
+#define LIST(list_name, item, most, text)                                                                    \
     {                                                                                                        \
-        .name = "exclude_unknown_urls", .type = SS_T_BOOL, .dflt = d_false,                                  \
-        .doc = "Do not store hits whose url is not under one of the site's hosts."                           \
+        .name = list_name, .type = SS_T_LIST, .children = item, .max = (int64_t)(most), .doc = text          \
     }
+#define SWITCH(switch_name, otherwise, text)                                                                 \
+    {                                                                                                        \
+        .name = switch_name, .type = SS_T_BOOL, .dflt = otherwise, .doc = text                               \
+    }
+
+/* What the receiver says for all sites, and each site for itself. */
+#define SITE_RULES(on, off)                                                                                  \
+    LIST("excluded_ips", range_item, EXCLUDE_RULES_MAX,                                                      \
+         "Addresses whose hits are answered and not stored."),                                               \
+        LIST("excluded_user_agents", agent_item, EXCLUDE_RULES_MAX,                                          \
+             "User agents whose hits are answered and not stored."),                                         \
+        LIST("excluded_parameters", removed_item, PAGE_NAMES_MAX,                                            \
+             "Parameters to take out of normalised URLs, besides those of campaigns and sessions."),         \
+        LIST("search_parameters", name_item, PAGE_NAMES_MAX,                                                 \
+             "Parameters of a page's URL that hold a search on the site, best first; by default q, query, "  \
+             "s, search, searchword, k, keyword, keywords."),                                                \
+        LIST("search_category_parameters", name_item, PAGE_NAMES_MAX,                                        \
+             "Parameters of a page's URL that hold the category of such a search."),                         \
+        LIST("excluded_referrers", host_item, SITE_URLS_MAX,                                                 \
+             "Hosts that do not count as referrers, such as that of a payment service."),                    \
+        SWITCH("site_search", on, "Look for searches on the site: search= and the search parameters."),      \
+        SWITCH("keep_fragment", off, "Keep what stands behind # in normalised URLs."),                       \
+        SWITCH("exclude_unknown_urls", off,                                                                  \
+               "Do not store hits whose url is not under one of the site's hosts.")
 
 static const ss_option site_keys[] = {
     {.name = "name", .type = SS_T_STRING, .doc = "Its name, for people."},
@@ -99,7 +121,7 @@ static const ss_option site_keys[] = {
      .max = (int64_t)SITE_GOALS_MAX,
      .doc = "Goals of the site; with a list any other idgoal is answered 400, without it every positive one "
             "is taken."},
-    SITE_RULES(NULL),
+    SITE_RULES(NULL, NULL),
     {.name = NULL}};
 
 static const ss_option sites_item[] = {
@@ -192,7 +214,7 @@ const ss_option matomo_options[] = {
      .max = (int64_t)SITES_MAX,
      .doc = "The websites by id; with this map a hit for any other idsite is answered 400, without it every "
             "integer from 0 on is taken."},
-    SITE_RULES("false"),
+    SITE_RULES("true", "false"),
     {.name = "exclude_requests",
      .type = SS_T_LIST,
      .children = comparison_item,

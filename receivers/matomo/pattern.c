@@ -11,6 +11,7 @@
 #define HEAP_KB    1024u
 #define DEPTH_MAX  1000u
 #define ERROR_TEXT 128u
+#define PAIRS_MAX  2u /* the match and its first group */
 
 struct pattern {
     pcre2_code *code;
@@ -92,16 +93,26 @@ void pattern_free(pattern *p)
     free(p);
 }
 
-bool pattern_matches(const pattern *p, ss_str text)
+bool pattern_capture(const pattern *p, ss_str text, ss_str *part)
 {
     pattern *own = (pattern *)(uintptr_t)p; /* the spare room is all that changes */
     pcre2_match_data *room = atomic_exchange(&own->spare, NULL);
     if (!room)
-        room = pcre2_match_data_create(1, NULL);
+        room = pcre2_match_data_create(PAIRS_MAX, NULL);
     if (!room)
         return false;
     size_t len = text.len < PATTERN_SUBJECT_MAX ? text.len : PATTERN_SUBJECT_MAX;
     int found = pcre2_match(p->code, (PCRE2_SPTR)(len ? text.ptr : ""), len, 0, 0, room, p->limits);
+    const size_t *places = pcre2_get_ovector_pointer(room);
+    bool group =
+        found >= 0 && found != 1 && places[2] != PCRE2_UNSET; /* 0: there are more groups than room */
+    *part = group ? ss_s(text.ptr + places[2], places[3] - places[2]) : ss_s("", 0);
     pcre2_match_data_free(atomic_exchange(&own->spare, room));
     return found >= 0;
+}
+
+bool pattern_matches(const pattern *p, ss_str text)
+{
+    ss_str part;
+    return pattern_capture(p, text, &part);
 }

@@ -15,5 +15,7 @@ bool pattern_is(ss_str text);
 pattern *pattern_new(ss_str text, ss_error *err);
 void pattern_free(pattern *p);
 bool pattern_matches(const pattern *p, ss_str text);
+/* The same; part: the first group, a slice of text (empty where the group took no part). */
+bool pattern_capture(const pattern *p, ss_str text, ss_str *part);
 
 #endif

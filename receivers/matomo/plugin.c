@@ -4,7 +4,6 @@
 #include "receivers/matomo/fields.h"
 #include "receivers/matomo/matomo.h"
 #include "receivers/matomo/options.h"
-#include "receivers/matomo/page.h"
 #include "receivers/matomo/params.h"
 #include "receivers/matomo/receiver.h"
 #include "receivers/matomo/visiting.h"
@@ -45,6 +44,7 @@ static void matomo_destroy(void *instance)
     script_free(m->script);
     tokens_free(&m->tokens);
     sites_free(&m->sites);
+    sources_free(m->sources);
     exclude_list_free(&m->exclude_everywhere);
     exclude_free(&m->exclude);
     pixel_free(&m->pixel);
@@ -90,9 +90,9 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
     size_t count = cors ? host->cfg_len(cors) : 0;
     for (size_t i = 0; i < count && i < CORS_DOMAINS_MAX; i++)
         m->cors[m->cors_count++] = host->cfg_str(host->cfg_at(cors, i), "");
-    if (!names_make(&m->params, param_names, PARAM_COUNT, false) || !page_names_make(&m->page))
+    if (!names_make(&m->params, param_names, PARAM_COUNT, false))
         return ss_fail(err, SS_FATAL,
-                       "the tables of parameter names could not be made: a bug, please report it");
+                       "the table of parameter names could not be made: a bug, please report it");
     m->values_dropped = host->counter(
         host->self, "matomo_values_dropped_total",
         "Values of optional parameters that were not of their type or past a limit and were left out.", "");
@@ -100,6 +100,8 @@ static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, s
         host->counter(host->self, "matomo_overrides_ignored_total",
                       "Location parameters that were ignored because no valid token came with them.", "");
     int32_t status = tokens_make(&m->tokens, host, cfg, err);
+    if (status == SS_OK && !(m->sources = sources_new(err)))
+        status = SS_FATAL;
     if (status == SS_OK)
         status = sites_make(&m->sites, host, cfg, err);
     if (status == SS_OK)

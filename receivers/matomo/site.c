@@ -46,18 +46,99 @@ static bool host_fits(const site_url *u, ss_str host)
            memcmp(host.ptr + host.len - u->host.len, u->host.ptr, u->host.len) == 0;
 }
 
+static bool path_fits(const site_url *u, ss_str path)
+{
+    return !path.ptr || u->path.len == 0 ||
+           (path.len >= u->path.len && memcmp(path.ptr, u->path.ptr, u->path.len) == 0 &&
+            (path.len == u->path.len || path.ptr[u->path.len] == '/'));
+}
+
+static bool urls_have(const site_url *list, size_t count, ss_str host, ss_str path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (host_fits(&list[i], host) && path_fits(&list[i], path))
+            return true;
+    return false;
+}
+
 bool site_has_url(const site *s, ss_str host, ss_str path)
 {
-    for (size_t i = 0; i < s->url_count; i++) {
-        const site_url *u = &s->urls[i];
-        if (!host_fits(u, host))
+    return urls_have(s->urls, s->url_count, host, path);
+}
+
+bool site_excludes_referrer(const site *s, ss_str host, ss_str path)
+{
+    return urls_have(s->excluded_referrers, s->excluded_referrer_count, host, path);
+}
+
+/* ---- by host ---- */
+
+struct site_place {
+    const site *site;
+    const site_url *url;
+    uint32_t next; /* of the same hash, + 1 */
+};
+
+static uint32_t hash_host(ss_str host)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < host.len; i++)
+        hash = (hash ^ (unsigned char)host.ptr[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+/* whole: the host itself was looked up, not what is below one of its names. */
+static void match_places(const sites *s, const site *self, ss_str host, ss_str path, bool whole,
+                         site_match *m)
+{
+    for (uint32_t i = s->place_heads[hash_host(host) & s->place_mask]; i; i = s->places[i - 1].next) {
+        const struct site_place *place = &s->places[i - 1];
+        if ((!whole && !place->url->subdomains) || !ss_eq(place->url->host, host) ||
+            !path_fits(place->url, path))
             continue;
-        if (!path.ptr || u->path.len == 0 ||
-            (path.len >= u->path.len && memcmp(path.ptr, u->path.ptr, u->path.len) == 0 &&
-             (path.len == u->path.len || path.ptr[u->path.len] == '/')))
-            return true;
+        m->any = true;
+        m->own |= place->site == self;
+        if (place->url->path.len > m->path.len)
+            m->path = place->url->path;
     }
-    return false;
+}
+
+site_match sites_match(const sites *s, const site *self, ss_str host, ss_str path)
+{
+    site_match m = {.path = ss_s("", 0)};
+    if (!s->place_mask)
+        return m;
+    match_places(s, self, host, path, true, &m);
+    for (const char *dot; (dot = host.len ? memchr(host.ptr, '.', host.len) : NULL) != NULL;) {
+        host = ss_s(dot + 1, (size_t)(host.ptr + host.len - dot) - 1);
+        match_places(s, self, host, path, false, &m);
+    }
+    return m;
+}
+
+static bool index_places(sites *s)
+{
+    size_t count = 0, heads = 8;
+    for (size_t i = 0; i < s->count; i++)
+        count += s->list[i].url_count;
+    if (count == 0)
+        return true;
+    while (heads < 2 * count)
+        heads *= 2;
+    s->places = calloc(count, sizeof *s->places);
+    s->place_heads = calloc(heads, sizeof *s->place_heads);
+    if (!s->places || !s->place_heads)
+        return false;
+    s->place_mask = (uint32_t)heads - 1;
+    uint32_t at = 0;
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t n = 0; n < s->list[i].url_count; n++) {
+            const site_url *u = &s->list[i].urls[n];
+            uint32_t *head = &s->place_heads[hash_host(u->host) & s->place_mask];
+            s->places[at++] = (struct site_place){&s->list[i], u, *head};
+            *head = at;
+        }
+    return true;
 }
 
 /* ---- configuration ---- */
@@ -66,6 +147,7 @@ bool site_has_url(const site *s, ss_str host, ss_str path)
 typedef struct maker {
     sites *s;
     const ss_host *host;
+    const ss_config *above; /* the receiver's own options */
     ss_error *err;
     char place[48];
 } maker;
@@ -112,7 +194,7 @@ static char *text_keep(sites *s, ss_str text)
     return at;
 }
 
-static int32_t read_url(maker *k, site_url *u, ss_str text)
+static int32_t read_url(maker *k, const char *option, site_url *u, ss_str text)
 {
     const char *whole = text.ptr, *slashes = text.len ? memmem(text.ptr, text.len, "//", 2) : NULL;
     size_t skip = slashes ? (size_t)(slashes - whole) + 2 : 0, host = 0;
@@ -135,23 +217,44 @@ static int32_t read_url(maker *k, site_url *u, ss_str text)
     u->path = ss_s(rest.ptr + at, end - at);
     if (host == 0 || memchr(u->host.ptr, '*', host))
         return ss_fail(k->err, SS_REJECT,
-                       "%shosts: \"%.*s\": write a host such as example.org, *.example.org or "
+                       "%s%s: \"%.*s\": write a host such as example.org, *.example.org or "
                        "https://example.org/shop",
-                       k->place, (int)text.len, whole);
+                       k->place, option, (int)text.len, whole);
     return SS_OK;
 }
 
-static int32_t read_urls(maker *k, site *out, const ss_config *list)
+static int32_t read_urls(maker *k, const ss_config *node, const char *name, site_url **urls,
+                         size_t *url_count)
 {
+    const ss_config *list = k->host->cfg_get(node, name);
     size_t count = list ? k->host->cfg_len(list) : 0;
     int32_t status = SS_OK;
-    out->urls = calloc(count + 1, sizeof *out->urls);
-    if (!out->urls)
+    *urls = calloc(count + 1, sizeof **urls);
+    if (!*urls)
         return no_memory(k);
-    for (; status == SS_OK && out->url_count < count; out->url_count++)
-        status = read_url(k, &out->urls[out->url_count],
-                          k->host->cfg_str(k->host->cfg_at(list, out->url_count), ""));
+    for (; status == SS_OK && *url_count < count; ++*url_count)
+        status =
+            read_url(k, name, &(*urls)[*url_count], k->host->cfg_str(k->host->cfg_at(list, *url_count), ""));
     return status;
+}
+
+static int32_t make_rules(maker *k, site *out, const ss_config *node)
+{
+    sites *s = k->s;
+    if (out != &s->any && !page_rules_wanted(k->host, node)) {
+        out->rules = s->any.rules;
+        return SS_OK;
+    }
+    page_rules **more = realloc(s->rules, (s->rules_count + 1) * sizeof *more);
+    if (!more)
+        return no_memory(k);
+    s->rules = more;
+    page_rules *made = page_rules_new(k->host, node, out == &s->any ? NULL : k->above, k->place, k->err);
+    if (!made)
+        return SS_REJECT;
+    s->rules[s->rules_count++] = made;
+    out->rules = made;
+    return SS_OK;
 }
 
 static int32_t read_goals(maker *k, site *out, const ss_config *list)
@@ -192,11 +295,18 @@ static int32_t read_site(maker *k, site *out, const ss_config *node)
     const site *any = &k->s->any;
     out->name = host->cfg_str(node, "name");
     out->exclude_unknown_urls = read_switch(k, node, "exclude_unknown_urls", any->exclude_unknown_urls);
+    out->keep_fragment = read_switch(k, node, "keep_fragment", any->keep_fragment);
+    out->site_search = read_switch(k, node, "site_search", any->site_search);
     const ss_config *timezone = host->cfg_get(node, "timezone");
     int32_t status =
         timezone ? make_zone(k, out, host->cfg_str(timezone, "")) : make_zone(k, out, any->timezone);
     if (status == SS_OK)
-        status = read_urls(k, out, host->cfg_get(node, "hosts"));
+        status = read_urls(k, node, "hosts", &out->urls, &out->url_count);
+    if (status == SS_OK)
+        status =
+            read_urls(k, node, "excluded_referrers", &out->excluded_referrers, &out->excluded_referrer_count);
+    if (status == SS_OK)
+        status = make_rules(k, out, node);
     if (status == SS_OK)
         status = read_goals(k, out, host->cfg_get(node, "goals"));
     if (status == SS_OK && out != any)
@@ -237,21 +347,28 @@ static int32_t read_list(maker *k, const ss_config *map)
     return status;
 }
 
-/* Bytes of all hosts: what text_keep() needs. */
-static size_t hosts_bytes(const ss_host *host, const ss_config *map, size_t count)
+static size_t list_bytes(const ss_host *host, const ss_config *node, const char *name)
 {
+    const ss_config *list = host->cfg_get(node, name);
     size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        const ss_config *hosts = host->cfg_get(host->cfg_at(map, i), "hosts");
-        for (size_t n = 0; hosts && n < host->cfg_len(hosts); n++)
-            bytes += host->cfg_str(host->cfg_at(hosts, n), "").len;
-    }
+    for (size_t n = 0; list && n < host->cfg_len(list); n++)
+        bytes += host->cfg_str(host->cfg_at(list, n), "").len;
+    return bytes;
+}
+
+/* Bytes of all hosts: what text_keep() needs. */
+static size_t hosts_bytes(const ss_host *host, const ss_config *cfg, const ss_config *map, size_t count)
+{
+    size_t bytes = list_bytes(host, cfg, "excluded_referrers");
+    for (size_t i = 0; i < count; i++)
+        bytes += list_bytes(host, host->cfg_at(map, i), "hosts") +
+                 list_bytes(host, host->cfg_at(map, i), "excluded_referrers");
     return bytes;
 }
 
 int32_t sites_make(sites *s, const ss_host *host, const ss_config *cfg, ss_error *err)
 {
-    maker k = {.s = s, .host = host, .err = err};
+    maker k = {.s = s, .host = host, .above = cfg, .err = err};
     const ss_config *map = host->cfg_get(cfg, "sites");
     size_t count = map ? host->cfg_len(map) : 0, slots = 8;
     if (count > SITES_MAX)
@@ -261,19 +378,22 @@ int32_t sites_make(sites *s, const ss_host *host, const ss_config *cfg, ss_error
     s->slot_mask = (uint32_t)slots - 1;
     s->slots = calloc(slots, sizeof *s->slots);
     s->list = calloc(count + 1, sizeof *s->list);
-    s->texts = malloc(hosts_bytes(host, map, count) + 1);
+    s->texts = malloc(hosts_bytes(host, cfg, map, count) + 1);
     if (!s->slots || !s->list || !s->texts)
         return no_memory(&k);
     s->any.id = -1;
     int32_t status = read_site(&k, &s->any, cfg);
     s->listed = map != NULL;
-    return status == SS_OK && map ? read_list(&k, map) : status;
+    if (status == SS_OK && map)
+        status = read_list(&k, map);
+    return status == SS_OK && !index_places(s) ? no_memory(&k) : status;
 }
 
 static void site_free(site *s)
 {
     free(s->urls);
     free(s->goals);
+    free(s->excluded_referrers);
     exclude_list_free(&s->exclude);
 }
 
@@ -286,6 +406,11 @@ void sites_free(sites *s)
         zone_free(s->zones[i]);
         free(s->zones[i]);
     }
+    for (size_t i = 0; i < s->rules_count; i++)
+        page_rules_free(s->rules[i]);
+    free(s->rules);
+    free(s->places);
+    free(s->place_heads);
     free(s->list);
     free(s->slots);
     free(s->zones);

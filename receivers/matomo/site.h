@@ -4,6 +4,7 @@
 #define MATOMO_SITE_H
 
 #include "receivers/matomo/exclude_list.h"
+#include "receivers/matomo/page_rules.h"
 #include "receivers/matomo/zone.h"
 
 #define SITES_MAX      65536u
@@ -36,6 +37,11 @@ typedef struct site {
     bool goals_listed;         /* false: every positive idgoal is a goal */
     exclude_list exclude;      /* besides the receiver's own */
     bool exclude_unknown_urls; /* pages elsewhere than under urls are not kept */
+    bool keep_fragment;        /* in normalised URLs */
+    bool site_search;          /* search=, and search parameters in URLs, mean something */
+    const page_rules *rules;   /* never NULL */
+    site_url *excluded_referrers;
+    size_t excluded_referrer_count;
 } site;
 
 typedef struct sites {
@@ -47,7 +53,12 @@ typedef struct sites {
     uint32_t slot_mask;
     zone **zones; /* owned, each once */
     size_t zone_count;
-    char *texts; /* owned: lower-case hosts */
+    page_rules **rules; /* owned: the receiver's, and those of sites that have their own */
+    size_t rules_count;
+    struct site_place *places; /* owned: every URL of every site, by host */
+    uint32_t *place_heads;     /* owned hash table: index into places + 1 */
+    uint32_t place_mask;       /* 0: no site has a URL */
+    char *texts;               /* owned: lower-case hosts */
     size_t text_len;
 } sites;
 
@@ -61,6 +72,14 @@ const site *sites_find(const sites *s, int64_t id);
 const site_goal *site_goal_find(const site *s, int64_t id);
 /* May be converted there: configured, or no goals are and the id is positive. */
 bool site_goal_known(const site *s, int64_t id);
+typedef struct site_match { /* of a URL with those of all sites */
+    bool any;               /* one of them fits            */
+    bool own;               /* and it is this site's       */
+    ss_str path;            /* the longest path that fits  */
+} site_match;
+site_match sites_match(const sites *s, const site *self, ss_str host, ss_str path);
+bool site_excludes_referrer(const site *s, ss_str host, ss_str path);
+
 /* Is the host (lower case, without a port) one of the site's? path: of the URL; ptr NULL: any. */
 bool site_has_url(const site *s, ss_str host, ss_str path);
 

@@ -83,29 +83,19 @@ static uint32_t identity(const params *p)
     return hash_short(h);
 }
 
-static ss_str host_of(ss_str url)
-{
-    const char *from = url.len ? memmem(url.ptr, url.len, "//", 2) : NULL;
-    if (!from)
-        return ss_s("", 0);
-    from += 2;
-    size_t len = 0, left = (size_t)(url.ptr + url.len - from);
-    while (len < left && from[len] != '/' && from[len] != '?' && from[len] != '#')
-        len++;
-    return ss_s(from, len);
-}
-
-/* Where the visitor came from: a campaign, or a host that is not the page's own. */
+/* What brought the visitor. A campaign is compared by its own keyword: the one that a referrer lends it is
+   gone with the next page. */
 static void set_source(visit_hit *hit, const ss_event *e)
 {
-    ss_str campaign = ss_get_str(e, FIELD_CAMPAIGN_NAME);
-    if (campaign.len)
-        hit->campaign = hash_short(hash_text(hash_text(1, campaign), ss_get_str(e, FIELD_CAMPAIGN_KEYWORD)));
-    ss_str from = host_of(ss_get_str(e, FIELD_REFERRAL_URL));
-    if (from.len && !ss_eq(from, host_of(ss_get_str(e, FIELD_PAGE_VIEW_URL)))) {
-        hit->referrer = hash_short(hash_text(2, from));
-        hit->website = true;
+    ss_str type = ss_get_str(e, FIELD_REFERRER_TYPE), name = ss_get_str(e, FIELD_REFERRER_NAME);
+    if (ss_eq(type, SS_LIT("direct")))
+        return;
+    if (ss_eq(type, SS_LIT("campaign"))) {
+        hit->campaign = hash_short(hash_text(hash_text(1, name), ss_get_str(e, FIELD_CAMPAIGN_KEYWORD)));
+        return;
     }
+    hit->referrer = hash_short(hash_text(2, name));
+    hit->website = ss_eq(type, SS_LIT("website"));
 }
 
 static void describe(visiting *v, const matomo *m, const params *p, const site *s, int64_t site_id,

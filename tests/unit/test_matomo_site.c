@@ -34,23 +34,23 @@ static void hit(testkit *k, const char *query)
 
 static void zones_agree_with_libc(void)
 {
-    static const char *const names[] = {"Europe/Berlin",        "America/New_York", "America/Sao_Paulo",
-                                        "Australia/Lord_Howe",  "Asia/Kolkata",     "Pacific/Apia",
-                                        "Africa/Casablanca",    "America/Nuuk",     "Asia/Tehran",
-                                        "Europe/Dublin",        "Antarctica/Troll", "Pacific/Chatham",
-                                        "America/Scoresbysund", "Africa/El_Aaiun",  "Etc/GMT+5"};
-    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+    static const char *const list[] = {"Europe/Berlin",        "America/New_York", "America/Sao_Paulo",
+                                       "Australia/Lord_Howe",  "Asia/Kolkata",     "Pacific/Apia",
+                                       "Africa/Casablanca",    "America/Nuuk",     "Asia/Tehran",
+                                       "Europe/Dublin",        "Antarctica/Troll", "Pacific/Chatham",
+                                       "America/Scoresbysund", "Africa/El_Aaiun",  "Etc/GMT+5"};
+    for (size_t n = 0; n < sizeof list / sizeof *list; n++) {
         zone z;
         ss_error err = {.struct_size = sizeof err};
-        REQUIRE(zone_load(&z, ss_cstr(names[n]), &err));
-        CHECK(setenv("TZ", names[n], 1) == 0);
+        REQUIRE(zone_load(&z, ss_cstr(list[n]), &err));
+        CHECK(setenv("TZ", list[n], 1) == 0);
         tzset();
         for (int64_t at = -1000000000; at < 4500000000; at += 86400 * 3 + 1723) {
             struct tm tm;
             time_t t = (time_t)at;
             REQUIRE(localtime_r(&t, &tm));
             if (zone_offset(&z, at) != tm.tm_gmtoff) {
-                printf("# %s at %lld: %d, libc says %ld\n", names[n], (long long)at, zone_offset(&z, at),
+                printf("# %s at %lld: %d, libc says %ld\n", list[n], (long long)at, zone_offset(&z, at),
                        tm.tm_gmtoff);
                 CHECK(false);
                 break;
