@@ -81,9 +81,11 @@ void visit_seal(visit_bucket *b, uint32_t slot, uint32_t tag, uint32_t now_s)
     b->tag[slot] = tag;
 }
 
-uint32_t visit_victim(const visit_bucket *b)
+uint32_t visit_victim(const visit_bucket *b, uint32_t tag)
 {
-    uint32_t oldest = 0;
+    uint32_t oldest = 0, own = tag % VISIT_SLOTS;
+    if (b->tag[own] == 0)
+        return own;
     for (uint32_t i = 0; i < VISIT_SLOTS; i++) {
         if (b->tag[i] == 0)
             return i;

@@ -81,8 +81,9 @@ static inline visit_place visit_place_at(const visit_table *t, uint64_t visitor,
 /* Seals what was written into the slot. */
 void visit_seal(visit_bucket *b, uint32_t slot, uint32_t tag, uint32_t now_s);
 bool visit_is_whole(const visit *v);
-/* A free slot, else the one that was not touched for the longest time. */
-uint32_t visit_victim(const visit_bucket *b);
+/* The tag's own slot where that is free (it is fetched ahead), else a free one, else the one that was not
+   touched for the longest time. */
+uint32_t visit_victim(const visit_bucket *b, uint32_t tag);
 
 /* The visitor's place in the bucket is made or renewed. */
 void config_put(config_bucket *b, uint64_t config, uint64_t visitor, uint32_t now_s);

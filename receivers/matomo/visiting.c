@@ -47,9 +47,8 @@ static bool is_set(const params *p, uint32_t id)
 }
 
 /* The client, as far as a hit tells: no cookie, no id. Another one each day, so that nobody is followed. */
-static uint64_t fingerprint(const void *of)
+static uint64_t make_fingerprint(const visiting *v)
 {
-    const visiting *v = of;
     const params *p = v->params;
     const ss_event *e = v->event;
     static const uint8_t plugins[] = {PARAM_FLA, PARAM_JAVA, PARAM_QT, PARAM_REALP,
@@ -63,6 +62,12 @@ static uint64_t fingerprint(const void *of)
     for (size_t i = 0; i < sizeof plugins; i++)
         flags = flags << 1 | is_set(p, plugins[i]);
     return hash_mix(h, flags);
+}
+
+static uint64_t fingerprint(const void *of)
+{
+    const visiting *v = of;
+    return v->fingerprint ? v->fingerprint : make_fingerprint(v);
 }
 
 /* What tells a hit from every other one: a client that sends it again, because it heard no answer, sends the
@@ -98,6 +103,7 @@ static void set_source(visit_hit *hit, const ss_event *e)
     hit->website = ss_eq(type, SS_LIT("website"));
 }
 
+/* First who it is, so that the memory is on its way while the rest is looked at. */
 static void describe(visiting *v, const matomo *m, const params *p, const site *s, int64_t site_id,
                      const ss_event *e, const char *visitor)
 {
@@ -112,12 +118,14 @@ static void describe(visiting *v, const matomo *m, const params *p, const site *
                        .id_only = ss_eq(source, SS_LIT("cid")),
                        .forced_new = is_set(p, PARAM_NEW_VISIT),
                        .ping = ss_has(e, FIELD_IS_PING),
-                       .identity = identity(p),
                        .at_s = e->event_us > 0 ? e->event_us / 1000000 : 0,
                        .now_s = e->receive_us > 0 ? e->receive_us / 1000000 : 0};
     v->params = p;
     v->event = e;
     v->salt = visits_salt(m->visits);
+    v->fingerprint = hit->known ? 0 : make_fingerprint(v);
+    visits_expect(m->visits, hit);
+    hit->identity = identity(p);
     if (params_has(p, PARAM_UID))
         hit->user = hash_short(hash_text(3, p->value[PARAM_UID]));
     set_source(hit, e);

@@ -14,7 +14,7 @@ typedef struct visiting { /* must outlive emit() */
     uint64_t mark;        /* made for this hit; 0 = none */
     const params *params; /* what the fingerprint is made of */
     const ss_event *event;
-    uint64_t salt;
+    uint64_t salt, fingerprint; /* 0: not made yet */
 } visiting;
 
 /* The event has all its other fields; visitor: the 16 characters of its visitor id, which change where the

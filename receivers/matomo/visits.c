@@ -99,7 +99,7 @@ static void merge_visit(visits *v, const visit *old, uint32_t touch_s)
     visit_place p = visit_place_at(&v->table, old->visitor, old->site);
     visit_bucket *b = &v->table.visits[p.bucket];
     pthread_mutex_t *held = hold(v->locks->visits, p.bucket);
-    uint32_t slot = visit_victim(b);
+    uint32_t slot = visit_victim(b, p.tag);
     bool better = b->tag[slot] == 0 || b->touch_s[slot] < touch_s;
     for (uint32_t i = 0; i < VISIT_SLOTS; i++)
         if (b->tag[i] == p.tag && b->slot[i].id == old->id) {
@@ -302,7 +302,7 @@ static bool take_by_id(visits *v, uint64_t visitor, const visit_hit *hit, enum t
     if (on)
         join(e, hit, out);
     else if (taken && !hit->ping)
-        begin(v, e ? e : (e = &b->slot[visit_victim(b)]), visitor, hit, out);
+        begin(v, e ? e : (e = &b->slot[visit_victim(b, p.tag)]), visitor, hit, out);
     if (out->id)
         visit_seal(b, (uint32_t)(e - b->slot), p.tag, (uint32_t)hit->now_s);
     leave(held);
@@ -348,6 +348,18 @@ static void take_by_config(visits *v, const visit_hit *hit, visit_answer *out)
     if (out->id)
         config_put(b, config, out->visitor, (uint32_t)hit->now_s);
     leave(held);
+}
+
+void visits_expect(const visits *v, const visit_hit *hit)
+{
+    if (!hit->known) {
+        uint64_t config = hit->fingerprint(hit->of);
+        __builtin_prefetch(&v->table.configs[visit_place_of(config, v->table.config_count).bucket], 1);
+        return;
+    }
+    visit_place p = visit_place_at(&v->table, hit->visitor, hit->site);
+    __builtin_prefetch(v->table.visits[p.bucket].tag);
+    __builtin_prefetch(&v->table.visits[p.bucket].slot[p.tag % VISIT_SLOTS], 1);
 }
 
 bool visits_take(visits *v, const visit_hit *hit, visit_answer *out)

@@ -47,6 +47,8 @@ visits *visits_new(const ss_host *host, uint32_t remember, visit_rules rules, ss
 void visits_adopt(visits *v, visits *old);
 void visits_free(visits *v);
 
+/* The hit will come, as soon as the rest of it is known: its memory is fetched meanwhile. */
+void visits_expect(const visits *v, const visit_hit *hit);
 /* false: a heartbeat without a visit to go on with. */
 bool visits_take(visits *v, const visit_hit *hit, visit_answer *out);
 /* The hit was not taken after all: forgets a visit that it alone has made. */
