@@ -14,6 +14,7 @@ typedef struct browser_switches { /* options */
 
 typedef struct browser {
     bool page_read, wishes_read;
+    bool no_hints; /* there are no Sec-CH-UA headers, as an earlier hit found */
     /* browser_read_page() */
     ss_str accept_language, referer;
     /* browser_read_wishes() */

@@ -117,7 +117,8 @@
     F(PF_ONLOAD, "perf_onload_ms", INT, "pf_onl", "Time of the onload handlers, milliseconds.")              \
     F(LOCAL_TIME, "local_time", STRING, "h", "The visitor's clock, HH:MM:SS.")                               \
     F(PAGE_CHARSET, "page_charset", STRING, "cs", "Character set of the page.")                              \
-    F(CLIENT_HINTS, "client_hints", JSON, "uadata", "User agent client hints.")                              \
+    F(CLIENT_HINTS, "client_hints", JSON, "uadata",                                                          \
+      "User agent client hints, of the parameter or the Sec-CH-UA headers.")                                 \
     F(MEDIA_ID, "media_id", STRING, "ma_id", "Id of one play of a medium.")                                  \
     F(MEDIA_RESOURCE, "media_resource", STRING, "ma_re", "URL of the medium.")                               \
     F(MEDIA_TYPE, "media_type", STRING, "ma_mt", "video or audio.")                                          \

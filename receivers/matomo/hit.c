@@ -1,7 +1,10 @@
 #include "receivers/matomo/hit.h"
 
+#include <strings.h>
+
 #include "plugins/common/json.h"
 #include "receivers/matomo/action.h"
+#include "receivers/matomo/hints.h"
 #include "receivers/matomo/items.h"
 #include "receivers/matomo/origin.h"
 #include "receivers/matomo/value.h"
@@ -311,6 +314,27 @@ static void set_page(hit *h)
     origin_set(h->source->m, h->site, h->p, url, h->event, &h->scratch->origin);
 }
 
+/* uadata beats the headers. */
+static bool set_hints(hit *h)
+{
+    bool ok = true;
+    browser *seen = h->source->browser;
+    if (seen->no_hints || ss_has(h->event, FIELD_CLIENT_HINTS) || params_has(h->p, PARAM_UA))
+        return true; /* those of the headers would be another browser's than ua */
+    ss_str json = hints_read(h->host, h->source->request, &ok);
+    if (json.len)
+        ss_set_json(h->event, FIELD_CLIENT_HINTS, json);
+    else
+        seen->no_hints = true;
+    return ok;
+}
+
+/* token_auth[] and TOKEN_AUTH are not the parameter, but what they hold is a secret all the same. */
+static bool is_token(ss_str name)
+{
+    return name.len >= 10 && strncasecmp(name.ptr, "token_auth", 10) == 0;
+}
+
 /* {"name":"value"} of the parameters without a field. */
 static bool set_extra(hit *h)
 {
@@ -325,11 +349,16 @@ static bool set_extra(hit *h)
         return false;
     size_t len = 0;
     for (uint32_t i = 0; i < p->extra_count; i++) {
-        out[len++] = i ? ',' : '{';
+        if (is_token(p->extra[i].key))
+            continue;
+        out[len] = len ? ',' : '{';
+        len++;
         len += json_put_string(out + len, p->extra[i].key);
         out[len++] = ':';
         len += json_put_string(out + len, p->extra[i].value);
     }
+    if (len == 0)
+        return true;
     out[len++] = '}';
     ss_set_json(h->event, FIELD_EXTRA_PARAMS, ss_s(out, len));
     return true;
@@ -375,7 +404,7 @@ static bool set_fields(hit *h)
     ss_set_str(e, FIELD_TRANSPORT, h->source->transport);
     if (h->source->bulk_index >= 0)
         ss_set_int(e, FIELD_BULK_INDEX, h->source->bulk_index);
-    return set_extra(h) && set_items(h);
+    return set_hints(h) && set_extra(h) && set_items(h);
 }
 
 /* Behind all fields: the visit is known by what the event says. */

@@ -127,6 +127,9 @@ keyword keyword_read(const known_source *engine, ss_str url, const url_parts *u,
     k.found = text.len > 0 || by_params(engine, url, query, value, &text);
     if (!k.found || text.len == 0)
         k.found |= is_hidden(engine, u, query);
+    ss_str page = t->charset;
+    t->charset = engine->charset; /* the engine's page is another than ours */
     k.text = text_take(t, text, TEXT_LOWER);
+    t->charset = page;
     return k;
 }

@@ -48,7 +48,7 @@ static void set_attribution(ss_event *e, const params *p, texts *t)
 void origin_set(const matomo *m, const site *s, const params *p, ss_str url, ss_event *e,
                 origin_scratch *scratch)
 {
-    texts t = {scratch->texts, scratch->texts + sizeof scratch->texts};
+    texts t = {scratch->texts, scratch->texts + sizeof scratch->texts, params_get(p, PARAM_CS)};
     page seen;
     referrer from;
     page_read(&seen, s, p, url, &scratch->page, &t);

@@ -14,8 +14,9 @@ enum referrer_kind { /* bits */
 
 typedef struct referrer_source {
     const char *name;
-    const char *params; /* lines: names of the keyword's parameter, or /regular expressions/ over the URL */
-    const char *hidden; /* lines: path and query with which the engine tells no keyword, or expressions    */
+    const char *params;  /* lines: names of the keyword's parameter, or /regular expressions/ over the URL */
+    const char *hidden;  /* lines: path and query with which the engine tells no keyword, or expressions    */
+    const char *charset; /* of keywords that are not UTF-8                                                 */
 } referrer_source;
 
 typedef struct referrer_place {

@@ -24,8 +24,10 @@ def main():
                                     for name in ("SearchEngines", "Socials", "AIAssistants"))
     sources, places, with_paths = [], {}, set()
 
-    def source(name, params=(), hidden=()):
-        row = f"    {{{c_string(name)}, {c_string(chr(10).join(params))}, {c_string(chr(10).join(hidden))}}},"
+    def source(name, params=(), hidden=(), charsets=()):
+        others = [c for c in charsets if c.lower() != "utf-8"]
+        fields = [name, "\n".join(params), "\n".join(hidden), others[0].lower() if others else ""]
+        row = f"    {{{', '.join(c_string(f) for f in fields)}}},"
         if row not in sources:
             sources.append(row)
         return sources.index(row)
@@ -37,7 +39,8 @@ def main():
 
     for name, definitions in engines.items():
         for definition in definitions:
-            number = source(name, definition.get("params") or (), definition.get("hiddenkeyword") or ())
+            number = source(name, definition.get("params") or (), definition.get("hiddenkeyword") or (),
+                            definition.get("charsets") or ())
             for url in definition["urls"]:
                 place(url.removeprefix("android-app//"), "ENGINE", number)
     for kind, lists in (("SOCIAL", socials), ("ASSISTANT", assistants)):

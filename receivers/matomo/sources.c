@@ -241,6 +241,7 @@ static bool fill(sources *s, ss_error *err)
         const referrer_source *from = &referrer_sources[i];
         known_source *to = &s->list[i];
         to->name = ss_cstr(from->name);
+        to->charset = ss_cstr(from->charset);
         if (!take_lines(s, from->params, &to->params, &to->param_count, err) ||
             !take_lines(s, from->hidden, &to->hidden, &to->hidden_count, err))
             return false;

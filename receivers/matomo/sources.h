@@ -14,7 +14,7 @@ typedef struct source_word {
 } source_word;
 
 typedef struct known_source {
-    ss_str name;
+    ss_str name, charset;
     const source_word *params, *hidden;
     uint32_t param_count, hidden_count;
 } known_source;

@@ -1,6 +1,7 @@
 #include "receivers/matomo/text.h"
 
 #include "plugins/common/url.h"
+#include "receivers/matomo/charset.h"
 #include "receivers/matomo/lower.h"
 #include "receivers/matomo/value.h"
 
@@ -13,6 +14,11 @@ ss_str text_take(texts *t, ss_str raw, unsigned how)
         raw.len = sizeof plain;
     if (how & TEXT_ENCODED)
         raw = ss_s(plain, url_decode_text(plain, raw));
+    char recoded[TEXT_SHORT_MAX + 4];
+    if (t->charset.len && !charset_is_utf8(raw)) {
+        size_t len = charset_to_utf8(recoded, sizeof recoded, raw, t->charset);
+        raw = len ? ss_s(recoded, len) : raw;
+    }
     ss_str text = value_cut(value_trim(raw), TEXT_SHORT_MAX);
     if ((size_t)(t->end - to) < text.len)
         return ss_s("", 0);

@@ -47,7 +47,7 @@ OWNERS = {
 }
 
 SYSTEM = re.compile(r"^(sys|linux|net|netinet|arpa|asm|bits)/|^(emmintrin|immintrin|nmmintrin|x86intrin|cpuid|arm_acle)\.h$")
-STANDARD = set("""aio assert ctype dirent dlfcn elf errno fcntl fenv float fnmatch getopt glob grp inttypes libgen limits link locale
+STANDARD = set("""aio assert ctype dirent dlfcn elf errno fcntl fenv float fnmatch getopt glob grp iconv inttypes libgen limits link locale
 malloc math netdb poll pthread pwd sched semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio
 stdlib string strings syslog termios time ucontext unistd wchar""".split())
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)

@@ -265,6 +265,43 @@ static void searches(void)
     }
 }
 
+/* What is not UTF-8 is read as the page's charset has it. */
+static void charsets(void)
+{
+    static const struct {
+        const char *cs, *raw, *keyword;
+    } cases[] = {{"iso-8859-1", "%FCber",
+                  "\xC3\xBC"
+                  "ber"},
+                 {"ISO-8859-15", "%A4", "\xE2\x82\xAC"},
+                 {"windows-1251", "%C4%E0", "\xD0\x94\xD0\xB0"},
+                 {"Shift_JIS", "%93%FA", "\xE6\x97\xA5"},
+                 {"utf-8", "%C3%BC", "\xC3\xBC"},
+                 {"iso-8859-1", "%C3%BC", "\xC3\xBC"}, /* UTF-8 all the same */
+                 {"utf-8", "%FC", "\xEF\xBF\xBD"},
+                 {"UTF-16", "%FC", "\xEF\xBF\xBD"},
+                 {"../../x", "%FC", "\xEF\xBF\xBD"},
+                 {"Shift_JIS", "%93", "\xEF\xBF\xBD"},
+                 {"", "%FC", "\xEF\xBF\xBD"}};
+    testkit *k = open_kit(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char url[128], more[128];
+        (void)snprintf(url, sizeof url, "http://a/?q=%s&utm_source=%s", cases[i].raw, cases[i].raw);
+        (void)snprintf(more, sizeof more, "cs=%s", cases[i].cs);
+        if (!visit(k, url, more) || !field_is(k, "search_keyword", cases[i].keyword) ||
+            !field_is(k, "campaign_source", cases[i].keyword)) {
+            printf("# ... of %s %s\n", cases[i].cs, cases[i].raw);
+            CHECK(false);
+        }
+    }
+    char url[2000] = "http://a/?q=";
+    for (int i = 0; i < 400; i++)
+        (void)strcat(url, "%FC");
+    REQUIRE(visit(k, url, "cs=latin1"));
+    CHECK_INT(strlen(testkit_value(k, 0, "search_keyword")), 254 + 2); /* 255 would cut a letter */
+    close_kit(k);
+}
+
 /* ---- which action (b11) ---- */
 
 /* Every set of the candidates, with and without what stands above them. */
@@ -375,5 +412,6 @@ static void refused_options(void)
 
 static const check_test tests[] = {TEST(normalized),      TEST(fragments_kept), TEST(own_parameters),
                                    TEST(many_parameters), TEST(long_urls),      TEST(searches),
-                                   TEST(actions),         TEST(entities),       TEST(refused_options)};
+                                   TEST(charsets),        TEST(actions),        TEST(entities),
+                                   TEST(refused_options)};
 CHECK_MAIN(tests)

@@ -101,6 +101,12 @@ static void search_engines(void)
         {"http://www.so.com/s?q=", "search", "360search", NULL, NULL},
         {"http://www.so.com/s?src=x", "website", "www.so.com", NULL, NULL},
         {"http://WWW.GOOGLE.DE/search?q=x", "search", "Google", "x", NULL},
+        {"http://1.cz/?q=%D8e%E8", "search", "1.cz",
+         "\xC5\x99"
+         "e\xC4\x8D",
+         NULL},                                                                        /* iso-8859-2 */
+        {"http://www.so.com/s?q=%C4%E3", "search", "360search", "\xE4\xBD\xA0", NULL}, /* gb2312 */
+        {"http://www.so.com/s?q=%E4%BD%A0", "search", "360search", "\xE4\xBD\xA0", NULL},
         {"http://search.example/?cx=partner-pub-1&q=x", "search", "Google Custom Search", "x", NULL},
         {"http://search.example/?x=1", "website", "search.example", NULL, NULL},
         {"http://google.evil.example/search?q=x", "website", "google.evil.example", NULL, NULL},
