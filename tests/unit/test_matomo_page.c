@@ -326,7 +326,7 @@ static void actions(void)
                  {"idgoal=x", NULL},
                  {"ping=0", NULL},
                  {"recMode=2", NULL}};
-    testkit *k = open_kit(NULL);
+    testkit *k = open_kit("{\"visits\":0}");
     for (unsigned set = 0; set < 32; set++)
         for (size_t a = 0; a < sizeof above / sizeof *above; a++) {
             char query[256] = "";
