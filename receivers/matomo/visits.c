@@ -1,69 +1,17 @@
 #include "receivers/matomo/visits.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#define LOCKS 256u /* of each kind; a power of two */
-
-typedef struct lock {
-    _Alignas(64) pthread_mutex_t mutex;
-} lock;
-
-/* Shared by the instances that map the same file: on a reload two of them work side by side for a moment. */
-typedef struct locks {
-    atomic_uint users;
-    lock visits[LOCKS], configs[LOCKS], marks[LOCKS];
-} locks;
+#include "receivers/matomo/visit_locks.h"
 
 struct visits {
     const ss_host *host;
     visit_table table;
     visit_rules rules;
     uint64_t salt;
-    locks *locks;
+    visit_locks *locks;
     visits *successor, *predecessor; /* of another size, while both live */
 };
-
-/* ---- locks. Order: a fingerprint's, then a visit's; never two of a kind. ---- */
-
-static locks *locks_new(void)
-{
-    locks *l = aligned_alloc(_Alignof(locks), sizeof *l);
-    if (!l)
-        return NULL;
-    atomic_init(&l->users, 1);
-    for (uint32_t i = 0; i < LOCKS; i++) {
-        (void)pthread_mutex_init(&l->visits[i].mutex, NULL);
-        (void)pthread_mutex_init(&l->configs[i].mutex, NULL);
-        (void)pthread_mutex_init(&l->marks[i].mutex, NULL);
-    }
-    return l;
-}
-
-static void locks_release(locks *l)
-{
-    if (!l || atomic_fetch_sub(&l->users, 1) > 1)
-        return;
-    for (uint32_t i = 0; i < LOCKS; i++) {
-        (void)pthread_mutex_destroy(&l->visits[i].mutex);
-        (void)pthread_mutex_destroy(&l->configs[i].mutex);
-        (void)pthread_mutex_destroy(&l->marks[i].mutex);
-    }
-    free(l);
-}
-
-static inline pthread_mutex_t *hold(lock *of, uint32_t bucket)
-{
-    pthread_mutex_t *mutex = &of[bucket % LOCKS].mutex;
-    (void)pthread_mutex_lock(mutex);
-    return mutex;
-}
-
-static inline void leave(pthread_mutex_t *mutex)
-{
-    (void)pthread_mutex_unlock(mutex);
-}
 
 /* ---- life ---- */
 
@@ -73,7 +21,7 @@ visits *visits_new(const ss_host *host, uint32_t remember, visit_rules rules, ss
     if (!memory)
         return NULL;
     visits *v = calloc(1, sizeof *v);
-    if (!v || !(v->locks = locks_new())) {
+    if (!v || !(v->locks = visit_locks_new())) {
         free(v);
         (void)ss_fail(err, SS_LIMIT, "no memory for the visits");
         return NULL;
@@ -98,7 +46,7 @@ static void merge_visit(visits *v, const visit *old, uint32_t touch_s)
 {
     visit_place p = visit_place_at(&v->table, old->visitor, old->site);
     visit_bucket *b = &v->table.visits[p.bucket];
-    pthread_mutex_t *held = hold(v->locks->visits, p.bucket);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->visits, p.bucket);
     uint32_t slot = visit_victim(b, p.tag);
     bool better = b->tag[slot] == 0 || b->touch_s[slot] < touch_s;
     for (uint32_t i = 0; i < VISIT_SLOTS; i++)
@@ -110,15 +58,15 @@ static void merge_visit(visits *v, const visit *old, uint32_t touch_s)
         b->slot[slot] = *old;
         visit_seal(b, slot, p.tag, touch_s);
     }
-    leave(held);
+    visit_locks_leave(held);
 }
 
 static void merge_visits(visits *v, visits *old)
 {
     for (uint32_t i = 0; i < old->table.visit_count; i++) {
-        pthread_mutex_t *held = hold(old->locks->visits, i);
+        pthread_mutex_t *held = visit_locks_hold(old->locks->visits, i);
         visit_bucket b = old->table.visits[i];
-        leave(held);
+        visit_locks_leave(held);
         for (uint32_t s = 0; s < VISIT_SLOTS; s++)
             if (b.tag[s] && visit_is_whole(&b.slot[s]))
                 merge_visit(v, &b.slot[s], b.touch_s[s]);
@@ -128,17 +76,17 @@ static void merge_visits(visits *v, visits *old)
 static void put_config(visits *v, uint64_t config, uint64_t visitor, uint32_t now_s)
 {
     uint32_t i = visit_place_of(config, v->table.config_count).bucket;
-    pthread_mutex_t *held = hold(v->locks->configs, i);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->configs, i);
     config_put(&v->table.configs[i], config, visitor, now_s);
-    leave(held);
+    visit_locks_leave(held);
 }
 
 static void merge_configs(visits *v, visits *old)
 {
     for (uint32_t i = 0; i < old->table.config_count; i++) {
-        pthread_mutex_t *held = hold(old->locks->configs, i);
+        pthread_mutex_t *held = visit_locks_hold(old->locks->configs, i);
         config_bucket b = old->table.configs[i];
-        leave(held);
+        visit_locks_leave(held);
         for (uint32_t s = 0; s < CONFIG_SLOTS; s++)
             if (b.touch_s[s])
                 put_config(v, b.config[s], b.visitor[s], b.touch_s[s]);
@@ -148,9 +96,9 @@ static void merge_configs(visits *v, visits *old)
 static void merge_marks(visits *v, visits *old)
 {
     for (uint32_t i = 0; i < old->table.mark_count; i++) {
-        pthread_mutex_t *held = hold(old->locks->marks, i);
+        pthread_mutex_t *held = visit_locks_hold(old->locks->marks, i);
         mark_bucket b = old->table.marks[i];
-        leave(held);
+        visit_locks_leave(held);
         for (uint32_t s = 0; s < MARK_SLOTS; s++)
             if (b.slot[s].at_s)
                 (void)visits_mark(v, mark_key(&b.slot[s]), b.slot[s].hit, b.slot[s].at_s);
@@ -169,9 +117,9 @@ static void merge(visits *v, visits *old)
 void visits_adopt(visits *v, visits *old)
 {
     if (v->table.visit_count == old->table.visit_count) {
-        locks_release(v->locks);
+        visit_locks_release(v->locks);
         v->locks = old->locks;
-        (void)atomic_fetch_add(&v->locks->users, 1);
+        visit_locks_share(v->locks);
         return;
     }
     v->salt = old->salt;
@@ -191,7 +139,7 @@ void visits_free(visits *v)
         merge(v->successor, v);
         v->successor->predecessor = NULL;
     }
-    locks_release(v->locks);
+    visit_locks_release(v->locks);
     free(v);
 }
 
@@ -295,7 +243,7 @@ static bool take_by_id(visits *v, uint64_t visitor, const visit_hit *hit, enum t
 {
     visit_place p = visit_place_at(&v->table, visitor, hit->site);
     visit_bucket *b = &v->table.visits[p.bucket];
-    pthread_mutex_t *held = hold(v->locks->visits, p.bucket);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->visits, p.bucket);
     visit *e = find(v, b, p.tag, visitor, hit);
     bool on = e && goes_on(v, e, hit);
     bool taken = on || mode == TAKE_ANY || (mode == TAKE_KNOWN && e);
@@ -305,7 +253,7 @@ static bool take_by_id(visits *v, uint64_t visitor, const visit_hit *hit, enum t
         begin(v, e ? e : (e = &b->slot[visit_victim(b, p.tag)]), visitor, hit, out);
     if (out->id)
         visit_seal(b, (uint32_t)(e - b->slot), p.tag, (uint32_t)hit->now_s);
-    leave(held);
+    visit_locks_leave(held);
     return taken;
 }
 
@@ -313,14 +261,14 @@ static bool take_by_id(visits *v, uint64_t visitor, const visit_hit *hit, enum t
 static uint32_t config_fits(visits *v, uint64_t visitor, uint64_t config, const visit_hit *hit)
 {
     visit_place p = visit_place_at(&v->table, visitor, hit->site);
-    pthread_mutex_t *held = hold(v->locks->visits, p.bucket);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->visits, p.bucket);
     const visit *e = find(v, &v->table.visits[p.bucket], p.tag, visitor, hit);
     uint32_t last_s = 0;
     if (e && e->config == config && hit->at_s - e->last_s < v->rules.length_s &&
         e->last_s - hit->at_s <= v->rules.length_s &&
         (hit->user == 0 || e->user == 0 || hit->user == e->user))
         last_s = e->last_s;
-    leave(held);
+    visit_locks_leave(held);
     return last_s;
 }
 
@@ -331,7 +279,7 @@ static void take_by_config(visits *v, const visit_hit *hit, visit_answer *out)
     uint32_t i = visit_place_of(config, v->table.config_count).bucket, latest = 0;
     config_bucket *b = &v->table.configs[i];
     uint64_t visitor = hit->visitor;
-    pthread_mutex_t *held = hold(v->locks->configs, i);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->configs, i);
     bool taken = hit->known && take_by_id(v, visitor, hit, TAKE_KNOWN, out);
     for (uint32_t s = 0; s < CONFIG_SLOTS && !taken; s++) {
         uint32_t last_s =
@@ -347,7 +295,7 @@ static void take_by_config(visits *v, const visit_hit *hit, visit_answer *out)
         (void)take_by_id(v, hit->known ? hit->visitor : visitor, hit, TAKE_ANY, out);
     if (out->id)
         config_put(b, config, out->visitor, (uint32_t)hit->now_s);
-    leave(held);
+    visit_locks_leave(held);
 }
 
 void visits_expect(const visits *v, const visit_hit *hit)
@@ -379,11 +327,11 @@ void visits_undo(visits *v, const visit_hit *hit, const visit_answer *answer)
         return;
     visit_place p = visit_place_at(&v->table, answer->visitor, hit->site);
     visit_bucket *b = &v->table.visits[p.bucket];
-    pthread_mutex_t *held = hold(v->locks->visits, p.bucket);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->visits, p.bucket);
     for (uint32_t i = 0; i < VISIT_SLOTS; i++)
         if (b->tag[i] == p.tag && b->slot[i].id == answer->id && b->slot[i].hits == 1)
             b->tag[i] = 0;
-    leave(held);
+    visit_locks_leave(held);
 }
 
 /* ---- what may happen once ---- */
@@ -393,22 +341,22 @@ enum visits_mark visits_mark(visits *v, uint64_t key, uint32_t identity, int64_t
     uint32_t i = visit_place_of(key, v->table.mark_count).bucket;
     mark_bucket *b = &v->table.marks[i];
     enum visits_mark found = MARK_FIRST;
-    pthread_mutex_t *held = hold(v->locks->marks, i);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->marks, i);
     const visit_mark *m = mark_find(b, key);
     if (m)
         found = identity && m->hit == identity ? MARK_REPEAT : MARK_TAKEN;
     else
         mark_put(b, key, identity, (uint32_t)now_s);
-    leave(held);
+    visit_locks_leave(held);
     return found;
 }
 
 void visits_unmark(visits *v, uint64_t key)
 {
     uint32_t i = visit_place_of(key, v->table.mark_count).bucket;
-    pthread_mutex_t *held = hold(v->locks->marks, i);
+    pthread_mutex_t *held = visit_locks_hold(v->locks->marks, i);
     visit_mark *m = mark_find(&v->table.marks[i], key);
     if (m)
         *m = (visit_mark){.key = 0};
-    leave(held);
+    visit_locks_leave(held);
 }

@@ -1,4 +1,4 @@
-// with: receivers/matomo/visits.c receivers/matomo/visit_table.c receivers/matomo/zone.c
+// with: receivers/matomo/visits.c receivers/matomo/visit_*.c receivers/matomo/zone.c
 /* The memory of visits by itself: bounds, torn entries, other sizes, many threads. */
 #include <pthread.h>
 #include <stdatomic.h>
