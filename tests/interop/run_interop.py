@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from tests.lib import lake, tap
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
+from tests.interop import import_logs  # adds its test  # noqa: F401
 
 PACKAGE, VERSION = "matomo-tracker", "2.2.4"
 COUNT = 20
