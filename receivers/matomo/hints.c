@@ -103,9 +103,10 @@ static void put_header(writer *w, size_t which, ss_str header)
 
 ss_str hints_read(const ss_host *host, const ss_request *request, bool *ok)
 {
-    ss_str given[HEADERS] = {host->header(request, headers[BRANDS][1])};
+    ss_str given[HEADERS];
     size_t bound = 2;
     *ok = true;
+    given[BRANDS] = host->header(request, headers[BRANDS][1]);
     if (given[BRANDS].len == 0) /* browsers that have hints send this one always */
         return ss_s("", 0);
     for (size_t i = 0; i < HEADERS; i++) {

@@ -18,6 +18,13 @@ static const char *const noise_names[] = {
 static const char *const search_names[] = {"q",          "query", "s",       "search",
                                            "searchword", "k",     "keyword", "keywords"};
 
+/* Those above, and search_count, ignore_referrer, ignore_referer: what may not fit into the table any more.
+ */
+#define OWN_NAMES_MAX 32u
+_Static_assert(sizeof noise_names / sizeof *noise_names + sizeof search_names / sizeof *search_names + 3 <=
+                   OWN_NAMES_MAX,
+               "more names are built in than there is room for");
+
 typedef struct maker {
     page_rules *rules;
     const ss_host *host;
@@ -128,14 +135,27 @@ static int32_t fill(maker *k, const ss_config *node, const ss_config *above)
     return status;
 }
 
+static size_t count_listed(const ss_host *host, const ss_config *node)
+{
+    static const char *const lists[] = {"search_parameters", "search_category_parameters",
+                                        "excluded_parameters"};
+    size_t count = 0;
+    for (size_t i = 0; node && i < sizeof lists / sizeof *lists; i++) {
+        const ss_config *list = host->cfg_get(node, lists[i]);
+        count += list ? host->cfg_len(list) : 0;
+    }
+    return count;
+}
+
 page_rules *page_rules_new(const ss_host *host, const ss_config *node, const ss_config *above,
                            const char *place, ss_error *err)
 {
     maker *k = calloc(1, sizeof *k);
     page_rules *r = calloc(1, sizeof *r);
+    size_t most = count_listed(host, node) + count_listed(host, above) + OWN_NAMES_MAX;
     if (r) {
-        r->more = calloc(6 * PAGE_NAMES_MAX, sizeof *r->more);
-        r->patterns = calloc(2 * PAGE_NAMES_MAX, sizeof(pattern *));
+        r->more = calloc(most, sizeof *r->more);
+        r->patterns = calloc(most, sizeof(pattern *));
     }
     bool memory = k && r && r->more && r->patterns;
     if (!memory)

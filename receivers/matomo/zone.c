@@ -317,7 +317,8 @@ bool zone_load(zone *z, ss_str name, ss_error *err)
         return false;
     }
     zone_change *fitting = realloc(z->changes, z->count * sizeof *z->changes);
-    z->changes = fitting ? fitting : z->changes;
+    if (fitting)
+        z->changes = fitting;
     return true;
 }
 

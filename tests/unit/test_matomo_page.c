@@ -182,6 +182,14 @@ static void many_parameters(void)
         CHECK(field_is(k, "page_view_url_normalized", i < 250 ? want : url));
     }
     close_kit(k);
+    (void)strcpy(options, "{\"search_parameters\":[");
+    for (int i = 0; i < 250; i++) /* the names that are built in no longer fit into the table */
+        (void)sprintf(options + strlen(options), "%s\"name%d\"", i ? "," : "", i);
+    (void)strcat(options, "]}");
+    k = open_kit(options);
+    REQUIRE(visit(k, "http://a/?name249=last&name3=third&gclid=1&sid=2&x=3", ""));
+    CHECK(field_is(k, "page_view_url_normalized", "http://a/?x=3") && field_is(k, "search_keyword", "third"));
+    close_kit(k);
 }
 
 static void long_urls(void)

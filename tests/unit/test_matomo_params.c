@@ -543,7 +543,118 @@ static void hints(void)
     close_kit(k);
 }
 
-static const check_test tests[] = {TEST(every_row), TEST(every_number),      TEST(every_json),
-                                   TEST(oversized), TEST(table_is_complete), TEST(special),
-                                   TEST(hints)};
+/* The fields that the schema promises, besides those of rows and of enrichers. */
+static void fields_are_there(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t type;
+    } fields[] = {{"event_id", SS_FIELD_STRING},
+                  {"received_at", SS_FIELD_TIMESTAMP},
+                  {"event_datetime", SS_FIELD_DATETIME},
+                  {"event_datetime_source", SS_FIELD_STRING},
+                  {"event_type", SS_FIELD_STRING},
+                  {"site_id", SS_FIELD_STRING},
+                  {"visitor_id", SS_FIELD_STRING},
+                  {"visitor_id_source", SS_FIELD_STRING},
+                  {"client_visitor_id", SS_FIELD_STRING},
+                  {"forced_visitor_id", SS_FIELD_STRING},
+                  {"user_id", SS_FIELD_STRING},
+                  {"is_new_visit_forced", SS_FIELD_BOOL},
+                  {"page_view_id", SS_FIELD_STRING},
+                  {"page_view_url", SS_FIELD_STRING},
+                  {"action_name", SS_FIELD_STRING},
+                  {"referral_url", SS_FIELD_STRING},
+                  {"page_view_url_normalized", SS_FIELD_STRING},
+                  {"referrer_type", SS_FIELD_STRING},
+                  {"referrer_name", SS_FIELD_STRING},
+                  {"referrer_keyword", SS_FIELD_STRING},
+                  {"campaign_name", SS_FIELD_STRING},
+                  {"campaign_keyword", SS_FIELD_STRING},
+                  {"campaign_source", SS_FIELD_STRING},
+                  {"campaign_medium", SS_FIELD_STRING},
+                  {"campaign_content", SS_FIELD_STRING},
+                  {"campaign_id", SS_FIELD_STRING},
+                  {"campaign_group", SS_FIELD_STRING},
+                  {"campaign_placement", SS_FIELD_STRING},
+                  {"attribution_campaign_name", SS_FIELD_STRING},
+                  {"attribution_campaign_keyword", SS_FIELD_STRING},
+                  {"referral_ts", SS_FIELD_INT},
+                  {"attribution_referral_url", SS_FIELD_STRING},
+                  {"event_category", SS_FIELD_STRING},
+                  {"event_action", SS_FIELD_STRING},
+                  {"event_value_name", SS_FIELD_STRING},
+                  {"event_value_numeric", SS_FIELD_DOUBLE},
+                  {"content_name", SS_FIELD_STRING},
+                  {"content_piece", SS_FIELD_STRING},
+                  {"content_target", SS_FIELD_STRING},
+                  {"content_interaction", SS_FIELD_STRING},
+                  {"outlink_url", SS_FIELD_STRING},
+                  {"download_url", SS_FIELD_STRING},
+                  {"search_keyword", SS_FIELD_STRING},
+                  {"search_category", SS_FIELD_STRING},
+                  {"search_count", SS_FIELD_INT},
+                  {"goal_id", SS_FIELD_INT},
+                  {"revenue", SS_FIELD_DOUBLE},
+                  {"order_id", SS_FIELD_STRING},
+                  {"order_subtotal", SS_FIELD_DOUBLE},
+                  {"order_tax", SS_FIELD_DOUBLE},
+                  {"order_shipping", SS_FIELD_DOUBLE},
+                  {"order_discount", SS_FIELD_DOUBLE},
+                  {"order_items", SS_FIELD_JSON},
+                  {"product_sku", SS_FIELD_STRING},
+                  {"product_name", SS_FIELD_STRING},
+                  {"product_categories", SS_FIELD_STRING},
+                  {"product_price", SS_FIELD_DOUBLE},
+                  {"dimension1", SS_FIELD_STRING},
+                  {"dimension20", SS_FIELD_STRING},
+                  {"custom_vars_visit", SS_FIELD_JSON},
+                  {"custom_vars_page", SS_FIELD_JSON},
+                  {"custom_vars_event", SS_FIELD_JSON},
+                  {"perf_network_ms", SS_FIELD_INT},
+                  {"perf_server_ms", SS_FIELD_INT},
+                  {"perf_transfer_ms", SS_FIELD_INT},
+                  {"perf_dom_processing_ms", SS_FIELD_INT},
+                  {"perf_dom_completion_ms", SS_FIELD_INT},
+                  {"perf_onload_ms", SS_FIELD_INT},
+                  {"performance_generation_time_ms", SS_FIELD_INT},
+                  {"display_resolutions", SS_FIELD_STRING},
+                  {"language", SS_FIELD_STRING},
+                  {"local_time", SS_FIELD_STRING},
+                  {"page_charset", SS_FIELD_STRING},
+                  {"user_agent", SS_FIELD_STRING},
+                  {"client_hints", SS_FIELD_JSON},
+                  {"ip", SS_FIELD_STRING},
+                  {"is_ping", SS_FIELD_BOOL},
+                  {"is_bot", SS_FIELD_BOOL},
+                  {"http_status", SS_FIELD_INT},
+                  {"response_bytes", SS_FIELD_INT},
+                  {"custom_data", SS_FIELD_JSON},
+                  {"extra_params", SS_FIELD_JSON},
+                  {"transport", SS_FIELD_STRING},
+                  {"bulk_index", SS_FIELD_INT}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const ss_field *f = matomo_fields;
+        while (f->name && strcmp(f->name, fields[i].name) != 0)
+            f++;
+        if (!f->name || f->type != fields[i].type)
+            complain(fields[i].name, "the schema", f->name, "this type");
+    }
+    for (size_t n = 0; n < ROWS; n++) {
+        const ss_field *f = matomo_fields;
+        while (f->name && strcmp(f->name, rows[n].field) != 0)
+            f++;
+        uint32_t want = is_text(rows[n].kind)        ? SS_FIELD_STRING
+                        : strchr("oj", rows[n].kind) ? SS_FIELD_JSON
+                        : rows[n].kind == 'd'        ? SS_FIELD_DOUBLE
+                        : rows[n].kind == 'b'        ? SS_FIELD_BOOL
+                                                     : SS_FIELD_INT;
+        if (!f->name || f->type != want)
+            complain(rows[n].field, "the schema", f->name, "the type of its row");
+    }
+}
+
+static const check_test tests[] = {
+    TEST(every_row),         TEST(every_number), TEST(every_json),       TEST(oversized),
+    TEST(table_is_complete), TEST(special),      TEST(fields_are_there), TEST(hints)};
 CHECK_MAIN(tests)
