@@ -81,7 +81,7 @@ void visit_seal(visit_bucket *b, uint32_t slot, uint32_t tag, uint32_t now_s)
     b->tag[slot] = tag;
 }
 
-uint32_t visit_victim(const visit_bucket *b, uint32_t tag)
+uint32_t visit_victim(const visit_bucket *b, uint32_t tag, uint32_t now_s)
 {
     uint32_t oldest = 0, own = tag % VISIT_SLOTS;
     if (b->tag[own] == 0)
@@ -89,7 +89,7 @@ uint32_t visit_victim(const visit_bucket *b, uint32_t tag)
     for (uint32_t i = 0; i < VISIT_SLOTS; i++) {
         if (b->tag[i] == 0)
             return i;
-        if (b->touch_s[i] < b->touch_s[oldest])
+        if (visit_age_s(b->touch_s[i], now_s) > visit_age_s(b->touch_s[oldest], now_s))
             oldest = i;
     }
     return oldest;
@@ -105,7 +105,7 @@ void config_put(config_bucket *b, uint64_t config, uint64_t visitor, uint32_t no
             slot = i;
             break;
         }
-        if (b->touch_s[i] < b->touch_s[slot])
+        if (visit_age_s(b->touch_s[i], now_s) > visit_age_s(b->touch_s[slot], now_s))
             slot = i;
     }
     b->config[slot] = config;
@@ -137,7 +137,7 @@ void mark_put(mark_bucket *b, uint64_t key, uint32_t hit, uint32_t now_s)
 {
     visit_mark *m = &b->slot[0];
     for (uint32_t i = 1; i < MARK_SLOTS; i++)
-        if (b->slot[i].at_s < m->at_s)
+        if (visit_age_s(b->slot[i].at_s, now_s) > visit_age_s(m->at_s, now_s))
             m = &b->slot[i];
     m->hit = hit;
     m->at_s = now_s;

@@ -78,12 +78,21 @@ static inline visit_place visit_place_at(const visit_table *t, uint64_t visitor,
     return visit_place_of(hash_mix(visitor, (uint64_t)site_id), t->visit_count);
 }
 
+#define CLOCK_SLACK_S 3600u
+
+/* How long ago, for choosing what makes room. What a clock wrote that was wrong by more than the slack is
+   older than all else: it must not sit there until that time comes. */
+static inline uint32_t visit_age_s(uint32_t touch_s, uint32_t now_s)
+{
+    return now_s + CLOCK_SLACK_S - touch_s;
+}
+
 /* Seals what was written into the slot. */
 void visit_seal(visit_bucket *b, uint32_t slot, uint32_t tag, uint32_t now_s);
 bool visit_is_whole(const visit *v);
 /* The tag's own slot where that is free (it is fetched ahead), else a free one, else the one that was not
    touched for the longest time. */
-uint32_t visit_victim(const visit_bucket *b, uint32_t tag);
+uint32_t visit_victim(const visit_bucket *b, uint32_t tag, uint32_t now_s);
 
 /* The visitor's place in the bucket is made or renewed. */
 void config_put(config_bucket *b, uint64_t config, uint64_t visitor, uint32_t now_s);

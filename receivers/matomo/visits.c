@@ -47,7 +47,7 @@ static void merge_visit(visits *v, const visit *old, uint32_t touch_s)
     visit_place p = visit_place_at(&v->table, old->visitor, old->site);
     visit_bucket *b = &v->table.visits[p.bucket];
     pthread_mutex_t *held = visit_locks_hold(v->locks->visits, p.bucket);
-    uint32_t slot = visit_victim(b, p.tag);
+    uint32_t slot = visit_victim(b, p.tag, touch_s);
     bool better = b->tag[slot] == 0 || b->touch_s[slot] < touch_s;
     for (uint32_t i = 0; i < VISIT_SLOTS; i++)
         if (b->tag[i] == p.tag && b->slot[i].id == old->id) {
@@ -250,7 +250,7 @@ static bool take_by_id(visits *v, uint64_t visitor, const visit_hit *hit, enum t
     if (on)
         join(e, hit, out);
     else if (taken && !hit->ping)
-        begin(v, e ? e : (e = &b->slot[visit_victim(b, p.tag)]), visitor, hit, out);
+        begin(v, e ? e : (e = &b->slot[visit_victim(b, p.tag, (uint32_t)hit->now_s)]), visitor, hit, out);
     if (out->id)
         visit_seal(b, (uint32_t)(e - b->slot), p.tag, (uint32_t)hit->now_s);
     visit_locks_leave(held);

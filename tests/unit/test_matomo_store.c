@@ -138,6 +138,27 @@ static void the_oldest_makes_room(void)
     close_store(&f);
 }
 
+/* A clock that was ten years ahead for a while: what it left makes room first. */
+static void a_wrong_clock(void)
+{
+    fixture f;
+    open_store(&f, 16);
+    for (uint64_t i = 0; i < 200; i++) {
+        (void)take(f.v, i, NOW + 10 * 365 * 86400);
+        (void)visits_mark(f.v, hash_mix(i, 3), 1, NOW + 10 * 365 * 86400);
+    }
+    uint64_t ids[4], keys[4] = {hash_mix(1000, 3), hash_mix(1001, 3), hash_mix(1002, 3), hash_mix(1003, 3)};
+    for (uint64_t i = 0; i < 4; i++) {
+        ids[i] = take(f.v, 1000 + i, NOW + (int64_t)i).id;
+        CHECK_INT(visits_mark(f.v, keys[i], 1, NOW + (int64_t)i), MARK_FIRST);
+    }
+    for (uint64_t i = 0; i < 4; i++) {
+        CHECK(take(f.v, 1000 + i, NOW + 10).id == ids[i]);
+        CHECK_INT(visits_mark(f.v, keys[i], 1, NOW + 10), MARK_REPEAT);
+    }
+    close_store(&f);
+}
+
 static void ten_thousand_hits(void)
 {
     fixture f;
@@ -363,15 +384,9 @@ static void eight_threads(void)
     close_store(&race.f);
 }
 
-static const check_test tests[] = {TEST(as_large_as_said),
-                                   TEST(the_oldest_makes_room),
-                                   TEST(ten_thousand_hits),
-                                   TEST(marks_are_bounded),
-                                   TEST(undone),
-                                   TEST(any_torn_byte),
-                                   TEST(another_file),
-                                   TEST(reload_of_the_same_size),
-                                   TEST(reload_of_another_size),
-                                   TEST(reload_called_off),
-                                   TEST(eight_threads)};
+static const check_test tests[] = {
+    TEST(as_large_as_said),       TEST(the_oldest_makes_room), TEST(a_wrong_clock),
+    TEST(ten_thousand_hits),      TEST(marks_are_bounded),     TEST(undone),
+    TEST(any_torn_byte),          TEST(another_file),          TEST(reload_of_the_same_size),
+    TEST(reload_of_another_size), TEST(reload_called_off),     TEST(eight_threads)};
 CHECK_MAIN(tests)
