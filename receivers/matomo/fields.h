@@ -92,6 +92,8 @@
     F(SEARCH_CATEGORY, "search_category", STRING, "search_cat", "Category of the search.")                   \
     F(SEARCH_COUNT, "search_count", INT, "search_count", "Number of results of the search.")                 \
     F(GOAL_ID, "goal_id", INT, "idgoal", "Goal that was converted; 0 is an order or a cart.")                \
+    F(GOALS_MET, "goals_met", JSON, NULL,                                                                    \
+      "Ids of the site's goals that the hit meets by its URL, title, file or event.")                        \
     F(REVENUE, "revenue", DOUBLE, "revenue", "Revenue of the goal, total of the order or cart.")             \
     F(ORDER_ID, "order_id", STRING, "ec_id", "Id of the order.")                                             \
     F(ORDER_SUBTOTAL, "order_subtotal", DOUBLE, "ec_st", "Order without tax and shipping.")                  \

@@ -314,6 +314,26 @@ static void set_page(hit *h)
     origin_set(h->source->m, h->site, h->p, url, h->event, &h->scratch->origin);
 }
 
+/* [1,4]: the goals that the hit meets by itself. */
+static bool set_goals(hit *h)
+{
+    const site *s = h->site;
+    size_t len = 0;
+    if (!s->goals_match)
+        return true;
+    char *out = h->host->mem(h->source->request->call, s->goal_count * (JSON_I64_SIZE + 1) + 2);
+    for (size_t i = 0; out && i < s->goal_count; i++)
+        if (goal_met(&s->goals[i], h->event)) {
+            out[len] = len ? ',' : '[';
+            len += 1 + json_put_i64(out + len + 1, s->goals[i].id);
+        }
+    if (len > 0) {
+        out[len++] = ']';
+        ss_set_json(h->event, FIELD_GOALS_MET, ss_s(out, len));
+    }
+    return out != NULL;
+}
+
 /* uadata beats the headers. */
 static bool set_hints(hit *h)
 {
@@ -404,7 +424,7 @@ static bool set_fields(hit *h)
     ss_set_str(e, FIELD_TRANSPORT, h->source->transport);
     if (h->source->bulk_index >= 0)
         ss_set_int(e, FIELD_BULK_INDEX, h->source->bulk_index);
-    return set_hints(h) && set_extra(h) && set_items(h);
+    return set_hints(h) && set_goals(h) && set_extra(h) && set_items(h);
 }
 
 /* Behind all fields: the visit is known by what the event says. */

@@ -42,6 +42,21 @@ static const ss_option goal_keys[] = {
      .type = SS_T_BOOL,
      .dflt = "false",
      .doc = "Count more than one conversion in a visit."},
+    {.name = "match_attribute",
+     .type = SS_T_ENUM,
+     .dflt = "manually",
+     .choices = "manually|url|title|file|external_website|event_category|event_action|event_name",
+     .doc = "What of a hit meets the goal by itself; manually: idgoal alone."},
+    {.name = "pattern", .type = SS_T_STRING, .doc = "What that has to be like."},
+    {.name = "pattern_type",
+     .type = SS_T_ENUM,
+     .dflt = "contains",
+     .choices = "contains|exact|regex",
+     .doc = "How the pattern is compared."},
+    {.name = "case_sensitive",
+     .type = SS_T_BOOL,
+     .dflt = "false",
+     .doc = "Whether capital and small letters differ in it."},
     {.name = NULL}};
 
 static const ss_option goal_item[] = {

@@ -50,23 +50,21 @@ static uint32_t flags_of(ss_str letters)
     return flags;
 }
 
-pattern *pattern_new(ss_str text, ss_error *err)
+static pattern *compile(ss_str expression, uint32_t flags, ss_error *err)
 {
-    size_t slash = closing_slash(text), where;
+    size_t where;
     int problem;
     pattern *p = calloc(1, sizeof *p);
     if (!p) {
         (void)ss_fail(err, SS_LIMIT, "no memory for a regular expression");
         return NULL;
     }
-    p->code =
-        pcre2_compile((PCRE2_SPTR)text.ptr + 1, slash - 1,
-                      flags_of(ss_s(text.ptr + slash + 1, text.len - slash - 1)), &problem, &where, NULL);
+    p->code = pcre2_compile((PCRE2_SPTR)expression.ptr, expression.len, flags, &problem, &where, NULL);
     if (!p->code) {
         unsigned char why[ERROR_TEXT] = "";
         (void)pcre2_get_error_message(problem, why, sizeof why);
-        (void)ss_fail(err, SS_REJECT, "\"%.*s\" is no regular expression: %s at character %zu", (int)text.len,
-                      text.ptr, (const char *)why, where + 1);
+        (void)ss_fail(err, SS_REJECT, "\"%.*s\" is no regular expression: %s at character %zu",
+                      (int)expression.len, expression.ptr, (const char *)why, where);
         pattern_free(p);
         return NULL;
     }
@@ -81,6 +79,18 @@ pattern *pattern_new(ss_str text, ss_error *err)
     (void)pcre2_set_heap_limit(p->limits, HEAP_KB);
     (void)pcre2_set_depth_limit(p->limits, DEPTH_MAX);
     return p;
+}
+
+pattern *pattern_new(ss_str text, ss_error *err)
+{
+    size_t slash = closing_slash(text);
+    uint32_t flags = flags_of(ss_s(text.ptr + slash + 1, text.len - slash - 1));
+    return compile(ss_s(text.ptr + 1, slash - 1), flags, err);
+}
+
+pattern *pattern_new_plain(ss_str expression, bool caseless, ss_error *err)
+{
+    return compile(expression, caseless ? PCRE2_CASELESS : 0, err);
 }
 
 void pattern_free(pattern *p)

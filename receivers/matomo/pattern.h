@@ -13,6 +13,8 @@ typedef struct pattern pattern;
 bool pattern_is(ss_str text);
 /* NULL: err says why. */
 pattern *pattern_new(ss_str text, ss_error *err);
+/* The expression alone, without slashes around. */
+pattern *pattern_new_plain(ss_str expression, bool caseless, ss_error *err);
 void pattern_free(pattern *p);
 bool pattern_matches(const pattern *p, ss_str text);
 /* The same; part: the first group, a slice of text (empty where the group took no part). */

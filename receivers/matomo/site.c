@@ -265,15 +265,14 @@ static int32_t read_goals(maker *k, site *out, const ss_config *list)
     out->goals = calloc(count + 1, sizeof *out->goals);
     if (!out->goals)
         return no_memory(k);
-    for (; out->goal_count < count; out->goal_count++) {
-        const ss_config *node = host->cfg_at(list, out->goal_count);
-        out->goals[out->goal_count] =
-            (site_goal){.id = host->cfg_int(node, "id"),
-                        .name = host->cfg_str(node, "name"),
-                        .revenue = host->cfg_float(node, "revenue"),
-                        .has_revenue = host->cfg_get(node, "revenue") != NULL,
-                        .allow_multiple = host->cfg_int(node, "allow_multiple") != 0};
+    int32_t status = SS_OK;
+    for (; status == SS_OK && out->goal_count < count; out->goal_count++) {
+        site_goal *g = &out->goals[out->goal_count];
+        status = goal_read(g, host, host->cfg_at(list, out->goal_count), k->place, k->err);
+        out->goals_match |= g->attribute != GOAL_MANUALLY;
     }
+    if (status != SS_OK)
+        return status;
     qsort(out->goals, count, sizeof *out->goals, goal_order);
     for (size_t i = 1; i < count; i++)
         if (out->goals[i].id == out->goals[i - 1].id)
@@ -392,6 +391,8 @@ int32_t sites_make(sites *s, const ss_host *host, const ss_config *cfg, ss_error
 static void site_free(site *s)
 {
     free(s->urls);
+    for (size_t i = 0; i < s->goal_count; i++)
+        goal_free(&s->goals[i]);
     free(s->goals);
     free(s->excluded_referrers);
     exclude_list_free(&s->exclude);

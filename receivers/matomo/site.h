@@ -4,20 +4,13 @@
 #define MATOMO_SITE_H
 
 #include "receivers/matomo/exclude_list.h"
+#include "receivers/matomo/goal.h"
 #include "receivers/matomo/page_rules.h"
 #include "receivers/matomo/zone.h"
 
 #define SITES_MAX      65536u
 #define SITE_URLS_MAX  256u
 #define SITE_GOALS_MAX 1024u
-
-typedef struct site_goal {
-    int64_t id;
-    ss_str name;
-    double revenue;      /* of a conversion that names none */
-    bool has_revenue;    /* the goal has such a value       */
-    bool allow_multiple; /* more than one conversion in a visit counts */
-} site_goal;
 
 typedef struct site_url { /* "https://www.example.org/shop" is www.example.org and /shop */
     ss_str host;          /* lower case, without a port */
@@ -35,6 +28,7 @@ typedef struct site {
     site_goal *goals; /* by id; goals_listed with none: no goal is one */
     size_t goal_count;
     bool goals_listed;         /* false: every positive idgoal is a goal */
+    bool goals_match;          /* some of them are met by hits themselves */
     exclude_list exclude;      /* besides the receiver's own */
     bool exclude_unknown_urls; /* pages elsewhere than under urls are not kept */
     bool keep_fragment;        /* in normalised URLs */

@@ -158,6 +158,51 @@ static void ids(void)
     close_kit(k);
 }
 
+/* Goals that a hit meets by itself. */
+static void goals_met(void)
+{
+    static const char options[] =
+        "{\"sites\":{\"1\":{\"goals\":[{\"id\":1},{\"id\":2,\"match_attribute\":\"url\",\"pattern\":\"/"
+        "Thanks\"},{\"id\":3,"
+        "\"match_attribute\":\"url\",\"pattern\":\"http://a/"
+        "exact\",\"pattern_type\":\"exact\",\"case_sensitive\":true},"
+        "{\"id\":4,\"match_attribute\":\"title\",\"pattern\":\"^thank(s| "
+        "you)$\",\"pattern_type\":\"regex\"},{\"id\":5,"
+        "\"match_attribute\":\"file\",\"pattern\":\".pdf\"},{\"id\":6,\"match_attribute\":\"external_"
+        "website\",\"pattern\":"
+        "\"partner.example\"},{\"id\":7,\"match_attribute\":\"event_category\",\"pattern\":\"Video\","
+        "\"pattern_type\":"
+        "\"exact\"},{\"id\":8,\"match_attribute\":\"event_action\",\"pattern\":\"play\"},{\"id\":9,\"match_"
+        "attribute\":"
+        "\"event_name\",\"pattern\":\"x+\",\"pattern_type\":\"regex\",\"case_sensitive\":true}]},\"2\":{}}}";
+    static const char *const cases[][2] = {
+        {"idsite=1&url=http://a/thanks?x", "[2]"},
+        {"idsite=1&url=http://a/exact&action_name=Thank+You", "[3,4]"},
+        {"idsite=1&url=http://a/Exact", NULL},
+        {"idsite=1&url=http://a/exact/", NULL},
+        {"idsite=1&action_name=thanks+a+lot", NULL},
+        {"idsite=1&url=http://a/thanks&download=http://a/b.PDF?x", "[5]"},
+        {"idsite=1&url=http://a/thanks&link=https://www.partner.example/", "[6]"},
+        {"idsite=1&url=http://a/thanks&e_c=video&e_a=Play&e_n=xX", "[7,8,9]"},
+        {"idsite=1&e_c=videos&e_a=pause&e_n=X", NULL},
+        {"idsite=1&e_c=video", NULL},
+        {"idsite=1&idgoal=1&url=http://a/thanks", NULL},
+        {"idsite=1&ping=1&url=http://a/thanks", NULL},
+        {"idsite=2&url=http://a/thanks", NULL},
+    };
+    testkit *k = open_kit(options);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hit(k, cases[i][0]);
+        REQUIRE(testkit_event_count(k) == 1);
+        const char *got = testkit_value(k, 0, "goals_met"), *want = cases[i][1];
+        if (want ? !got || strcmp(got, want) != 0 : got != NULL) {
+            printf("# %s: %s\n", cases[i][0], got ? got : "(none)");
+            CHECK(false);
+        }
+    }
+    close_kit(k);
+}
+
 static void many_sites(void)
 {
     enum { COUNT = 5000 };
@@ -221,6 +266,11 @@ static void refused(void)
         {"{\"sites\":{\"1\":{\"goals\":[{\"id\":2},{\"id\":2}]}}}",
          "sites.1.goals: there are two with the id 2"},
         {"{\"sites\":{\"1\":{\"goals\":[{\"name\":\"x\"}]}}}", "id is required"},
+        {"{\"sites\":{\"1\":{\"goals\":[{\"id\":2,\"match_attribute\":\"url\"}]}}}",
+         "sites.1.goals: 2 needs a pattern"},
+        {"{\"sites\":{\"1\":{\"goals\":[{\"id\":2,\"match_attribute\":\"url\",\"pattern\":\"(\",\"pattern_"
+         "type\":\"regex\"}]}}}",
+         "sites.1.goals: 2: \"(\" is no regular expression"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         testkit *k = testkit_new(ss_plugin_v0(), cases[i][0]);
@@ -236,6 +286,7 @@ static const check_test tests[] = {TEST(zones_agree_with_libc),
                                    TEST(zones_by_offset),
                                    TEST(days),
                                    TEST(ids),
+                                   TEST(goals_met),
                                    TEST(many_sites),
                                    TEST(urls),
                                    TEST(refused)};
