@@ -115,6 +115,21 @@ static void check_networks(config *c)
                          "fd00::/8");
 }
 
+static void check_headers(config *c)
+{
+    const json_t *list = json_object_get(c->server, "client_ip_headers");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        size_t len = strlen(name);
+        if (len == 0 || len > 63 ||
+            strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != len)
+            problems_add(
+                &c->problems, item_place(c, "client_ip_headers", i),
+                "server.client_ip_headers: not the name of a header; write X-Forwarded-For, X-Real-IP "
+                "or CF-Connecting-IP");
+    }
+}
+
 /* ---- directories ---- */
 
 static const char *keep(config *c, const char *text)
@@ -213,5 +228,6 @@ void config_check_server(config *c)
     set_plugin_dirs(c);
     check_listeners(c);
     check_networks(c);
+    check_headers(c);
     check_journal(c);
 }

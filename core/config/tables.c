@@ -23,6 +23,10 @@ static const ss_option network_item[] = {
     {.name = "*", .type = SS_T_STRING, .doc = "An address or a network, 10.0.0.0/8."},
     {.name = NULL},
 };
+static const ss_option header_item[] = {
+    {.name = "*", .type = SS_T_STRING, .doc = "The name of a header, such as CF-Connecting-IP."},
+    {.name = NULL},
+};
 static const ss_option directory_item[] = {
     {.name = "*",
      .type = SS_T_STRING,
@@ -122,6 +126,14 @@ const ss_option tables_server[] = {
      .max = 256,
      .children = network_item,
      .doc = "Peers whose X-Forwarded-For and X-Forwarded-Proto are believed."},
+    {.name = "client_ip_headers",
+     .type = SS_T_LIST,
+     .flags = SCHEMA_OPT_ONE_OR_LIST,
+     .dflt = "[X-Forwarded-For]",
+     .min = 1,
+     .max = 8,
+     .children = header_item,
+     .doc = "Headers in which trusted_proxies write the client's address; the first that holds one counts."},
     {.name = "loops",
      .type = SS_T_INT,
      .dflt = "0",

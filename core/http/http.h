@@ -19,7 +19,8 @@ typedef struct http_options {
     size_t max_body_bytes, max_header_bytes;
     uint32_t max_connections, max_connections_per_ip; /* 0 = no limit per address */
     int64_t request_timeout_ms, idle_timeout_ms;
-    const ss_config *trusted_proxies; /* list of addresses and networks; used during http_start only */
+    const ss_config *trusted_proxies;   /* list of addresses and networks; used during http_start only */
+    const ss_config *client_ip_headers; /* list of names, best first; the same */
 } http_options;
 
 /* Defaults where an option is absent. */

@@ -149,6 +149,8 @@ struct http_server {
     pipeline *pipeline;
     http_options options;
     trust_list trust;
+    char client_headers[HTTP_CLIENT_HEADERS_MAX][HTTP_CLIENT_HEADER_MAX]; /* "" = X-Forwarded-For */
+    size_t client_header_count;
     http_metrics metrics;
     ip_counts *ips; /* NULL: no limit per address */
     http_loop loops[PIPELINE_LANES_MAX];

@@ -13,6 +13,8 @@
 #define HTTP_INFLATE_FREE_BYTES (1024u * 1024)     /* up to here any ratio is fine */
 #define HTTP_INFLATE_RATIO      100u               /* beyond: at most this much from one byte */
 #define HTTP_FORWARDED_MAX      8u                 /* X-Forwarded-For headers looked at */
+#define HTTP_CLIENT_HEADERS_MAX 8u                 /* names in client_ip_headers         */
+#define HTTP_CLIENT_HEADER_MAX  64u                /* bytes of one, with its end         */
 #define HTTP_TRUSTED_MAX        256u               /* networks in trusted_proxies */
 #define HTTP_LISTENERS_MAX      8u
 #define HTTP_HOLD_MAX           1024u    /* waiting connections that are held; more are suspended */

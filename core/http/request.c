@@ -436,6 +436,20 @@ static ss_str find_header(const pipeline_request *p, const char *name)
     return ss_s(value, len);
 }
 
+/* The first of client_ip_headers that holds an address; false: none does. */
+static bool find_client(http_request *r, trust_address *client)
+{
+    const http_server *server = r->daemon->loop->server;
+    for (size_t i = 0; i < server->client_header_count; i++) {
+        const char *name = server->client_headers[i];
+        ss_str value = *name ? find_header(&r->p, name) : ss_s("", 0);
+        if (*name ? trust_client(&server->trust, &value, 1, client)
+                  : trust_client(&server->trust, r->forwarded, r->forwarded_count, client))
+            return true;
+    }
+    return false;
+}
+
 static void fill_addresses(http_request *r)
 {
     ss_request *q = &r->p.request;
@@ -445,11 +459,9 @@ static void fill_addresses(http_request *r)
     q->scheme = SS_LIT("http");
     if (!conn->trusted)
         return;
-    if (r->forwarded_count) {
-        const trust_list *trust = &r->daemon->loop->server->trust;
-        trust_address client = trust_client(trust, conn->peer, r->forwarded, r->forwarded_count);
+    trust_address client;
+    if (find_client(r, &client))
         q->client_ip = ss_s(r->client_text, trust_put(&client, r->client_text));
-    }
     if (is_word(r->forwarded_proto, "https"))
         q->scheme = SS_LIT("https");
 }

@@ -1,6 +1,7 @@
 /* Starting and stopping the front end. */
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ void http_read_options(const ss_config *server, http_options *out)
         .request_timeout_ms = value_or(server, "request_timeout_ms", DEFAULT_REQUEST_MS),
         .idle_timeout_ms = value_or(server, "idle_timeout_ms", DEFAULT_IDLE_MS),
         .trusted_proxies = node_get(server, "trusted_proxies"),
+        .client_ip_headers = node_get(server, "client_ip_headers"),
     };
     size_t most = HTTP_POOL_MAX_BYTES - HTTP_POOL_ROOM_BYTES;
     if (out->max_header_bytes > most)
@@ -161,6 +163,24 @@ static bool open_all(http_server *server, const http_listener *listeners, size_t
     return true;
 }
 
+/* Where proxies write the client's address; X-Forwarded-For, which is collected while headers are read, is an
+   empty name here. */
+static void read_client_headers(http_server *server, const ss_config *list)
+{
+    size_t count = list ? node_len(list) : 0;
+    if (count == 0)
+        server->client_header_count = 1;
+    for (size_t i = 0; i < count && i < HTTP_CLIENT_HEADERS_MAX; i++) {
+        ss_str name = node_str(node_at(list, i), "");
+        bool forwarded = name.len == 15 && strncasecmp(name.ptr, "X-Forwarded-For", 15) == 0;
+        if (name.len >= HTTP_CLIENT_HEADER_MAX)
+            continue; /* the configuration was checked */
+        if (!forwarded)
+            memcpy(server->client_headers[server->client_header_count], name.ptr, name.len);
+        server->client_header_count++;
+    }
+}
+
 http_server *http_start(pipeline *p, const http_options *options, const http_listener *listeners,
                         size_t count, ss_error *err)
 {
@@ -176,7 +196,8 @@ http_server *http_start(pipeline *p, const http_options *options, const http_lis
     register_metrics(&server->metrics);
     (void)uricut_works(); /* the self-test and its warning belong to the start */
     bool ok = trust_read(&server->trust, options->trusted_proxies, err);
-    server->options.trusted_proxies = NULL;
+    read_client_headers(server, options->client_ip_headers);
+    server->options.trusted_proxies = server->options.client_ip_headers = NULL;
     if (ok && options->max_connections_per_ip) {
         server->ips = ip_counts_new(options->max_connections, options->max_connections_per_ip);
         ok = server->ips != NULL;

@@ -133,9 +133,9 @@ bool trust_has(const trust_list *t, const trust_address *a)
     return false;
 }
 
-trust_address trust_client(const trust_list *t, trust_address peer, const ss_str *forwarded, size_t count)
+bool trust_client(const trust_list *t, const ss_str *forwarded, size_t count, trust_address *client)
 {
-    trust_address client = peer;
+    bool found = false;
     for (size_t i = count; i-- > 0;) {
         ss_str rest = forwarded[i];
         while (rest.len) {
@@ -143,12 +143,13 @@ trust_address trust_client(const trust_list *t, trust_address peer, const ss_str
             size_t begin = comma ? (size_t)(comma - rest.ptr) + 1 : 0;
             trust_address hop;
             if (!trust_from_text(&hop, ss_s(rest.ptr + begin, rest.len - begin)))
-                return client; /* "unknown" or nonsense: nothing before it can be believed */
-            client = hop;
+                return found; /* "unknown" or nonsense: nothing before it can be believed */
+            *client = hop;
+            found = true;
             if (!trust_has(t, &hop))
-                return client;
+                return true;
             rest.len = begin ? begin - 1 : 0;
         }
     }
-    return client;
+    return found;
 }

@@ -33,7 +33,8 @@ bool trust_from_text(trust_address *a, ss_str text);
 size_t trust_put(const trust_address *a, char out[TRUST_TEXT_BYTES]);
 
 /* The client behind trusted proxies: from the last entry of the last header backwards, the first address
-   that is not trusted; the first one of all where all are. forwarded: header values in order. */
-trust_address trust_client(const trust_list *t, trust_address peer, const ss_str *forwarded, size_t count);
+   that is not trusted; the first one of all where all are. forwarded: header values in order. false: the last
+   entry is no address ("unknown", nothing), client stays as it is. */
+bool trust_client(const trust_list *t, const ss_str *forwarded, size_t count, trust_address *client);
 
 #endif

@@ -31,6 +31,7 @@ typedef struct bulk {
     ss_str token;
     size_t tracked, invalid;
     int64_t *invalid_indices;
+    bool denied; /* an item needs a token and has none */
 } bulk;
 
 bool bulk_is(ss_str body)
@@ -237,13 +238,14 @@ static bool take_item(bulk *b, const item *i, int64_t index)
     } else {
         b->tracked++;
     }
-    return outcome != HIT_RETRY;
+    b->denied |= outcome == HIT_DENIED;
+    return outcome != HIT_RETRY && !b->denied;
 }
 
 static bool answer(bulk *b, ss_response *r)
 {
     if (b->no_answer) {
-        answer_tracked(r, false);
+        answer_empty(r);
         return true;
     }
     bool indices = tokens_superuser(&b->m->tokens, b->token) && b->invalid > 0;
@@ -262,7 +264,7 @@ static bool answer(bulk *b, ss_response *r)
         out[len++] = ']';
     }
     out[len++] = '}';
-    answer_json(r, ss_s(out, len));
+    answer_json(r, 200, ss_s(out, len));
     return true;
 }
 
@@ -283,11 +285,22 @@ static bool prepare(bulk *b)
     return b->invalid_indices != NULL;
 }
 
-int32_t bulk_receive(const matomo *m, const ss_request *request, ss_response *response)
+/* bulk_requests_require_authentication: Matomo's form of an error; nothing of the request is kept. */
+static int32_t deny(ss_response *r)
+{
+    answer_json(r, 500, SS_LIT("{\"status\":\"error\",\"tracked\":0,\"invalid\":0}"));
+    return SS_REJECT;
+}
+
+int32_t bulk_receive(const matomo *m, const ss_request *request, browser *seen, ss_response *response)
 {
     bulk b = {.m = m,
               .request = request,
-              .source = {.m = m, .request = request, .transport = SS_LIT("bulk")},
+              .source = {.m = m,
+                         .request = request,
+                         .browser = seen,
+                         .transport = SS_LIT("bulk"),
+                         .must_authenticate = m->bulk_needs_token},
               .token = {"", 0}};
     if (!prepare(&b))
         return SS_RETRY;
@@ -301,6 +314,6 @@ int32_t bulk_receive(const matomo *m, const ss_request *request, ss_response *re
     for (const chunk *c = b.first; c; c = c->next)
         for (uint32_t i = 0; i < c->count; i++)
             if (!take_item(&b, &c->items[i], index++))
-                return SS_RETRY;
+                return b.denied ? deny(response) : SS_RETRY;
     return answer(&b, response) ? SS_OK : SS_RETRY;
 }

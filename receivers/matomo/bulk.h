@@ -7,6 +7,6 @@
 /* By its content, whatever its type says. */
 bool bulk_is(ss_str body);
 /* Returns what receive() returns. */
-int32_t bulk_receive(const matomo *m, const ss_request *request, ss_response *response);
+int32_t bulk_receive(const matomo *m, const ss_request *request, browser *seen, ss_response *response);
 
 #endif

@@ -19,6 +19,8 @@
     F(VISITOR_ID, "visitor_id", STRING, NULL, "The visitor, 16 hexadecimal digits.")                         \
     F(VISITOR_ID_SOURCE, "visitor_id_source", STRING, NULL,                                                  \
       "Where visitor_id comes from: uid, cid, cookie, _id or generated.")                                    \
+    F(VISIT_ID, "visit_id", STRING, NULL, "The visit that the hit belongs to, 16 hexadecimal digits.")       \
+    F(IS_NEW_VISIT, "is_new_visit", BOOL, NULL, "The hit began its visit.")                                  \
     F(CLIENT_VISITOR_ID, "client_visitor_id", STRING, "_id",                                                 \
       "First-party visitor id as the client sent it.")                                                       \
     F(FORCED_VISITOR_ID, "forced_visitor_id", STRING, "cid", "Visitor id that the client forced.")           \
@@ -57,6 +59,14 @@
     F(EVENT_ACTION, "event_action", STRING, "e_a", "Action of the event.")                                   \
     F(EVENT_NAME, "event_value_name", STRING, "e_n", "Name of the event.")                                   \
     F(EVENT_VALUE, "event_value_numeric", DOUBLE, "e_v", "Value of the event.")                              \
+    F(REFERRAL_URL_NORMALIZED, "referral_url_normalized", STRING, NULL,                                      \
+      "Referrer of the page, at most 1500 bytes, without what search engines add for themselves.")           \
+    F(REFERRER_TYPE, "referrer_type", STRING, NULL,                                                          \
+      "Where the visitor comes from: direct, search, website, campaign, social or ai_assistant.")            \
+    F(REFERRER_NAME, "referrer_name", STRING, NULL,                                                          \
+      "Name of the search engine, network or campaign, host of the website.")                                \
+    F(REFERRER_KEYWORD, "referrer_keyword", STRING, NULL,                                                    \
+      "What was searched for, or the keyword of the campaign, lower case.")                                  \
     F(CAMPAIGN_NAME, "campaign_name", STRING, NULL,                                                          \
       "Campaign, from the page's URL or its own parameter, lower case.")                                     \
     F(CAMPAIGN_KEYWORD, "campaign_keyword", STRING, NULL, "Keyword of the campaign, lower case.")            \
@@ -82,6 +92,8 @@
     F(SEARCH_CATEGORY, "search_category", STRING, "search_cat", "Category of the search.")                   \
     F(SEARCH_COUNT, "search_count", INT, "search_count", "Number of results of the search.")                 \
     F(GOAL_ID, "goal_id", INT, "idgoal", "Goal that was converted; 0 is an order or a cart.")                \
+    F(GOALS_MET, "goals_met", JSON, NULL,                                                                    \
+      "Ids of the site's goals that the hit meets by its URL, title, file or event.")                        \
     F(REVENUE, "revenue", DOUBLE, "revenue", "Revenue of the goal, total of the order or cart.")             \
     F(ORDER_ID, "order_id", STRING, "ec_id", "Id of the order.")                                             \
     F(ORDER_SUBTOTAL, "order_subtotal", DOUBLE, "ec_st", "Order without tax and shipping.")                  \
@@ -107,7 +119,8 @@
     F(PF_ONLOAD, "perf_onload_ms", INT, "pf_onl", "Time of the onload handlers, milliseconds.")              \
     F(LOCAL_TIME, "local_time", STRING, "h", "The visitor's clock, HH:MM:SS.")                               \
     F(PAGE_CHARSET, "page_charset", STRING, "cs", "Character set of the page.")                              \
-    F(CLIENT_HINTS, "client_hints", JSON, "uadata", "User agent client hints.")                              \
+    F(CLIENT_HINTS, "client_hints", JSON, "uadata",                                                          \
+      "User agent client hints, of the parameter or the Sec-CH-UA headers.")                                 \
     F(MEDIA_ID, "media_id", STRING, "ma_id", "Id of one play of a medium.")                                  \
     F(MEDIA_RESOURCE, "media_resource", STRING, "ma_re", "URL of the medium.")                               \
     F(MEDIA_TYPE, "media_type", STRING, "ma_mt", "video or audio.")                                          \

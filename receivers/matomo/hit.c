@@ -1,29 +1,28 @@
 #include "receivers/matomo/hit.h"
 
-#include <arpa/inet.h>
+#include <strings.h>
 
 #include "plugins/common/json.h"
 #include "receivers/matomo/action.h"
+#include "receivers/matomo/hints.h"
 #include "receivers/matomo/items.h"
-#include "receivers/matomo/page.h"
+#include "receivers/matomo/location.h"
+#include "receivers/matomo/origin.h"
 #include "receivers/matomo/value.h"
-#include "receivers/matomo/visitor.h"
+#include "receivers/matomo/visiting.h"
 #include "receivers/matomo/when.h"
 
 #define SITE_CHARS      20u
 #define CLOCK_CHARS     8u /* HH:MM:SS */
 #define PERFORMANCE_MAX 16777215
-#define ADDRESS_CHARS   64u
-#define COUNTRY_CHARS   2u
-#define PLACE_MAX       255u /* bytes of a city or region */
 
 /* One piece of scratch memory for what a hit needs besides its decoded values. */
 typedef struct hit_scratch {
     char visitor[VISITOR_ID_CHARS];
     char site[SITE_CHARS];
     char clock[CLOCK_CHARS];
-    char country[COUNTRY_CHARS];
-    char page[PAGE_SCRATCH];
+    char country[LOCATION_COUNTRY_CHARS];
+    origin_scratch origin;
 } hit_scratch;
 
 typedef struct hit {
@@ -32,9 +31,11 @@ typedef struct hit {
     params *p;
     ss_event *event;
     hit_scratch *scratch;
-    int64_t site;
-    int authorized; /* -1: not looked yet */
+    int64_t site_id;
+    const site *site; /* set once its id is known to be one */
+    int authorized;   /* -1: not looked yet */
     uint32_t dropped;
+    visiting visit; /* not in scratch memory: that is gone after emit() */
 } hit;
 
 static enum hit_outcome refuse(hit *h, enum hit_outcome outcome, const char *code, const char *why)
@@ -46,8 +47,9 @@ static enum hit_outcome refuse(hit *h, enum hit_outcome outcome, const char *cod
 static bool authorized(hit *h)
 {
     if (h->authorized < 0) {
+        const matomo *m = h->source->m;
         ss_str given = h->source->token.len ? h->source->token : params_get(h->p, PARAM_TOKEN_AUTH);
-        h->authorized = tokens_allow(&h->source->m->tokens, given, h->site);
+        h->authorized = !m->tracking_needs_token || tokens_allow(&m->tokens, given, h->site_id);
     }
     return h->authorized;
 }
@@ -84,7 +86,7 @@ static enum hit_outcome check_overrides(hit *h)
         if (!params_has(p, id) || ss_eq(p->value[id], SS_LIT("0")))
             continue;
         if (authorized(h))
-            continue; /* see set_location() */
+            continue; /* see location_set() */
         if (m->strict_auth)
             return refuse(h, HIT_INVALID, "geo_without_token",
                           "country, region, city, lat or long without a valid token_auth for this site");
@@ -95,6 +97,16 @@ static enum hit_outcome check_overrides(hit *h)
     return HIT_STORED;
 }
 
+static const char *excluded(const hit *h, const char **why)
+{
+    const matomo *m = h->source->m;
+    const ss_request *r = h->source->request;
+    exclude_hit facts = {.p = h->p, .site = h->site, .everywhere = &m->exclude_everywhere};
+    facts.ip = params_has(h->p, PARAM_CIP) ? h->p->value[PARAM_CIP] : r->client_ip;
+    facts.user_agent = params_has(h->p, PARAM_UA) ? h->p->value[PARAM_UA] : r->user_agent;
+    return exclude_check(&m->exclude, &facts, why);
+}
+
 static enum hit_outcome check_excluded(hit *h)
 {
     int64_t rec = 0;
@@ -103,25 +115,36 @@ static enum hit_outcome check_excluded(hit *h)
     (void)(value_int(params_get(h->p, PARAM_REC), &rec));
     if (rec == 0 && h->source->m->require_rec)
         return refuse(h, HIT_EXCLUDED, "no_rec", "rec=1 is missing (require_rec: false stores such hits)");
-    return HIT_STORED;
+    browser *seen = h->source->browser;
+    browser_read_wishes(seen, &h->source->m->switches, h->host, h->source->request);
+    if (seen->excluded)
+        return refuse(h, HIT_EXCLUDED, seen->excluded, seen->excluded_why);
+    const char *why, *code = excluded(h, &why);
+    return code ? refuse(h, HIT_EXCLUDED, code, why) : HIT_STORED;
 }
 
 static enum hit_outcome check(hit *h)
 {
     const params *p = h->p;
-    bool site = value_int(params_get(p, PARAM_IDSITE), &h->site) && h->site >= 0;
-    if (!site)
-        h->site = -1;
+    bool number = value_int(params_get(p, PARAM_IDSITE), &h->site_id) && h->site_id >= 0;
+    if (!number)
+        h->site_id = -1;
+    if (h->source->must_authenticate && !authorized(h))
+        return refuse(h, HIT_DENIED, "bulk_without_token",
+                      "bulk_requests_require_authentication: a valid token_auth for each site is needed");
     enum hit_outcome outcome = check_time(h);
     if (outcome != HIT_STORED)
         return outcome;
-    if (!site)
+    if (!number)
         return refuse(h, HIT_INVALID, "bad_site", "idsite is missing or not an integer from 0 on");
+    h->site = sites_find(&h->source->m->sites, h->site_id);
+    if (!h->site)
+        return refuse(h, HIT_INVALID, "unknown_site", "no such idsite among the receiver's sites");
     if ((outcome = check_overrides(h)) != HIT_STORED || (outcome = check_excluded(h)) != HIT_STORED)
         return outcome;
     if (params_has(p, PARAM_CID) && p->value[PARAM_CID].len != VISITOR_ID_CHARS)
         return refuse(h, HIT_INVALID, "bad_cid", "cid must be 16 characters");
-    const char *why = NULL, *code = action_check(p, h->event, &why);
+    const char *why = NULL, *code = action_check(p, h->site, h->event, &why);
     return code ? refuse(h, HIT_INVALID, code, why) : HIT_STORED;
 }
 
@@ -227,7 +250,7 @@ static void set_site(hit *h)
     if (text.len > 1 && (*text.ptr < '1' || *text.ptr > '9' || memchr(text.ptr, '.', text.len) ||
                          memchr(text.ptr, 'e', text.len)))
         text = ss_s(h->scratch->site,
-                    json_put_i64(h->scratch->site, h->site)); /* "01", "1.0": one name per site */
+                    json_put_i64(h->scratch->site, h->site_id)); /* "01", "1.0": one name per site */
     ss_set_str(h->event, FIELD_SITE_ID, text);
     h->event->app = text;
 }
@@ -254,79 +277,24 @@ static void set_clock(hit *h)
     ss_set_str(h->event, FIELD_LOCAL_TIME, ss_s(out, CLOCK_CHARS));
 }
 
-static void read_headers(hit *h)
-{
-    hit_source *s = h->source;
-    if (s->headers_read)
-        return;
-    s->headers_read = true;
-    s->accept_language = h->host->header(s->request, "Accept-Language");
-    s->referer = h->host->header(s->request, "Referer");
-}
-
-static void set_degrees(hit *h, uint32_t id, uint32_t field, double most)
-{
-    double degrees;
-    if (!params_has(h->p, id) || ss_eq(h->p->value[id], SS_LIT("0")))
-        return;
-    if (value_double(h->p->value[id], &degrees) && degrees >= -most && degrees <= most)
-        ss_set_double(h->event, field, degrees);
-    else
-        h->dropped++;
-}
-
-static void set_country(hit *h)
-{
-    ss_str code = params_get(h->p, PARAM_COUNTRY);
-    bool letters = code.len == COUNTRY_CHARS;
-    for (size_t i = 0; i < code.len && letters; i++) {
-        char upper = (char)(code.ptr[i] & ~0x20);
-        letters = upper >= 'A' && upper <= 'Z';
-        h->scratch->country[i] = upper;
-    }
-    if (letters)
-        ss_set_str(h->event, FIELD_GEO_COUNTRY, ss_s(h->scratch->country, COUNTRY_CHARS));
-    else
-        h->dropped += code.len > 0;
-}
-
-/* The location that a client with a token says; an enricher that looks addresses up leaves it as it is. */
-static void set_location(hit *h)
-{
-    const uint64_t location = (((uint64_t)1 << (PARAM_LONG - PARAM_COUNTRY + 1)) - 1) << PARAM_COUNTRY;
-    const params *p = h->p;
-    if (!(p->set[0] & location) || !authorized(h))
-        return;
-    set_country(h);
-    if (params_has(p, PARAM_REGION))
-        ss_set_str(h->event, FIELD_GEO_REGION, value_cut(p->value[PARAM_REGION], PLACE_MAX));
-    if (params_has(p, PARAM_CITY))
-        ss_set_str(h->event, FIELD_GEO_CITY, value_cut(p->value[PARAM_CITY], PLACE_MAX));
-    set_degrees(h, PARAM_LAT, FIELD_GEO_LATITUDE, 90);
-    set_degrees(h, PARAM_LONG, FIELD_GEO_LONGITUDE, 180);
-}
-
 /* What comes from the request where no parameter says it. */
 static void set_from_request(hit *h)
 {
     ss_event *e = h->event;
     const ss_request *r = h->source->request;
     if (!params_has(h->p, PARAM_LANG)) {
-        read_headers(h);
-        if (h->source->accept_language.len)
-            ss_set_str(e, FIELD_LANGUAGE,
-                       value_cut(h->source->accept_language, param_specs[PARAM_LANG].limit));
+        browser *seen = h->source->browser;
+        browser_read_page(seen, h->host, r);
+        if (seen->accept_language.len)
+            ss_set_str(e, FIELD_LANGUAGE, value_cut(seen->accept_language, param_specs[PARAM_LANG].limit));
     }
     if (!params_has(h->p, PARAM_UA) && r->user_agent.len)
         ss_set_str(e, FIELD_USER_AGENT, value_cut(r->user_agent, param_specs[PARAM_UA].limit));
     ss_str ip = r->client_ip;
     if (params_has(h->p, PARAM_CIP)) { /* check_overrides() let it pass */
-        char text[ADDRESS_CHARS], address[16];
+        address a;
         ip = h->p->value[PARAM_CIP];
-        (void)snprintf(text, sizeof text, "%.*s", (int)(ip.len < sizeof text ? ip.len : sizeof text - 1),
-                       ip.ptr);
-        if (ip.len >= sizeof text ||
-            (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1))
+        if (!address_read(&a, ip))
             ip = SS_LIT("0.0.0.0");
     }
     ss_set_str(e, FIELD_IP, ip);
@@ -334,33 +302,55 @@ static void set_from_request(hit *h)
 
 static void set_page(hit *h)
 {
-    static const uint16_t fields[CAMPAIGN_PARTS] = {
-        [CAMPAIGN_NAME] = FIELD_CAMPAIGN_NAME,       [CAMPAIGN_KEYWORD] = FIELD_CAMPAIGN_KEYWORD,
-        [CAMPAIGN_SOURCE] = FIELD_CAMPAIGN_SOURCE,   [CAMPAIGN_MEDIUM] = FIELD_CAMPAIGN_MEDIUM,
-        [CAMPAIGN_CONTENT] = FIELD_CAMPAIGN_CONTENT, [CAMPAIGN_ID] = FIELD_CAMPAIGN_ID,
-        [CAMPAIGN_GROUP] = FIELD_CAMPAIGN_GROUP,     [CAMPAIGN_PLACEMENT] = FIELD_CAMPAIGN_PLACEMENT};
-    ss_event *e = h->event;
     ss_str url = params_get(h->p, PARAM_URL);
-    page seen;
-    int64_t count;
     if (url.len == 0 && !params_has(h->p, PARAM_URLREF)) {
-        read_headers(h);
-        url = value_cut(h->source->referer, TEXT_MAX);
+        browser_read_page(h->source->browser, h->host, h->source->request);
+        url = value_cut(h->source->browser->referer, TEXT_MAX);
         if (url.len)
-            ss_set_str(e, FIELD_PAGE_VIEW_URL, url);
+            ss_set_str(h->event, FIELD_PAGE_VIEW_URL, url);
     }
-    page_read(&seen, &h->source->m->page, h->p, url, h->scratch->page);
-    if (seen.normalized.len)
-        ss_set_str(e, FIELD_PAGE_URL_NORMALIZED, seen.normalized);
-    for (uint32_t bits = seen.campaign_parts; bits; bits &= bits - 1) {
-        uint32_t i = (uint32_t)__builtin_ctz(bits);
-        ss_set_str(e, fields[i], seen.campaign[i]);
+    origin_set(h->source->m, h->site, h->p, url, h->event, &h->scratch->origin);
+}
+
+/* [1,4]: the goals that the hit meets by itself. */
+static bool set_goals(hit *h)
+{
+    const site *s = h->site;
+    size_t len = 0;
+    if (!s->goals_match)
+        return true;
+    char *out = h->host->mem(h->source->request->call, s->goal_count * (JSON_I64_SIZE + 1) + 2);
+    for (size_t i = 0; out && i < s->goal_count; i++)
+        if (goal_met(&s->goals[i], h->event)) {
+            out[len] = len ? ',' : '[';
+            len += 1 + json_put_i64(out + len + 1, s->goals[i].id);
+        }
+    if (len > 0) {
+        out[len++] = ']';
+        ss_set_json(h->event, FIELD_GOALS_MET, ss_s(out, len));
     }
-    if (seen.search.len && action_search_in_url(e)) {
-        ss_set_str(e, FIELD_SEARCH_KEYWORD, seen.search);
-        if (!ss_has(e, FIELD_SEARCH_COUNT) && value_int(seen.search_count, &count) && count >= 0)
-            ss_set_int(e, FIELD_SEARCH_COUNT, count);
-    }
+    return out != NULL;
+}
+
+/* uadata beats the headers. */
+static bool set_hints(hit *h)
+{
+    bool ok = true;
+    browser *seen = h->source->browser;
+    if (seen->no_hints || ss_has(h->event, FIELD_CLIENT_HINTS) || params_has(h->p, PARAM_UA))
+        return true; /* those of the headers would be another browser's than ua */
+    ss_str json = hints_read(h->host, h->source->request, &ok);
+    if (json.len)
+        ss_set_json(h->event, FIELD_CLIENT_HINTS, json);
+    else
+        seen->no_hints = true;
+    return ok;
+}
+
+/* token_auth[] and TOKEN_AUTH are not the parameter, but what they hold is a secret all the same. */
+static bool is_token(ss_str name)
+{
+    return name.len >= 10 && strncasecmp(name.ptr, "token_auth", 10) == 0;
 }
 
 /* {"name":"value"} of the parameters without a field. */
@@ -377,11 +367,16 @@ static bool set_extra(hit *h)
         return false;
     size_t len = 0;
     for (uint32_t i = 0; i < p->extra_count; i++) {
-        out[len++] = i ? ',' : '{';
+        if (is_token(p->extra[i].key))
+            continue;
+        out[len] = len ? ',' : '{';
+        len++;
         len += json_put_string(out + len, p->extra[i].key);
         out[len++] = ':';
         len += json_put_string(out + len, p->extra[i].value);
     }
+    if (len == 0)
+        return true;
     out[len++] = '}';
     ss_set_json(h->event, FIELD_EXTRA_PARAMS, ss_s(out, len));
     return true;
@@ -402,46 +397,71 @@ static bool set_items(hit *h)
     return true;
 }
 
+static void set_visitor(hit *h)
+{
+    ss_event *e = h->event;
+    const browser_switches *on = &h->source->m->switches;
+    browser *seen = h->source->browser;
+    visitor_hints hints = {.cookie = seen->cookie_visitor, .cookieless = on->cookieless};
+    ss_set_str(e, FIELD_VISITOR_ID_SOURCE, visitor_resolve(h->scratch->visitor, h->p, &hints, h->host));
+    e->key = ss_s(h->scratch->visitor, VISITOR_ID_CHARS);
+    ss_set_str(e, FIELD_VISITOR_ID, e->key);
+    if (on->third_party_cookie && !on->cookieless)
+        memcpy(seen->set_visitor, h->scratch->visitor, VISITOR_ID_CHARS);
+}
+
 static bool set_fields(hit *h)
 {
     ss_event *e = h->event;
     set_params(h);
     set_site(h);
-    ss_set_str(e, FIELD_VISITOR_ID_SOURCE, visitor_resolve(h->scratch->visitor, h->p, h->host));
-    e->key = ss_s(h->scratch->visitor, VISITOR_ID_CHARS);
-    ss_set_str(e, FIELD_VISITOR_ID, e->key);
+    set_visitor(h);
     set_clock(h);
     set_from_request(h);
     set_page(h);
-    set_location(h);
+    if (location_given(h->p) && authorized(h))
+        h->dropped += location_set(e, h->p, h->scratch->country);
     ss_set_str(e, FIELD_TRANSPORT, h->source->transport);
     if (h->source->bulk_index >= 0)
         ss_set_int(e, FIELD_BULK_INDEX, h->source->bulk_index);
-    return set_extra(h) && set_items(h);
+    return set_hints(h) && set_goals(h) && set_extra(h) && set_items(h);
+}
+
+/* Behind all fields: the visit is known by what the event says. */
+static enum hit_outcome set_visit(hit *h)
+{
+    const char *why = NULL;
+    const char *code = visiting_take(&h->visit, h->source->m, h->p, h->site, h->site_id, h->event,
+                                     h->scratch->visitor, &why);
+    char *cookie = h->source->browser->set_visitor;
+    if (*cookie) /* the visit may know better who it is */
+        memcpy(cookie, h->scratch->visitor, VISITOR_ID_CHARS);
+    return code ? refuse(h, HIT_EXCLUDED, code, why) : HIT_STORED;
+}
+
+static enum hit_outcome emit(hit *h)
+{
+    int32_t status = h->host->emit(h->source->request->call, h->event);
+    if (status == SS_OK)
+        return HIT_STORED;
+    visiting_undo(&h->visit, h->source->m);
+    if (status == SS_LIMIT)
+        return refuse(h, HIT_INVALID, "too_large", "the event is larger than the server's limit");
+    return status == SS_DROP ? HIT_EXCLUDED : HIT_RETRY;
 }
 
 enum hit_outcome hit_take(hit_source *source, params *p, ss_event *event)
 {
     const ss_host *host = source->m->host;
-    ss_call *call = source->request->call;
     hit h = {.source = source, .host = host, .p = p, .event = event, .authorized = -1};
     enum hit_outcome outcome = check(&h);
     if (outcome != HIT_STORED)
         return outcome;
-    h.scratch = host->mem(call, sizeof *h.scratch);
+    h.scratch = host->mem(source->request->call, sizeof *h.scratch);
     if (!h.scratch || !set_fields(&h))
         return HIT_RETRY;
     h.dropped += p->dropped;
     if (h.dropped > 0)
         host->metric_add(source->m->values_dropped, h.dropped);
-    switch (host->emit(call, event)) {
-    case SS_OK:
-        return HIT_STORED;
-    case SS_DROP:
-        return HIT_EXCLUDED;
-    case SS_LIMIT:
-        return refuse(&h, HIT_INVALID, "too_large", "the event is larger than the server's limit");
-    default:
-        return HIT_RETRY;
-    }
+    return (outcome = set_visit(&h)) == HIT_STORED ? emit(&h) : outcome;
 }

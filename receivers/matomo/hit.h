@@ -9,6 +9,7 @@ enum hit_outcome {
     HIT_STORED,
     HIT_EXCLUDED, /* answered like a stored one, not kept  */
     HIT_INVALID,  /* 400                                   */
+    HIT_DENIED,   /* hit_source.must_authenticate, and no token that counts */
     HIT_RETRY     /* the server cannot take events now     */
 };
 
@@ -18,8 +19,8 @@ typedef struct hit_source { /* what all hits of a request share */
     ss_str transport;
     ss_str token;       /* bulk: beats the item's own */
     int64_t bulk_index; /* -1: not bulk               */
-    ss_str accept_language, referer;
-    bool headers_read;
+    browser *browser;
+    bool must_authenticate;
 } hit_source;
 
 /* event: from event_new(), just opened. Emits it, or says why not (host->rejected). */

@@ -1,16 +1,18 @@
 #include "receivers/matomo/page.h"
 
-#include <strings.h>
-
 #include "plugins/common/block.h"
 #include "plugins/common/url.h"
+#include "receivers/matomo/entity.h"
 #include "receivers/matomo/lower.h"
+#include "receivers/matomo/url_parts.h"
 #include "receivers/matomo/value.h"
 
 #define CAMPAIGN_PARAMS (PARAM_COUNT - PARAM_CAMPAIGN_FIRST)
 #define C(name)         (uint8_t)(PARAM_##name - PARAM_CAMPAIGN_FIRST)
 #define RANKS_MAX       8u
 #define RANK_END        0xFFu
+#define RANK_NONE       0x100u
+#define CAMPAIGN_NAMES  (((uint64_t)1 << RANKS_MAX) - 1) /* the first ones are the names */
 
 /* By part: the parameters that it may come from, best first. */
 static const uint8_t campaign_ranks[CAMPAIGN_PARTS][RANKS_MAX + 1] = {
@@ -26,108 +28,78 @@ static const uint8_t campaign_ranks[CAMPAIGN_PARTS][RANKS_MAX + 1] = {
     [CAMPAIGN_PLACEMENT] = {C(MTM_PLACEMENT), C(PK_PLACEMENT), RANK_END},
 };
 
-/* Behind the campaign's parameters in the table of names: what is taken out of URLs, then what a search is.
- */
-static const char *const noise_names[] = {
-    "ignore_referrer", "ignore_referer", "gclid",        "fbclid",         "msclkid",       "twclid",
-    "wbraid",          "gbraid",         "yclid",        "fb_xd_fragment", "fb_comment_id", "phpsessid",
-    "jsessionid",      "sessionid",      "aspsessionid", "doing_wp_cron",  "sid",           "pk_vid",
-};
-static const char *const search_names[] = {"q", "query",   "s",        "search",      "searchword",
-                                           "k", "keyword", "keywords", "search_count"};
-#define NOISE_COUNT  (sizeof noise_names / sizeof *noise_names)
-#define SEARCH_COUNT (sizeof search_names / sizeof *search_names)
-#define SEARCH_FIRST (CAMPAIGN_PARAMS + NOISE_COUNT)
-#define SEARCH_HITS  (SEARCH_FIRST + SEARCH_COUNT - 1) /* search_count */
-
-_Static_assert(CAMPAIGN_PARAMS < 64, "the found ones are bits of one word");
-
-bool page_names_make(names *table)
-{
-    const char *list[CAMPAIGN_PARAMS + NOISE_COUNT + SEARCH_COUNT];
-    memcpy(list, param_names + PARAM_CAMPAIGN_FIRST, CAMPAIGN_PARAMS * sizeof *list);
-    memcpy(list + CAMPAIGN_PARAMS, noise_names, sizeof noise_names);
-    memcpy(list + SEARCH_FIRST, search_names, sizeof search_names);
-    return names_make(table, list, sizeof list / sizeof *list, true);
-}
-
 typedef struct query_walk { /* over the query and the fragment of one URL */
-    const names *table;
+    const page_rules *rules;
     uint64_t found; /* bits of campaign parameters */
     ss_str campaign[CAMPAIGN_PARAMS];
-    uint32_t search_rank;
-    ss_str search, search_count;
+    uint32_t search_rank, category_rank; /* of what was found, RANK_NONE: nothing */
+    ss_str search, category, search_count;
+    bool site_search, ignore_referrer;
+    bool campaign_done; /* the query named one: the fragment's does not count */
 } query_walk;
 
-/* What a pair of the URL is; NAMES_NONE: nothing special. */
-static uint32_t pair_class(const names *table, const url_pair *pair, const char *end)
+/* Nothing but white space, still encoded. */
+static bool is_blank(ss_str value)
 {
-    char plain[NAMES_LEN_MAX * 3];
-    if (!pair->key_encoded)
-        return pair->key.len <= NAMES_LEN_MAX
-                   ? names_find(table, names_fold(names_load(pair->key.ptr, pair->key.len, end)))
-                   : NAMES_NONE;
-    if (pair->key.len > sizeof plain)
-        return NAMES_NONE;
-    size_t len = url_decode(plain, pair->key);
-    return len <= NAMES_LEN_MAX ? names_find(table, names_fold(names_load(plain, len, plain + len)))
-                                : NAMES_NONE;
+    size_t i = 0;
+    while (i < value.len && (value.ptr[i] == '+' || value.ptr[i] == ' '))
+        i++;
+    while (value.len - i >= 3 &&
+           (memcmp(value.ptr + i, "%20", 3) == 0 || memcmp(value.ptr + i, "%09", 3) == 0))
+        i += 3;
+    return i == value.len;
+}
+
+/* The best name wins; of one name the last value, but of a list the first. */
+static void take_ranked(ss_str *to, uint32_t *best, pair_rule rule, ss_str value)
+{
+    if (is_blank(value) || rule.rank > *best || (rule.list && rule.rank == *best))
+        return;
+    *best = rule.rank;
+    *to = value;
 }
 
 /* Takes note of a pair; true: it goes out of the normalised URL. */
 static bool walk_pair(query_walk *w, const url_pair *pair, const char *end)
 {
-    uint32_t class = pair_class(w->table, pair, end);
-    if (class == NAMES_NONE)
+    pair_rule rule = page_rules_find(w->rules, pair, end);
+    switch (rule.kind) {
+    case PAIR_PLAIN:
         return false;
-    if (class < CAMPAIGN_PARAMS) {
-        w->found |= (uint64_t)(pair->value.len > 0) << class;
-        w->campaign[class] = pair->value;
+    case PAIR_CAMPAIGN:
+        if (w->campaign_done)
+            return true;
+        w->found |= (uint64_t)(pair->value.len > 0) << rule.rank;
+        w->campaign[rule.rank] = pair->value;
         return true;
-    }
-    if (class < SEARCH_FIRST)
+    case PAIR_IGNORE_REFERRER:
+        w->ignore_referrer |= ss_eq(pair->value, SS_LIT("1"));
         return true;
-    if (class == SEARCH_HITS) {
+    case PAIR_REMOVED:
+        return true;
+    case PAIR_SEARCH:
+        if (w->site_search)
+            take_ranked(&w->search, &w->search_rank, rule, pair->value);
+        return false;
+    case PAIR_CATEGORY:
+        if (w->site_search)
+            take_ranked(&w->category, &w->category_rank, rule, pair->value);
+        return false;
+    default:
         w->search_count = pair->value;
         return false;
     }
-    if (class - SEARCH_FIRST < w->search_rank && pair->value.len > 0) {
-        w->search_rank = class - (uint32_t)SEARCH_FIRST;
-        w->search = pair->value;
-    }
-    return false;
 }
 
 /* ---- the URL ---- */
 
-static size_t put_entity(char *out, const char *at, const char *end, size_t *len)
-{
-    static const struct {
-        const char *entity;
-        char c;
-    } list[] = {{"&amp;", '&'},  {"&lt;", '<'},   {"&gt;", '>'},
-                {"&quot;", '"'}, {"&#39;", '\''}, {"&#039;", '\''}};
-    bool maybe = end - at >= 4 && at[1] != '\0' && strchr("algq#", at[1]) != NULL;
-    for (size_t i = 0; maybe && i < sizeof list / sizeof *list; i++) {
-        size_t n = strlen(list[i].entity);
-        if ((size_t)(end - at) >= n && memcmp(at, list[i].entity, n) == 0) {
-            *out = list[i].c;
-            *len = 1;
-            return n;
-        }
-    }
-    *out = *at;
-    *len = 1;
-    return 1;
-}
-
 /* Without entities, white space around, line breaks and NULs; cut. */
 static ss_str url_clean(char *out, ss_str url)
 {
-    url = value_cut(value_trim(url), PAGE_URL_MAX);
+    url = value_trim(url);
     const char *at = url.ptr, *end = url.ptr + url.len;
     size_t len = 0;
-    while (at < end) {
+    while (at < end && len <= PAGE_URL_MAX) {     /* one more, so that the cut sees what it cuts */
         if (end - at >= (ptrdiff_t)BLOCK_BYTES) { /* seldom is anything to do */
             block b = block_load(at);
             uint32_t special = block_equal2(b, '&', '\n') | block_equal2(b, '\r', '\0');
@@ -138,53 +110,25 @@ static ss_str url_clean(char *out, ss_str url)
             if (!special)
                 continue;
         }
-        char c = *at;
-        if (c == '&') {
-            size_t n;
-            at += put_entity(out + len, at, end, &n);
-            len += n;
-            continue;
+        size_t put = 1, used = *at == '&' ? entity_read(out + len, at, end, &put) : 0;
+        if (!used) {
+            out[len] = *at;
+            used = put = 1;
         }
-        at++;
-        out[len] = c;
-        len += c != '\n' && c != '\r' && c != '\0';
+        at += used;
+        len += put == 1 && (out[len] == '\n' || out[len] == '\r' || out[len] == '\0') ? 0 : put;
     }
-    return ss_s(out, len);
+    return value_trim(value_cut(ss_s(out, len), PAGE_URL_MAX));
 }
 
-static bool is_script(ss_str scheme)
-{
-    return (scheme.len == 10 && (strncasecmp(scheme.ptr, "javascript", 10) == 0)) ||
-           (scheme.len == 8 && strncasecmp(scheme.ptr, "vbscript", 8) == 0) ||
-           (scheme.len == 4 && strncasecmp(scheme.ptr, "data", 4) == 0);
-}
-
-/* The place behind "//" of ^(scheme:)?//.+ ; 0: not a URL that counts. */
-static size_t url_host_at(ss_str url)
-{
-    size_t at = 0;
-    while (at < url.len && url.ptr[at] != ':' && url.ptr[at] != '/' && url.ptr[at] != '?' &&
-           url.ptr[at] != '#')
-        at++;
-    if (at < url.len && url.ptr[at] == ':') {
-        if (at == 0 || is_script(ss_s(url.ptr, at)))
-            return 0;
-        at++;
-    } else if (at > 0) {
-        return 0;
-    }
-    bool slashes = url.len - at > 2 && url.ptr[at] == '/' && url.ptr[at + 1] == '/';
-    return slashes ? at + 2 : 0;
-}
-
-/* ";a=1;b=2" without a question mark before it is a query, too. */
+/* ";a=1;b=2" is a query, too, where no question mark stands before it. */
 static void url_unfold_matrix(char *url, size_t from, size_t end)
 {
-    char *semicolon = memchr(url + from, ';', end - from);
-    if (!semicolon || !memchr(semicolon, '=', (size_t)(url + end - semicolon)))
+    char *semicolon = memchr(url + from, ';', end - from), *mark = memchr(url + from, '?', end - from);
+    if (!semicolon || (mark && mark < semicolon))
         return;
     for (char *p = semicolon; p < url + end; p++)
-        if (*p == ';')
+        if (*p == ';' || p == mark)
             *p = p == semicolon ? '?' : '&';
 }
 
@@ -195,15 +139,17 @@ static size_t put_bytes(char *out, size_t at, ss_str bytes)
     return at + bytes.len;
 }
 
-static size_t put_pair(char *out, size_t at, const url_pair *pair)
+/* first: what stands before the first pair, where one is left; 0: nothing. */
+static size_t put_pair(char *out, size_t at, const url_pair *pair, char first)
 {
     const char *end = pair->has_value ? pair->value.ptr + pair->value.len : pair->key.ptr + pair->key.len;
-    out[at] = at ? '&' : '?';
-    return put_bytes(out, at + 1, ss_s(pair->key.ptr, (size_t)(end - pair->key.ptr)));
+    if (at || first)
+        out[at] = at ? '&' : first;
+    return put_bytes(out, at + (at || first), ss_s(pair->key.ptr, (size_t)(end - pair->key.ptr)));
 }
 
 /* Walks "a=1&b=2"; what stays goes to out (NULL: only looks), returns its length. */
-static size_t walk_query(query_walk *w, ss_str query, char *out)
+static size_t walk_query(query_walk *w, ss_str query, char *out, char first)
 {
     url_pairs walk;
     url_pair pair;
@@ -212,110 +158,140 @@ static size_t walk_query(query_walk *w, ss_str query, char *out)
     while (url_pairs_next(&walk, &pair)) {
         if (walk_pair(w, &pair, query.ptr + query.len) || !out)
             continue;
-        len = put_pair(out, len, &pair);
+        len = put_pair(out, len, &pair, first);
     }
     return len;
 }
 
 /* A site search's parameters go out of the URL again: seldom, so that a second pass does no harm. */
-static size_t drop_search(const names *table, ss_str query, char *out)
+static size_t drop_search(const page_rules *rules, ss_str query, char *out, char first)
 {
-    query_walk again = {.table = table};
     url_pairs walk;
     url_pair pair;
     size_t len = 0;
     url_pairs_start(&walk, query);
-    while (url_pairs_next(&walk, &pair)) {
-        uint32_t class = pair_class(table, &pair, query.ptr + query.len);
-        if (walk_pair(&again, &pair, query.ptr + query.len) || (class >= SEARCH_FIRST && class != NAMES_NONE))
-            continue;
-        len = put_pair(out, len, &pair);
-    }
+    while (url_pairs_next(&walk, &pair))
+        if (page_rules_find(rules, &pair, query.ptr + query.len).kind == PAIR_PLAIN)
+            len = put_pair(out, len, &pair, first);
     return len;
 }
 
+/* "#section", "#a=1&b=2", "#/route?a=1": the part of it that is like a query. */
+static ss_str fragment_query(ss_str fragment)
+{
+    const char *mark = fragment.len ? memchr(fragment.ptr, '?', fragment.len) : NULL;
+    const char *from = mark ? mark + 1 : fragment.ptr, *end = fragment.ptr + fragment.len;
+    return fragment.len && memchr(from, '=', (size_t)(end - from)) ? ss_s(from, (size_t)(end - from))
+                                                                   : ss_s(end, 0);
+}
+
+/* Where the site keeps fragments. */
+static size_t put_fragment(const query_walk *w, ss_str fragment, ss_str query, char *out)
+{
+    ss_str plain = ss_s(fragment.ptr, fragment.len - query.len);
+    query_walk again = {.rules = w->rules};
+    size_t at = put_bytes(out, 1, plain), len;
+    out[0] = '#';
+    if (w->search.len)
+        len = drop_search(w->rules, query, out + at, '\0');
+    else
+        len = walk_query(&again, query, out + at, '\0');
+    if (len == 0 && plain.len && out[at - 1] == '?')
+        at--; /* nothing left behind the question mark */
+    at += len;
+    at -= at > 1 && out[at - 1] == '#';
+    return at > 1 ? at : 0;
+}
+
+/* User and port stay in the normalised URL; the host is a slice of it. */
+static ss_str host_in(ss_str authority)
+{
+    const char *user = authority.len ? memrchr(authority.ptr, '@', authority.len) : NULL;
+    ss_str host = authority;
+    if (user)
+        host = ss_s(user + 1, (size_t)(authority.ptr + authority.len - user) - 1);
+    const char *from = host.len && *host.ptr == '[' ? memchr(host.ptr, ']', host.len) : host.ptr;
+    const char *colon = from && host.len ? memchr(from, ':', (size_t)(host.ptr + host.len - from)) : NULL;
+    if (colon)
+        host.len = (size_t)(colon - host.ptr);
+    return host;
+}
+
 /* clean: the URL in memory of ours; out: room for as much. */
-static ss_str url_normalize(query_walk *w, char *clean, size_t len, char *out)
+static void url_normalize(page *p, query_walk *w, const site *s, char *clean, size_t len, char *out)
 {
     size_t host = url_host_at(ss_s(clean, len));
     if (host == 0)
-        return ss_s("", 0);
+        return;
     char *hash = memchr(clean + host, '#', len - host);
     size_t end = hash ? (size_t)(hash - clean) : len, path = host;
+    url_unfold_matrix(clean, host, end);
     while (path < end && clean[path] != '/' && clean[path] != '?')
         path++;
-    lower_ascii(clean + host, path - host);
+    ss_str name = host_in(ss_s(clean + host, path - host));
+    lower_ascii((char *)(uintptr_t)name.ptr, name.len);
     char *mark = memchr(clean + path, '?', end - path);
-    if (!mark) {
-        url_unfold_matrix(clean, path, end);
-        mark = memchr(clean + path, '?', end - path);
-    }
     size_t query_at = mark ? (size_t)(mark - clean) + 1 : end;
-    ss_str query = ss_s(clean + query_at, end - query_at);
-    size_t put = put_bytes(out, 0, ss_s(clean, mark ? query_at - 1 : end));
-    if (query.len) {
-        size_t kept = walk_query(w, query, out + put);
-        put += w->search.len ? drop_search(w->table, query, out + put) : kept;
+    ss_str query = ss_s(clean + query_at, end - query_at), fragment = ss_s(clean + end, 0);
+    size_t put = put_bytes(out, 0, ss_s(clean, mark ? query_at - 1 : end)), kept = 0;
+    if (query.len)
+        kept = walk_query(w, query, out + put, '?');
+    if (hash) {
+        fragment = ss_s(hash + 1, len - end - 1);
+        w->campaign_done = (w->found & CAMPAIGN_NAMES) != 0;
+        (void)walk_query(w, fragment_query(fragment), NULL, '\0');
     }
-    if (hash && !(w->found & (((uint64_t)1 << RANKS_MAX) - 1))) /* no campaign name in the query */
-        (void)walk_query(w, ss_s(hash + 1, len - end - 1), NULL);
-    return ss_s(out, put);
+    if (query.len && w->search.len)
+        kept = drop_search(w->rules, query, out + put, '?');
+    put += kept;
+    if (fragment.len && s->keep_fragment)
+        put += put_fragment(w, fragment, fragment_query(fragment), out + put);
+    p->normalized = ss_s(out, put);
+    p->host = ss_s(out + (name.ptr - clean), name.len);
 }
 
 /* ---- the campaign ---- */
 
-static ss_str text_take(char **scratch, ss_str raw, bool encoded, bool lower)
-{
-    char *to = *scratch;
-    /* Cut before decoding: three characters make one byte at the most. */
-    if (raw.len > 3 * CAMPAIGN_TEXT_MAX)
-        raw.len = 3 * CAMPAIGN_TEXT_MAX;
-    char plain[3 * CAMPAIGN_TEXT_MAX];
-    size_t len = encoded ? url_decode(plain, raw) : raw.len;
-    ss_str text = value_cut(value_trim(ss_s(encoded ? plain : raw.ptr, len)), CAMPAIGN_TEXT_MAX);
-    (void)put_bytes(to, 0, text);
-    if (lower)
-        lower_text(to, text.len);
-    *scratch += text.len;
-    return ss_s(to, text.len);
-}
-
-static void campaign_read(page *out, const query_walk *w, const params *p, char **scratch)
+static void campaign_read(page *out, const query_walk *w, const params *p, texts *t)
 {
     uint64_t given = params_run(p, PARAM_CAMPAIGN_FIRST);
     if (!(given | w->found))
         return;
     for (uint32_t part = 0; part < CAMPAIGN_PARTS; part++) {
         const uint8_t *rank = campaign_ranks[part];
-        bool lower = part <= CAMPAIGN_KEYWORD;
+        unsigned lower = part <= CAMPAIGN_KEYWORD ? TEXT_LOWER : 0;
         ss_str text = {"", 0};
         for (uint32_t i = 0; rank[i] != RANK_END && !text.len; i++)
             if (given >> rank[i] & 1u)
-                text = text_take(scratch, p->value[PARAM_CAMPAIGN_FIRST + rank[i]], false, lower);
+                text = text_take(t, p->value[PARAM_CAMPAIGN_FIRST + rank[i]], lower);
         for (uint32_t i = 0; rank[i] != RANK_END && !text.len; i++)
             if (w->found >> rank[i] & 1u)
-                text = text_take(scratch, w->campaign[rank[i]], true, lower);
+                text = text_take(t, w->campaign[rank[i]], TEXT_ENCODED | lower);
         out->campaign[part] = text;
         out->campaign_parts |= (uint32_t)(text.len > 0) << part;
     }
 }
 
-void page_read(page *out, const names *table, const params *p, ss_str url, char *scratch)
+void page_read(page *out, const site *s, const params *p, ss_str url, page_scratch *scratch, texts *t)
 {
     query_walk w; /* its list is only read where `found` says so */
-    w.table = table;
+    w.rules = s->rules;
     w.found = 0;
-    w.search_rank = SEARCH_COUNT - 1;
-    w.search = w.search_count = out->normalized = out->search = out->search_count = ss_s("", 0);
+    w.search_rank = w.category_rank = RANK_NONE;
+    w.search = w.category = w.search_count = ss_s("", 0);
+    w.site_search = s->site_search;
+    w.ignore_referrer = w.campaign_done = false;
+    out->normalized = out->host = out->search = out->search_category = out->search_count = ss_s("", 0);
     out->campaign_parts = 0;
-    char *texts = scratch + 2 * PAGE_URL_MAX;
     if (url.len) {
-        ss_str clean = url_clean(scratch, url);
-        out->normalized = url_normalize(&w, scratch, clean.len, scratch + PAGE_URL_MAX);
+        ss_str clean = url_clean(scratch->clean, url);
+        url_normalize(out, &w, s, (char *)(uintptr_t)clean.ptr, clean.len, scratch->normalized);
     }
-    campaign_read(out, &w, p, &texts);
+    out->ignore_referrer = w.ignore_referrer;
+    campaign_read(out, &w, p, t);
     if (w.search.len) {
-        out->search = text_take(&texts, w.search, true, false);
+        out->search = text_take(t, w.search, TEXT_ENCODED);
+        out->search_category = text_take(t, w.category, TEXT_ENCODED);
         out->search_count = w.search_count;
     }
 }

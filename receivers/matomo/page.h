@@ -3,6 +3,8 @@
 #define MATOMO_PAGE_H
 
 #include "receivers/matomo/params.h"
+#include "receivers/matomo/site.h"
+#include "receivers/matomo/text.h"
 
 enum campaign_part {
     CAMPAIGN_NAME,
@@ -16,22 +18,23 @@ enum campaign_part {
     CAMPAIGN_PARTS
 };
 
-#define PAGE_URL_MAX      1024u /* bytes of a URL that are looked at */
-#define CAMPAIGN_TEXT_MAX 255u
-#define PAGE_SCRATCH                                                                                         \
-    (2 * PAGE_URL_MAX + /* cleaned, normalised */ (CAMPAIGN_PARTS + 2) * (CAMPAIGN_TEXT_MAX + 1))
+#define PAGE_URL_MAX  1024u               /* bytes of a URL that count */
+#define PAGE_URL_ROOM (PAGE_URL_MAX + 48) /* what a block of it may touch behind */
+
+typedef struct page_scratch { /* lives as long as the page */
+    char clean[PAGE_URL_ROOM], normalized[PAGE_URL_ROOM];
+} page_scratch;
 
 typedef struct page {
     ss_str normalized;       /* empty: not a URL */
+    ss_str host;             /* of it, without user and port; a slice of normalized */
     uint32_t campaign_parts; /* bits: which of campaign[] are there */
+    bool ignore_referrer;    /* the URL says so */
     ss_str campaign[CAMPAIGN_PARTS];
-    ss_str search, search_count; /* from the URL's query */
+    ss_str search, search_category, search_count; /* from the URL's query; the count as it stands there */
 } page;
 
-/* The names that mean something in a page's query; false: no table (a bug). */
-bool page_names_make(names *table);
-/* scratch: PAGE_SCRATCH bytes that live as long as the page. Campaign parameters of the hit itself beat the
- * URL's. */
-void page_read(page *out, const names *table, const params *p, ss_str url, char *scratch);
+/* Campaign parameters of the hit itself beat the URL's. */
+void page_read(page *out, const site *s, const params *p, ss_str url, page_scratch *scratch, texts *t);
 
 #endif

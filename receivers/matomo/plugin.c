@@ -1,87 +1,53 @@
-/* The receiver for Matomo's Tracking HTTP API: the descriptor, its options, its routes. */
+/* The receiver for Matomo's Tracking HTTP API: the descriptor, its routes, its life. */
 #include <stdlib.h>
 
 #include "receivers/matomo/fields.h"
 #include "receivers/matomo/matomo.h"
-#include "receivers/matomo/page.h"
+#include "receivers/matomo/options.h"
 #include "receivers/matomo/params.h"
 #include "receivers/matomo/receiver.h"
-
-static const ss_option site_item[] = {
-    {.name = "*", .type = SS_T_INT, .max = INT64_MAX, .doc = "A website id."}, {.name = NULL}};
-
-static const ss_option token_keys[] = {{.name = "secret",
-                                        .type = SS_T_STRING,
-                                        .flags = SS_OPT_REQUIRED | SS_OPT_SECRET,
-                                        .doc = "The token as clients send it in token_auth."},
-                                       {.name = "role",
-                                        .type = SS_T_ENUM,
-                                        .dflt = "write",
-                                        .choices = "superuser|admin|write",
-                                        .doc = "superuser: every site, and bulk answers name the invalid "
-                                               "items; admin and write: the sites listed."},
-                                       {.name = "sites",
-                                        .type = SS_T_LIST,
-                                        .children = site_item,
-                                        .max = (int64_t)TOKEN_SITES_MAX,
-                                        .doc = "Website ids that the token is for; none means all."},
-                                       {.name = NULL}};
-
-static const ss_option token_item[] = {
-    {.name = "*", .type = SS_T_OBJECT, .children = token_keys, .doc = "A token."}, {.name = NULL}};
-
-static const ss_option origin_item[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "An origin such as https://example.org, or *."},
-    {.name = NULL}};
-
-static const ss_option options[] = {
-    {.name = "require_rec",
-     .type = SS_T_BOOL,
-     .dflt = "true",
-     .doc = "Store only hits with rec=1, as Matomo does; others are answered alike and counted."},
-    {.name = "strict_auth",
-     .type = SS_T_BOOL,
-     .dflt = "false",
-     .doc = "Answer 400 to country, region, city, lat or long without a valid token, as Matomo does, instead "
-            "of ignoring them."},
-    {.name = "cdt_auth_after",
-     .type = SS_T_DURATION,
-     .dflt = "24h",
-     .min = 0,
-     .max = INT64_C(631152000000),
-     .doc = "A cdt older than this needs a valid token."},
-    {.name = "max_bulk_items",
-     .type = SS_T_INT,
-     .dflt = "20000",
-     .min = 1,
-     .max = 1000000,
-     .doc = "A bulk request with more items than this is refused whole with 400."},
-    {.name = "cors_domains",
-     .type = SS_T_LIST,
-     .children = origin_item,
-     .max = (int64_t)CORS_DOMAINS_MAX,
-     .doc =
-         "Origins whose pages may read the answer to a GET (other methods always allow the asking origin)."},
-    {.name = "tokens",
-     .type = SS_T_LIST,
-     .children = token_item,
-     .max = (int64_t)TOKENS_MAX,
-     .doc = "Values of token_auth that may set cip, an old cdt and the location."},
-    {.name = NULL}};
+#include "receivers/matomo/visiting.h"
 
 #define TRACK(path)                                                                                          \
     {                                                                                                        \
         path, "*", 0, 0, "Matomo's tracking endpoint: one hit in the query or form, or many as JSON."        \
     }
 
-static const ss_route routes[] = {
-    TRACK("/matomo.php"), TRACK("/piwik.php"),      TRACK("/matomo-event-receiver"), TRACK("/matomo"),
-    TRACK("/js"),         TRACK("/js/tracker.php"), {NULL, NULL, 0, 0, NULL}};
+#define SCRIPT(path)                                                                                         \
+    {                                                                                                        \
+        path, "GET|HEAD", 0, 0, "The tracker's script, from the file of the option script."                  \
+    }
+#define API(path)                                                                                            \
+    {                                                                                                        \
+        path, "GET|POST", 0, 0, "What Matomo's log importer asks: module=API&method=SitesManager...."        \
+    }
+
+static const ss_route routes[] = {TRACK("/matomo.php"),
+                                  TRACK("/piwik.php"),
+                                  TRACK("/matomo-event-receiver"),
+                                  TRACK("/matomo"),
+                                  TRACK("/js"),
+                                  TRACK("/js/tracker.php"),
+                                  SCRIPT("/matomo.js"),
+                                  SCRIPT("/piwik.js"),
+                                  /* of a log importer whose --url ends with a slash */
+                                  TRACK("//piwik.php"),
+                                  TRACK("//matomo.php"),
+                                  API("/"),
+                                  API("/index.php"),
+                                  {NULL, NULL, 0, 0, NULL}};
 
 static void matomo_destroy(void *instance)
 {
     matomo *m = instance;
+    visits_free(m->visits);
+    script_free(m->script);
     tokens_free(&m->tokens);
+    sites_free(&m->sites);
+    sources_free(m->sources);
+    exclude_list_free(&m->exclude_everywhere);
+    exclude_free(&m->exclude);
+    pixel_free(&m->pixel);
     free(m);
 }
 
@@ -95,28 +61,58 @@ static void make_kinds(matomo *m)
     }
 }
 
+static void read_switches(matomo *m, const ss_host *host, const ss_config *cfg)
+{
+    const struct {
+        bool *to;
+        const char *name;
+    } list[] = {{&m->require_rec, "require_rec"},
+                {&m->strict_auth, "strict_auth"},
+                {&m->record_statistics, "record_statistics"},
+                {&m->tracking_needs_token, "tracking_requests_require_authentication"},
+                {&m->bulk_needs_token, "bulk_requests_require_authentication"},
+                {&m->switches.respect_dnt, "respect_dnt"},
+                {&m->switches.respect_gpc, "respect_gpc"},
+                {&m->switches.third_party_cookie, "third_party_cookie"},
+                {&m->switches.cookieless, "cookieless"}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        *list[i].to = host->cfg_int(cfg, list[i].name) != 0;
+}
+
 static int32_t configure(matomo *m, const ss_host *host, const ss_config *cfg, ss_error *err)
 {
     m->host = host;
     make_kinds(m);
-    m->require_rec = host->cfg_int(cfg, "require_rec") != 0;
-    m->strict_auth = host->cfg_int(cfg, "strict_auth") != 0;
+    read_switches(m, host, cfg);
     m->cdt_auth_after_us = host->cfg_int(cfg, "cdt_auth_after") * 1000;
     m->max_bulk_items = (size_t)host->cfg_int(cfg, "max_bulk_items");
     const ss_config *cors = host->cfg_get(cfg, "cors_domains");
     size_t count = cors ? host->cfg_len(cors) : 0;
     for (size_t i = 0; i < count && i < CORS_DOMAINS_MAX; i++)
         m->cors[m->cors_count++] = host->cfg_str(host->cfg_at(cors, i), "");
-    if (!names_make(&m->params, param_names, PARAM_COUNT, false) || !page_names_make(&m->page))
+    if (!names_make(&m->params, param_names, PARAM_COUNT, false))
         return ss_fail(err, SS_FATAL,
-                       "the tables of parameter names could not be made: a bug, please report it");
+                       "the table of parameter names could not be made: a bug, please report it");
     m->values_dropped = host->counter(
         host->self, "matomo_values_dropped_total",
         "Values of optional parameters that were not of their type or past a limit and were left out.", "");
     m->overrides_ignored =
         host->counter(host->self, "matomo_overrides_ignored_total",
                       "Location parameters that were ignored because no valid token came with them.", "");
-    return tokens_make(&m->tokens, host, cfg, err);
+    int32_t status = tokens_make(&m->tokens, host, cfg, err);
+    if (status == SS_OK && !(m->sources = sources_new(err)))
+        status = SS_FATAL;
+    if (status == SS_OK)
+        status = sites_make(&m->sites, host, cfg, err);
+    if (status == SS_OK)
+        status = exclude_list_make(&m->exclude_everywhere, host, cfg, "", err);
+    if (status == SS_OK)
+        status = exclude_make(&m->exclude, host, cfg, err);
+    if (status == SS_OK)
+        status = pixel_make(&m->pixel, host->cfg_str(cfg, "custom_image"), err);
+    if (status == SS_OK)
+        status = script_make(&m->script, host, cfg, err);
+    return status == SS_OK ? visiting_configure(m, cfg, err) : status;
 }
 
 static int32_t matomo_create(const ss_host *host, const ss_config *cfg, void **instance, ss_error *err)
@@ -130,6 +126,15 @@ static int32_t matomo_create(const ss_host *host, const ss_config *cfg, void **i
         return status;
     }
     *instance = m;
+    return SS_OK;
+}
+
+static int32_t matomo_adopt(void *instance, void *old_instance, ss_error *err)
+{
+    matomo *m = instance, *old = old_instance;
+    (void)err;
+    if (m->visits && old->visits)
+        visits_adopt(m->visits, old->visits);
     return SS_OK;
 }
 
@@ -147,11 +152,12 @@ static const ss_plugin plugin = {
     .build_id = SS_VERSION,
     .summary = "Takes hits of Matomo clients: page views, events, goals, orders, bulk requests.",
     .license = "MIT",
-    .options = options,
+    .options = matomo_options,
     .fields = matomo_fields,
     .schema_rev = MATOMO_SCHEMA_REV,
     .receiver = &receiver,
     .create = matomo_create,
+    .adopt = matomo_adopt,
     .destroy = matomo_destroy};
 
 SS_PLUGIN(plugin);

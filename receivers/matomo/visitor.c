@@ -40,7 +40,8 @@ static void put_random(char *out, const ss_host *host)
         out[i] = hex[x & 15];
 }
 
-ss_str visitor_resolve(char out[VISITOR_ID_CHARS], const params *p, const ss_host *host)
+ss_str visitor_resolve(char out[VISITOR_ID_CHARS], const params *p, const visitor_hints *hints,
+                       const ss_host *host)
 {
     if (params_has(p, PARAM_UID)) {
         put_hash(out, p->value[PARAM_UID]);
@@ -50,7 +51,11 @@ ss_str visitor_resolve(char out[VISITOR_ID_CHARS], const params *p, const ss_hos
         put_normal(out, p->value[PARAM_CID].ptr);
         return SS_LIT("cid");
     }
-    if (params_has(p, PARAM_ID) && p->value[PARAM_ID].len >= VISITOR_ID_CHARS) {
+    if (hints->cookie[0] && !hints->cookieless) {
+        put_normal(out, hints->cookie);
+        return SS_LIT("cookie");
+    }
+    if (!hints->cookieless && params_has(p, PARAM_ID) && p->value[PARAM_ID].len >= VISITOR_ID_CHARS) {
         put_normal(out, p->value[PARAM_ID].ptr);
         return SS_LIT("_id");
     }

@@ -1,8 +1,4 @@
-// with: receivers/matomo/action.c receivers/matomo/answer.c receivers/matomo/bulk.c receivers/matomo/fields.c
-// with: receivers/matomo/form.c receivers/matomo/hit.c receivers/matomo/items.c receivers/matomo/lower.c
-// with: receivers/matomo/names.c receivers/matomo/page.c receivers/matomo/params.c receivers/matomo/plugin.c
-// with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
-// with: receivers/matomo/visitor.c receivers/matomo/when.c
+// with: receivers/matomo/*.c -lpcre2-8
 /* Any bytes as the query of a hit, and (from the first 0xFF on) as its urlencoded or multipart body. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,7 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static testkit *k;
     if (!k)
-        k = testkit_new(ss_plugin_v0(), "{\"tokens\":[{\"secret\":\"t\",\"role\":\"superuser\"}]}");
+        k = testkit_new(
+            ss_plugin_v0(),
+            "{\"tokens\":[{\"secret\":\"t\",\"role\":\"superuser\"}],\"keep_fragment\":true,"
+            "\"third_party_cookie\":true,\"excluded_parameters\":[\"/^x/\",\"longer_than_sixteen_bytes\"],"
+            "\"search_category_parameters\":[\"c\"],\"exclude_requests\":[\"e_c==x\"],"
+            "\"excluded_user_agents\":[\"/bot/i\",\"spider\"],\"excluded_ips\":[\"10.0.0.0/8\"],"
+            "\"excluded_referrers\":[\"*.pay.example\"]}");
     const uint8_t *split = size ? memchr(data, 0xFF, size) : NULL;
     size_t query = split ? (size_t)(split - data) : size;
     testkit_request r = {.method = split ? "POST" : "GET",
@@ -28,8 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (split) {
         r.body = (const char *)split + 1;
         r.body_len = size - query - 1;
-        r.headers = query % 2 ? "Content-Type: application/x-www-form-urlencoded\nReferer: http://r/?q=1\n"
-                              : "Content-Type: multipart/form-data; boundary=b\nOrigin: http://o\n";
+        r.headers =
+            query % 2
+                ? "Content-Type: application/x-www-form-urlencoded\nReferer: http://r/?q=1\nCookie: "
+                  "_pk_uid=0%3Dx\n"
+                : "Content-Type: multipart/form-data; boundary=b\nOrigin: http://o\nSec-CH-UA: \"a\";v=1\n";
         if (r.body_len == 0)
             r.body = NULL;
     }

@@ -45,12 +45,12 @@ OWNERS = {
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
-    "pcre2.h": (["plugins/common"], "pattern of JSON Schemas; a regular expression engine with limits"),
-    "zlib.h": (["core/http", "modules/lake"], "where ISA-L is missing"),
+    "pcre2.h": (["plugins/common", "receivers/matomo"], "pattern of JSON Schemas; exclusions written as /regex/, as Matomo's administrators write them"),
+    "zlib.h": (["core/http", "modules/lake", "receivers/matomo"], "where ISA-L is missing; the script of the tracker, once"),
 }
 
 SYSTEM = re.compile(r"^(sys|linux|net|netinet|arpa|asm|bits)/|^(emmintrin|immintrin|nmmintrin|x86intrin|cpuid|arm_acle)\.h$")
-STANDARD = set("""aio assert ctype dirent dlfcn elf errno fcntl fenv float fnmatch getopt glob grp inttypes libgen limits link locale
+STANDARD = set("""aio assert ctype dirent dlfcn elf errno fcntl fenv float fnmatch getopt glob grp iconv inttypes libgen limits link locale
 malloc math netdb poll pthread pwd sched semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio
 stdlib string strings syslog termios time ucontext unistd wchar""".split())
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)

@@ -239,6 +239,7 @@ static void an_empty_file_is_a_server_with_defaults(void)
     CHECK_INT(node_int(n, "server.journal.window_us"), 200);
     CHECK_INT(node_len(node_get(n, "receivers")), 0);
     CHECK(node_is_list(node_get(n, "server.trusted_proxies")));
+    CHECK_STR(node_str(node_at(node_get(n, "server.client_ip_headers"), 0), "").ptr, "X-Forwarded-For");
     node_free(n);
     plan_free(p);
     plan_free(good("modules:\n"));
@@ -488,6 +489,7 @@ static void yaml_is_strict(void)
     BAD("server: {listen: [\"127.0.0.1:80\", \"127.0.0.1:80\"]}\n", "the same address twice");
     BAD("server: {listen: \"127.0.0.1:8081\"}\n", "the same address twice (server.admin counts too)");
     BAD("server: {trusted_proxies: [10.0.0.0/33]}\n", "not an address or a network");
+    BAD("server: {client_ip_headers: [\"X Real IP\"]}\n", "not the name of a header");
     BAD("server: {plugin_dirs: nowhere}\n", "server.plugin_dirs: no directory ");
     BAD("server: {journal: {max_bytes: 64MiB}}\n", "at least 4 times segment_bytes");
     tear_down();

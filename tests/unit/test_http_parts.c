@@ -22,8 +22,8 @@ static const char *client_of(const char *proxies, const char *peer, const char *
     ss_str headers[2] = {ss_cstr(first), ss_cstr(second)};
     if (!trust_read(&t, list, &err) || !trust_from_text(&peer_address, ss_cstr(peer)))
         return "error";
-    trust_address client = trust_client(&t, peer_address, headers, second ? 2 : 1);
-    text[trust_put(&client, text)] = '\0';
+    (void)trust_client(&t, headers, second ? 2 : 1, &peer_address);
+    text[trust_put(&peer_address, text)] = '\0';
     node_free(list);
     return text;
 }
@@ -42,6 +42,13 @@ static void finds_the_client_behind_proxies(void)
     CHECK_STR(client_of("[\"10.0.0.0/8\"]", "::ffff:10.0.0.1", "1.2.3.4", NULL), "1.2.3.4");
     CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "", NULL), "10.0.0.1");
     CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", ",,,", NULL), "10.0.0.1");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "unknown, 203.0.113.7", NULL), "203.0.113.7");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "203.0.113.7, unknown, 10.9.9.9", NULL), "10.9.9.9");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "[2001:db8::1]", NULL), "2001:db8::1");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "2001:db8::1", NULL), "2001:db8::1");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "[2001:db8::1", NULL), "10.0.0.1");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "203.0.113.7:", NULL), "203.0.113.7");
+    CHECK_STR(client_of("[\"10.0.0.0/8\"]", "10.0.0.1", "<script>", NULL), "10.0.0.1");
 }
 
 static bool trusts(const char *list_json, const char *address)

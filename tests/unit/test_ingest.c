@@ -647,6 +647,33 @@ static void believes_trusted_proxies_only(void)
     fixture_end(&f);
 }
 
+static void finds_the_client_in_other_headers(void)
+{
+    static const struct {
+        const char *headers, *client;
+    } cases[] = {{"X-Real-IP: 203.0.113.9\r\n", "203.0.113.9"},
+                 {"x-real-ip: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.8\r\n", "203.0.113.9"},
+                 {"X-Real-IP: unknown\r\nX-Forwarded-For: 203.0.113.8\r\n", "203.0.113.8"},
+                 {"X-Real-IP: \r\nX-Forwarded-For: 203.0.113.8, 10.1.1.1\r\n", "203.0.113.8"},
+                 {"CF-Connecting-IP: 203.0.113.7\r\n", "127.0.0.1"},
+                 {"", "127.0.0.1"}};
+    fixture f;
+    REQUIRE(fixture_start(
+        &f,
+        "\"trusted_proxies\":[\"127.0.0.0/8\",\"10.0.0.0/8\"],\"client_ip_headers\":[\"X-Real-IP\","
+        "\"X-Forwarded-For\"],",
+        "", ""));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[512], want[64];
+        (void)snprintf(request, sizeof request, "GET /hit HTTP/1.1\r\nHost: t\r\n%s\r\n", cases[i].headers);
+        (void)snprintf(want, sizeof want, "\"client_ip\":\"%s\"", cases[i].client);
+        CHECK_INT(client_once(f.port, request).status, 200);
+        CHECK(strstr(stored_last(&f), want));
+    }
+    CHECK_INT(fixture_stop(&f), 0);
+    fixture_end(&f);
+}
+
 static void tells_health_and_metrics(void)
 {
     fixture f;
@@ -782,6 +809,7 @@ static const check_test tests[] = {
     TEST(ends_when_a_plugin_hangs),
     TEST(parks_a_receiver),
     TEST(believes_trusted_proxies_only),
+    TEST(finds_the_client_in_other_headers),
     TEST(tells_health_and_metrics),
     TEST(runs_enrichers),
     TEST(acknowledges_as_told),

@@ -1,8 +1,4 @@
-// with: receivers/matomo/action.c receivers/matomo/answer.c receivers/matomo/bulk.c receivers/matomo/fields.c
-// with: receivers/matomo/form.c receivers/matomo/hit.c receivers/matomo/items.c receivers/matomo/lower.c
-// with: receivers/matomo/names.c receivers/matomo/page.c receivers/matomo/params.c receivers/matomo/plugin.c
-// with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
-// with: receivers/matomo/visitor.c receivers/matomo/when.c
+// with: receivers/matomo/*.c -lpcre2-8
 // with: -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 /* The Matomo receiver on the testkit: what clients send, what is stored, what they get. */
 #include <stdint.h>
@@ -158,7 +154,8 @@ static void answers(void)
             CHECK(false);
         }
     }
-    CHECK_INT(ask(k, "GET", "/js/", NULL, NULL), SS_DECLINE);
+    CHECK_INT(ask(k, "GET", "/js/", NULL, NULL), SS_REJECT); /* the script, and none is configured */
+    CHECK_INT(testkit_http(k), 404);
     CHECK_INT(ask(k, "GET", "/other", NULL, NULL), SS_DECLINE);
     CHECK(testkit_metric(k, "matomo_overrides_ignored_total", "") == 1);
     close_kit(k);
