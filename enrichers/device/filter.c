@@ -23,6 +23,11 @@ static uint32_t gram_hash(uint64_t key)
     return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 40);
 }
 
+static uint32_t gram_bit(uint64_t key)
+{
+    return gram_hash(key) & ((1u << SEEN_BITS) - 1);
+}
+
 static uint32_t gram_len(uint32_t literal_len)
 {
     return literal_len < GRAM_MAX ? literal_len : GRAM_MAX;
@@ -92,6 +97,11 @@ bool filter_add(filter *f, uint32_t rule, bool worded, ss_str regex)
     return ok;
 }
 
+static uint64_t gram_at(const filter *f, const filter_entry *e, uint32_t at)
+{
+    return gram_key(f->bytes + e->text + at, gram_len(e->len));
+}
+
 static filter_bucket *bucket(const filter *f, uint64_t key)
 {
     for (uint32_t i = gram_hash(key);; i++) {
@@ -101,33 +111,31 @@ static filter_bucket *bucket(const filter *f, uint64_t key)
     }
 }
 
-/* How often each group is in any literal: the rarest of a literal's becomes the one it is filed under. */
-static void choose_grams(filter *f)
+/* Files each literal under the rarest of its groups. The counts are by hash: two groups may share one, which
+   makes the choice a little worse, not wrong. */
+static bool choose_grams(filter *f)
 {
-    for (uint32_t i = 0; i < f->count; i++) {
-        const filter_entry *e = &f->entries[i];
-        for (uint32_t at = 0; at + gram_len(e->len) <= e->len; at++) {
-            filter_bucket *b = bucket(f, gram_key(f->bytes + e->text + at, gram_len(e->len)));
-            b->key = gram_key(f->bytes + e->text + at, gram_len(e->len));
-            b->count++;
+    uint16_t *counts = calloc(1u << SEEN_BITS, sizeof *counts);
+    if (!counts)
+        return false;
+    for (uint32_t i = 0; i < f->count; i++)
+        for (uint32_t at = 0; at + gram_len(f->entries[i].len) <= f->entries[i].len; at++) {
+            uint16_t *count = &counts[gram_bit(gram_at(f, &f->entries[i], at))];
+            *count = (uint16_t)(*count + (*count < UINT16_MAX));
         }
-    }
     for (uint32_t i = 0; i < f->count; i++) {
         filter_entry *e = &f->entries[i];
         uint32_t least = UINT32_MAX;
         for (uint32_t at = 0; at + gram_len(e->len) <= e->len; at++) {
-            uint32_t count = bucket(f, gram_key(f->bytes + e->text + at, gram_len(e->len)))->count;
+            uint32_t count = counts[gram_bit(gram_at(f, e, at))];
             if (count < least) {
                 least = count;
                 e->gram_at = (uint8_t)at;
             }
         }
     }
-}
-
-static uint64_t entry_key(const filter *f, const filter_entry *e)
-{
-    return gram_key(f->bytes + e->text + e->gram_at, gram_len(e->len));
+    free(counts);
+    return true;
 }
 
 /* Entries of one group side by side. */
@@ -137,9 +145,8 @@ static bool sort_entries(filter *f)
     uint32_t next = 0;
     if (!sorted)
         return false;
-    memset(f->buckets, 0, ((size_t)f->mask + 1) * sizeof *f->buckets);
     for (uint32_t i = 0; i < f->count; i++) {
-        uint64_t key = entry_key(f, &f->entries[i]);
+        uint64_t key = gram_at(f, &f->entries[i], f->entries[i].gram_at);
         filter_bucket *b = bucket(f, key);
         b->key = key;
         b->count++;
@@ -150,10 +157,10 @@ static bool sort_entries(filter *f)
         f->buckets[i].count = 0;
     }
     for (uint32_t i = 0; i < f->count; i++) {
-        uint64_t key = entry_key(f, &f->entries[i]);
+        uint64_t key = gram_at(f, &f->entries[i], f->entries[i].gram_at);
         filter_bucket *b = bucket(f, key);
         sorted[b->first + b->count++] = f->entries[i];
-        uint32_t bit = gram_hash(key) & ((1u << SEEN_BITS) - 1);
+        uint32_t bit = gram_bit(key);
         f->seen[bit >> 6] |= (uint64_t)1 << (bit & 63u);
     }
     free(f->entries);
@@ -161,23 +168,12 @@ static bool sort_entries(filter *f)
     return true;
 }
 
-static bool make_buckets(filter *f, size_t keys)
-{
-    uint32_t mask = 1023;
-    while (mask < keys * 2)
-        mask = mask * 2 + 1;
-    free(f->buckets);
-    f->mask = mask;
-    f->buckets = calloc((size_t)mask + 1, sizeof *f->buckets);
-    return f->buckets;
-}
-
 bool filter_finish(filter *f)
 {
-    if (!make_buckets(f, f->bytes_len)) /* a key a byte at the most */
-        return false;
-    choose_grams(f);
-    return make_buckets(f, f->count) && sort_entries(f);
+    for (f->mask = 1023; f->mask < f->count * 2; f->mask = f->mask * 2 + 1)
+        ;
+    f->buckets = calloc((size_t)f->mask + 1, sizeof *f->buckets);
+    return f->buckets && choose_grams(f) && sort_entries(f);
 }
 
 /* ---- looking ---- */
@@ -230,7 +226,7 @@ static void found(subject *s, const filter_entry *e, uint32_t at)
 static void look_up(subject *s, const filter *f, uint32_t at, uint32_t len)
 {
     uint64_t key = gram_key(s->lower + at, len);
-    uint32_t bit = gram_hash(key) & ((1u << SEEN_BITS) - 1);
+    uint32_t bit = gram_bit(key);
     if (!(f->seen[bit >> 6] >> (bit & 63u) & 1u))
         return;
     const filter_bucket *b = bucket(f, key);

@@ -306,11 +306,11 @@ static bool load_file(rules *r, const char *directory, enum rule_file file, ss_e
     char path[PATH_CHARS];
     loader l = {.r = r, .file = file};
     yaml_read y;
-    bool missing, ok;
+    bool missing = false, ok;
     (void)snprintf(path, sizeof path, "%s/%s", directory, files[file].name);
     r->lists[file] = (rule_list){r->count, r->count};
-    if (!yaml_open(&y, path, &missing, err))
-        return missing && !files[file].required;
+    if (!yaml_open(&y, path, files[file].required ? NULL : &missing, err))
+        return missing;
     switch (files[file].shape) {
     case SHAPE_LIST:
         ok = yaml_list(&y, read_list_item, &l);

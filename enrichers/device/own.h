@@ -1,3 +1,4 @@
+/* The expressions that the algorithm itself has, beside those of the files. Constant. */
 #ifndef DEVICE_OWN_H
 #define DEVICE_OWN_H
 

@@ -10,7 +10,7 @@
 #include "enrichers/device/filter.h"
 
 #define RULES_MAX   200000u /* the current data has 21,000 */
-#define JIT_MAX     6000u   /* machine code is made for that many rules, the first ones to be needed */
+#define JIT_MAX     4000u   /* machine code is made for that many rules, the first ones to be needed */
 #define ENGINES_MAX 64u
 
 /* What stands before an expression: the beginning, or no letter (and so on), as in the original. */

@@ -34,8 +34,10 @@ static FILE *open_file(const char *path, bool *missing, ss_error *err)
 {
     struct stat st;
     if (stat(path, &st) != 0) {
-        *missing = errno == ENOENT || errno == ENOTDIR;
-        (void)ss_fail(err, SS_REJECT, "%.300s: %s", path, strerror(errno));
+        if (missing && (errno == ENOENT || errno == ENOTDIR))
+            *missing = true;
+        else
+            (void)ss_fail(err, SS_REJECT, "%.300s: %s", path, strerror(errno));
         return NULL;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > (off_t)YAML_FILE_BYTES_MAX) {
@@ -50,11 +52,9 @@ static FILE *open_file(const char *path, bool *missing, ss_error *err)
 
 bool yaml_open(yaml_read *y, const char *path, bool *missing, ss_error *err)
 {
-    bool ignored;
     *y = (yaml_read){.path = path, .err = err};
-    if (!missing)
-        missing = &ignored;
-    *missing = false;
+    if (missing)
+        *missing = false;
     y->file = open_file(path, missing, err);
     if (!y->file)
         return false;

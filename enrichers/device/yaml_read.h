@@ -23,7 +23,8 @@ typedef struct yaml_read {
 typedef bool (*yaml_member)(yaml_read *y, ss_str key, void *arg);
 typedef bool (*yaml_item)(yaml_read *y, void *arg);
 
-/* false: the file cannot be read; err says why. `missing` (or NULL) is set where there is no such file. */
+/* false: the file cannot be read; err says why. Where `missing` is given and there is no such file, that is
+   set in place of err. */
 bool yaml_open(yaml_read *y, const char *path, bool *missing, ss_error *err);
 void yaml_close(yaml_read *y);
 uint32_t yaml_line(const yaml_read *y); /* of the value that comes next, from 1 */

@@ -37,11 +37,12 @@ LAYERS = {
 # third-party header -> the folders that own it, and why it is used at all
 OWNERS = {
     "microhttpd.h": (["core/http"], "HTTP/1.1 server"),
-    "yaml.h": (["core/config"], "YAML with positions"),
+    "yaml.h": (["core/config", "enrichers/device"], "YAML with positions; the regex files of device-detector"),
     "jansson.h": (["core/config", "core/admin"], "configuration handed to children; never per event"),
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "pcre2.h": (["enrichers/device"], "the regular expressions of device-detector, compiled to machine code"),
     "zlib.h": (["core/http", "modules/lake"], "where ISA-L is missing"),
 }
 
