@@ -4,6 +4,7 @@
 
 #include "plugins/common/json.h"
 #include "receivers/matomo/action.h"
+#include "receivers/matomo/client_hints.h"
 #include "receivers/matomo/items.h"
 #include "receivers/matomo/page.h"
 #include "receivers/matomo/value.h"
@@ -375,6 +376,8 @@ static bool set_fields(hit *h)
     ss_set_str(e, FIELD_TRANSPORT, h->source->transport);
     if (h->source->bulk_index >= 0)
         ss_set_int(e, FIELD_BULK_INDEX, h->source->bulk_index);
+    if (!params_has(h->p, PARAM_UADATA) && !h->source->no_hints)
+        h->source->no_hints = !client_hints_set(h->host, h->source->request, e);
     return set_extra(h) && set_items(h);
 }
 

@@ -16,6 +16,7 @@ typedef struct hit_source { /* what all hits of a request share */
     const matomo *m;
     const ss_request *request;
     ss_str transport;
+    bool no_hints;      /* the headers have no client hints: looked already */
     ss_str token;       /* bulk: beats the item's own */
     int64_t bulk_index; /* -1: not bulk               */
     ss_str accept_language, referer;

@@ -4,6 +4,7 @@
 // with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
 // with: receivers/matomo/visitor.c receivers/matomo/when.c
 /* Any bytes as the body of a bulk request. */
+// with: receivers/matomo/client_hints.c
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
 // with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
 // with: receivers/matomo/visitor.c receivers/matomo/when.c
 /* Any bytes as the query of a hit, and (from the first 0xFF on) as its urlencoded or multipart body. */
+// with: receivers/matomo/client_hints.c
 #include <stdint.h>
 #include <stdlib.h>
 

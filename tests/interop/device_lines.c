@@ -1,11 +1,6 @@
 /* A line a user agent, with its client hints (JSON) behind a tab where it has some; out comes a line of JSON
    with everything that the device enricher found. usage: device_lines DIRECTORY < lines */
-// with: enrichers/device/browser.c enrichers/device/client.c enrichers/device/dict.c
-// with: enrichers/device/filter.c enrichers/device/hints.c enrichers/device/kind_rules.c
-// with: enrichers/device/kinds.c enrichers/device/literal.c enrichers/device/load.c
-// with: enrichers/device/load_names.c enrichers/device/model.c enrichers/device/os.c enrichers/device/own.c
-// with: enrichers/device/rules.c enrichers/device/scan.c enrichers/device/texts.c
-// with: enrichers/device/version.c enrichers/device/yaml_read.c
+// with: enrichers/device/*.c
 // libs: -lpcre2-8 -lyaml -lpthread
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,6 @@
 /* The enricher device over a small directory of regex files of its own: each rule of the algorithm once, the
    filter in front of it, and damaged files. */
-// with: enrichers/device/browser.c enrichers/device/client.c enrichers/device/dict.c
-// with: enrichers/device/filter.c enrichers/device/hints.c enrichers/device/kind_rules.c
-// with: enrichers/device/kinds.c enrichers/device/literal.c enrichers/device/load.c
-// with: enrichers/device/load_names.c enrichers/device/model.c enrichers/device/os.c enrichers/device/own.c
-// with: enrichers/device/rules.c enrichers/device/scan.c enrichers/device/texts.c
-// with: enrichers/device/version.c enrichers/device/yaml_read.c
+// with: enrichers/device/*.c
 // libs: -lpcre2-8 -lyaml -lpthread
 #include "enrichers/device/load.h"
 #include "enrichers/device/scan.h"

@@ -1,11 +1,5 @@
 /* The enricher device as the server sees it: fields of events, the cache, files that change under it. */
-// with: enrichers/device/browser.c enrichers/device/cache.c enrichers/device/client.c
-// with: enrichers/device/detector.c enrichers/device/dict.c enrichers/device/filter.c
-// with: enrichers/device/hints.c enrichers/device/kind_rules.c enrichers/device/kinds.c
-// with: enrichers/device/literal.c enrichers/device/load.c enrichers/device/load_names.c
-// with: enrichers/device/model.c enrichers/device/os.c enrichers/device/own.c enrichers/device/plugin.c
-// with: enrichers/device/rules.c enrichers/device/scan.c enrichers/device/texts.c
-// with: enrichers/device/version.c enrichers/device/view.c enrichers/device/yaml_read.c
+// with: enrichers/device/*.c
 // libs: -lpcre2-8 -lyaml -lpthread
 #include <pthread.h>
 #include <stdatomic.h>

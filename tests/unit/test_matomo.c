@@ -4,6 +4,7 @@
 // with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
 // with: receivers/matomo/visitor.c receivers/matomo/when.c
 /* The Matomo receiver on the testkit: what clients send, what is stored, what they get. */
+// with: receivers/matomo/client_hints.c
 #include <stdint.h>
 
 #include "plugins/sdk/testkit/testkit.h"
