@@ -5,7 +5,7 @@
 #include "enrichers/device/texts.h"
 
 #define GRAM_MAX   4u
-#define SEEN_BITS  18u /* of the hash in the table of seen groups: 32 KiB */
+#define SEEN_BITS  20u /* of the hash in the table of seen groups: 128 KiB */
 #define LEAD_BYTES 5u  /* the longest of what may stand before a rule: "sprd-" */
 
 /* ---- groups of bytes ---- */

@@ -108,7 +108,7 @@ static void warn_without_names(const device *d)
     if (!detector_has_families(d->detector))
         ss_logf(d->host, SS_WARNING,
                 "there is no names.yml beside the regex files: families of systems and browsers are coarse; "
-                "packaging/device_names.py makes it");
+                "packaging/setup.sh device installs both");
 }
 
 static void refresh(void *arg)

@@ -72,24 +72,47 @@ void matcher_free(matcher *m)
     pcre2_jit_stack_free(m->stack);
 }
 
-/* Two threads may make it at once: the first one's stays. */
+/* Two threads may make the same one: the first one's stays. */
+static pcre2_code *publish(_Atomic(pcre2_code *) *to, pcre2_code *code)
+{
+    pcre2_code *none = NULL;
+    if (atomic_compare_exchange_strong_explicit(to, &none, code, memory_order_acq_rel, memory_order_acquire))
+        return code;
+    pcre2_code_free(code);
+    return none;
+}
+
+/* A rule that is used often is compiled once more, because nobody may match with a code while machine code is
+   made for it. */
+static pcre2_code *make_fast(rules *r, rule *one)
+{
+    int error;
+    PCRE2_SIZE at;
+    if (atomic_fetch_add_explicit(&r->jit_count, 1, memory_order_relaxed) >= JIT_MAX)
+        return NULL;
+    pcre2_code *code = compile(r, one, &error, &at);
+    if (!code || pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) != 0) {
+        pcre2_code_free(code);
+        return NULL;
+    }
+    return publish(&one->fast, code);
+}
+
 static pcre2_code *code_of(rules *r, rule *one)
 {
-    pcre2_code *code = atomic_load_explicit(&one->code, memory_order_acquire), *none = NULL;
+    pcre2_code *code = atomic_load_explicit(&one->fast, memory_order_acquire);
     int error;
     PCRE2_SIZE at;
     if (code)
         return code;
-    code = compile(r, one, &error, &at);
-    if (!code)
-        return NULL;
-    if (atomic_fetch_add_explicit(&r->jit_count, 1, memory_order_relaxed) < JIT_MAX)
-        (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it matching is slower, not wrong */
-    if (atomic_compare_exchange_strong_explicit(&one->code, &none, code, memory_order_acq_rel,
-                                                memory_order_acquire))
+    if (atomic_load_explicit(&one->uses, memory_order_relaxed) < JIT_AFTER &&
+        atomic_fetch_add_explicit(&one->uses, 1, memory_order_relaxed) == JIT_AFTER - 1 &&
+        (code = make_fast(r, one)))
         return code;
-    pcre2_code_free(code);
-    return none;
+    code = atomic_load_explicit(&one->code, memory_order_acquire);
+    if (!code && (code = compile(r, one, &error, &at)))
+        code = publish(&one->code, code);
+    return code;
 }
 
 int rule_match(rules *r, uint32_t id, const subject *s, matcher *m)
@@ -153,8 +176,10 @@ static void names_free(rule_names *names)
 
 void rules_free(rules *r)
 {
-    for (uint32_t i = 0; i < r->count; i++)
+    for (uint32_t i = 0; i < r->count; i++) {
         pcre2_code_free(atomic_load(&r->rules[i].code));
+        pcre2_code_free(atomic_load(&r->rules[i].fast));
+    }
     free(r->rules);
     free(r->bots);
     free(r->engines);

@@ -10,7 +10,8 @@
 #include "enrichers/device/filter.h"
 
 #define RULES_MAX   200000u /* the current data has 21,000 */
-#define JIT_MAX     4000u   /* machine code is made for that many rules, the first ones to be needed */
+#define JIT_AFTER   8u /* uses of a rule before machine code is made for it: that takes longer than a match */
+#define JIT_MAX     3000u /* rules that get it at the most */
 #define ENGINES_MAX 64u
 
 /* What stands before an expression: the beginning, or no letter (and so on), as in the original. */
@@ -81,7 +82,9 @@ typedef struct rule_list {
 
 /* Texts are offsets; name, version and model may hold $1 to $9. */
 typedef struct rule {
-    _Atomic(pcre2_code *) code; /* made when it is needed first */
+    _Atomic(pcre2_code *) code; /* made when it is needed first                  */
+    _Atomic(pcre2_code *) fast; /* with machine code, when it is needed often    */
+    atomic_uchar uses;          /* until it counts as often                      */
     uint32_t regex, name, version;
     uint32_t more;   /* bots: index of `bots`; browsers: of `engines`; clients: text of another type     */
     rule_list inner; /* a brand's models, the versions of an operating system                            */

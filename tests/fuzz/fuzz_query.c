@@ -1,10 +1,5 @@
-// with: receivers/matomo/action.c receivers/matomo/answer.c receivers/matomo/bulk.c receivers/matomo/fields.c
-// with: receivers/matomo/form.c receivers/matomo/hit.c receivers/matomo/items.c receivers/matomo/lower.c
-// with: receivers/matomo/names.c receivers/matomo/page.c receivers/matomo/params.c receivers/matomo/plugin.c
-// with: receivers/matomo/receiver.c receivers/matomo/sha1.c receivers/matomo/token.c receivers/matomo/value.c
-// with: receivers/matomo/visitor.c receivers/matomo/when.c
+// with: receivers/matomo/*.c
 /* Any bytes as the query of a hit, and (from the first 0xFF on) as its urlencoded or multipart body. */
-// with: receivers/matomo/client_hints.c
 #include <stdint.h>
 #include <stdlib.h>
 

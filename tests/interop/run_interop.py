@@ -13,6 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
+from tests.interop import device  # noqa: F401 (adds its tests)
 from tests.lib import lake, tap
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until

@@ -1,5 +1,5 @@
 /* Client hints of a hit: the parameter uadata, else the request's headers. */
-// with: receivers/matomo/*.c
+// with: receivers/matomo/*.c -lpcre2-8
 #include "plugins/sdk/testkit/testkit.h"
 #include "tests/unit/check.h"
 
