@@ -10,12 +10,19 @@
 
 /* ---- groups of bytes ---- */
 
-/* One to four bytes as a key; the length is part of it, so that no key is 0. */
+/* One to four bytes as a key; the length is part of it, so that no key is 0. `word`: the four bytes that
+   begin there, in memory order (little-endian like the journal). */
+static inline uint64_t word_key(uint32_t word, uint32_t len)
+{
+    static const uint32_t masks[GRAM_MAX + 1] = {0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF};
+    return (uint64_t)len << 32 | (word & masks[len]);
+}
+
 static uint64_t gram_key(const char *p, uint32_t len)
 {
-    uint32_t value = 0;
-    memcpy(&value, p, len);
-    return (uint64_t)len << 32 | value;
+    uint32_t word = 0;
+    memcpy(&word, p, len);
+    return word_key(word, len);
 }
 
 static uint32_t gram_hash(uint64_t key)
@@ -223,11 +230,10 @@ static void found(subject *s, const filter_entry *e, uint32_t at)
     s->candidates[e->rule >> 6] |= bit;
 }
 
-static void look_up(subject *s, const filter *f, uint32_t at, uint32_t len)
+static void look_up(subject *s, const filter *f, uint32_t at, uint64_t key)
 {
-    uint64_t key = gram_key(s->lower + at, len);
     uint32_t bit = gram_bit(key);
-    if (!(f->seen[bit >> 6] >> (bit & 63u) & 1u))
+    if (__builtin_expect(!(f->seen[bit >> 6] >> (bit & 63u) & 1u), 1))
         return;
     const filter_bucket *b = bucket(f, key);
     for (uint32_t i = 0; i < b->count; i++) {
@@ -246,7 +252,11 @@ void subject_set(subject *s, const filter *f, ss_str text)
     for (uint32_t i = 0; i <= s->len; i++)
         s->lower[i] = text_lower(s->text[i]);
     memcpy(s->candidates, f->always, words_of(f->rules) * sizeof *s->candidates);
-    for (uint32_t at = 0; at < s->len; at++)
-        for (uint32_t len = 1; len <= GRAM_MAX && at + len <= s->len; len++)
-            look_up(s, f, at, len);
+    memset(s->lower + s->len + 1, 0, GRAM_MAX - 1);
+    for (uint32_t at = 0; at < s->len; at++) {
+        uint32_t word, most = s->len - at < GRAM_MAX ? s->len - at : GRAM_MAX;
+        memcpy(&word, s->lower + at, sizeof word);
+        for (uint32_t len = 1; len <= most; len++)
+            look_up(s, f, at, word_key(word, len));
+    }
 }

@@ -34,7 +34,7 @@ typedef struct filter {
 
 /* A text with what the filter found in it. */
 typedef struct subject {
-    char text[SUBJECT_MAX + 1], lower[SUBJECT_MAX + 1];
+    char text[SUBJECT_MAX + 1], lower[SUBJECT_MAX + 4]; /* lower ends with four NULs */
     uint32_t len;
     uint64_t *candidates; /* a bit a rule */
     uint16_t *from;       /* where a match of that rule can begin at the earliest */
