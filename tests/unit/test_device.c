@@ -403,7 +403,7 @@ static void literals(void)
 /* The filter never loses a match: each rule of the files is tried without it as well. */
 static void filter_loses_nothing(void)
 {
-    static const char *const agents_[] = {"Mozilla/5.0 (Linux; Android 13; GM-X5_2)" MOBILE_TAIL,
+    static const char *const agents_[] = {("Mozilla/5.0 (Linux; Android 13; GM-X5_2)" MOBILE_TAIL),
                                           "sprd-GM-X5 MZ-GMPad _ExampleBot __probe -curl/8 ;curl/8",
                                           "Puffin/9.1AP HbbTV/1.2.1 Tizen x TV x Fire TV VIDAA",
                                           "mozilla/5.0 (x11; ubuntu/22.04; linux x86_64) FIREFOX/120.0"};
