@@ -105,7 +105,7 @@ def _(t):
     ours = [json.loads(line) for line in ours.stdout.splitlines()]
     agents, expected, reference = (t.tmp / "agents.tsv").read_text().splitlines(), lines(t.tmp / "expected.jsonl"), lines(t.tmp / "reference.jsonl")
     check(len(ours) == len(agents) == len(expected), (len(ours), len(agents), len(expected)))
-    fixtures, port, port_alone, lists = Comparison(), Comparison(), Comparison(), Comparison()
+    fixtures, port, port_alone, lists, lists_aside = (Comparison() for _ in range(5))
     out = pathlib.Path(os.environ["STREAMSTEAM_BUILD"]) / "device-differences.txt"
     with open(out, "w") as listing:
         for agent, mine, want, theirs in zip(agents, ours, expected, reference):
@@ -117,6 +117,8 @@ def _(t):
                 (port if want else lists).add(from_port)
                 if want:
                     port_alone.add({} if differs else from_port)
+                else:
+                    lists_aside.add({name: pair for name, pair in from_port.items() if not name.startswith("engine")})
             if differs or from_port:
                 who = "we differ from the fixture" if differs else "the port differs from the fixture" if want else "we differ from the port"
                 listing.write(f"{who}: {differs or from_port}\n    {agent}\n")
@@ -124,6 +126,7 @@ def _(t):
     print(f"# against the package on {port.count} of them: {port}")
     print(f"# of those differences, where we are as the fixture says: {port_alone.wrong}")
     print(f"# against the package on uap-core's lists: {lists}")
+    print(f"# the same without engines, which the package takes from its files by a rule of its own: {lists_aside}")
     print(f"# listed in {out}")
     check(fixtures.count >= AT_LEAST, f"only {fixtures.count} user agents")
     check(1 - fixtures.wrong / fixtures.count >= AGREEMENT, str(fixtures))
