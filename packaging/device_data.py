@@ -44,6 +44,8 @@ def rows(title, names, families, mobile_only=()):
     family_of = {code: family for family, codes in families.items() for code in codes}
     yield f"{title}:"
     for code, name in names.items():
+        if name == "Unknown":  # of the port: a hint that says so must not become a system
+            continue
         row = f"name: {quoted(name)}"
         if code in family_of:
             row += f", family: {quoted(family_of[code])}"

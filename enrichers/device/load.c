@@ -309,8 +309,14 @@ static bool load_file(rules *r, const char *directory, enum rule_file file, ss_e
     bool missing = false, ok;
     (void)snprintf(path, sizeof path, "%s/%s", directory, files[file].name);
     r->lists[file] = (rule_list){r->count, r->count};
-    if (!yaml_open(&y, path, files[file].required ? NULL : &missing, err))
-        return missing;
+    if (!yaml_open(&y, path, &missing, err)) {
+        if (missing && files[file].required)
+            (void)ss_fail(err, SS_REJECT,
+                          "%.300s: no such file; name a directory with device-detector's regex files "
+                          "(packaging/setup.sh device installs one)",
+                          path);
+        return missing && !files[file].required;
+    }
     switch (files[file].shape) {
     case SHAPE_LIST:
         ok = yaml_list(&y, read_list_item, &l);

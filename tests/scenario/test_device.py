@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The enricher device in the real server, over a small directory of regex files of its own."""
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -48,6 +49,38 @@ def _(t):
     equal(phone["os"]["name"], "Android 10")
     equal(phone["browser"]["engine"], "Blink")
     equal(robot["crawler"], {"is_crawler": True, "category": "Search bot", "name": "ExampleBot"})
+
+
+SETTINGS = """
+import os  # is not run
+OPERATING_SYSTEMS = {'AND': 'Android', 'UNK': 'Unknown', 'CAI': 'Caixa M\u00e1gica', 'XXX': "L'OS"}
+OS_FAMILIES = {'Android': ['AND'], 'GNU/Linux': ['CAI']}
+AVAILABLE_BROWSERS = {'CH': 'Chrome', '1': 'Solo'}
+BROWSER_FAMILIES = {'Chrome': ['CH']}
+MOBILE_ONLY_BROWSERS = {'1'}
+exit('nor is this')
+"""
+NAMES = """# Made by packaging/device_data.py.
+operating_systems:
+  - {name: 'Android', family: 'Android'}
+  - {name: 'Caixa M\u00e1gica', family: 'GNU/Linux'}
+  - {name: 'L''OS'}
+browsers:
+  - {name: 'Chrome', family: 'Chrome'}
+  - {name: 'Solo', mobile_only: true}
+"""
+
+
+@test("names.yml is made from a package's tables, which are read and not run")
+def _(t):
+    (t.tmp / "parser").mkdir()
+    (t.tmp / "parser" / "settings.py").write_text(SETTINGS, encoding="utf-8")
+    tool = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "device_data.py"
+    said = subprocess.run([sys.executable, str(tool), "--names", str(t.tmp)], capture_output=True, text=True, encoding="utf-8")
+    equal((said.returncode, said.stdout, said.stderr), (0, NAMES, ""))
+    (t.tmp / "parser" / "settings.py").write_text(SETTINGS.replace("OS_FAMILIES", "FAMILIES"), encoding="utf-8")
+    said = subprocess.run([sys.executable, str(tool), "--names", str(t.tmp)], capture_output=True, text=True)
+    check(said.returncode != 0 and "no OS_FAMILIES" in said.stderr, said.stderr)
 
 
 @test("a damaged file refuses the start with its name and line; one that is damaged later changes nothing")

@@ -285,7 +285,7 @@ static void refused(void)
     (void)snprintf(options, sizeof options, "{\"regexes\":\"%s/client\"}", directory);
     testkit *k = testkit_new(ss_plugin_v0(), options);
     CHECK(!testkit_instance(k));
-    CHECK(has(testkit_error(k), "client/bots.yml: No such file or directory"));
+    CHECK(has(testkit_error(k), "client/bots.yml: no such file; name a directory"));
     testkit_free(k);
     (void)setenv("XDG_DATA_HOME", directory, 1);
     k = testkit_new(ss_plugin_v0(), "{}");
