@@ -10,6 +10,20 @@
 #define STACK_FIRST   (32u << 10)
 #define STACK_MAX     (512u << 10)
 
+bool rules_push(rules *r, const rule *one)
+{
+    if (r->count == RULES_MAX)
+        return false;
+    if ((r->count & (r->count - 1)) == 0) {
+        rule *bigger = realloc(r->rules, (r->count ? (size_t)r->count * 2 : 1) * sizeof *bigger);
+        if (!bigger)
+            return false;
+        r->rules = bigger;
+    }
+    r->rules[r->count++] = *one;
+    return true;
+}
+
 static const struct {
     const char *before, *after;
 } wraps[] = {[WRAP_WORD] = {"(?:^|[^A-Z0-9_-]|[^A-Z0-9-]_|sprd-|MZ-)(?:", ")"},

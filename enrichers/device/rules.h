@@ -121,7 +121,7 @@ typedef struct rule_names {
 typedef struct rules {
     texts texts;
     rule *rules;
-    uint32_t count, room;
+    uint32_t count;
     rule_list lists[FILE_COUNT];
     rule_bot *bots;
     rule_engine *engines;
@@ -149,6 +149,7 @@ typedef struct matcher {
 bool matcher_init(matcher *m);
 void matcher_free(matcher *m);
 
+bool rules_push(rules *r, const rule *one); /* while loading; false: no room */
 void rules_free(rules *r);
 
 /* Whether the rule matches: 0 = no, else one more than the number of the last group that took part. The
