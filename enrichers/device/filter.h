@@ -9,7 +9,7 @@
 
 #include "enrichers/device/literal.h"
 
-#define SUBJECT_MAX 2048u /* bytes of a user agent that are looked at */
+#define SUBJECT_MAX 1024u /* bytes of a user agent that are looked at */
 
 typedef struct filter_entry {
     uint32_t text; /* in bytes */

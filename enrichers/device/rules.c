@@ -4,7 +4,7 @@
 
 #define NAME_MAX_LEN  120u
 #define REGEX_MAX_LEN 32768u
-#define STEPS_MAX     300000u /* of one match of an expression */
+#define STEPS_MAX     10000u /* of one match of an expression */
 #define HEAP_KIB_MAX  1024u
 #define GROUPS_MAX    20u
 #define STACK_FIRST   (32u << 10)
@@ -76,6 +76,7 @@ bool matcher_init(matcher *m)
     (void)pcre2_set_match_limit(m->context, STEPS_MAX);
     (void)pcre2_set_heap_limit(m->context, HEAP_KIB_MAX);
     pcre2_jit_stack_assign(m->context, NULL, m->stack);
+    m->left = UINT32_MAX;
     return true;
 }
 
@@ -133,6 +134,11 @@ int rule_match(rules *r, uint32_t id, const subject *s, matcher *m)
 {
     if (!subject_may(s, id))
         return 0;
+    if (m->left == 0) {
+        atomic_fetch_add_explicit(&r->limited, 1, memory_order_relaxed);
+        return 0;
+    }
+    m->left--;
     pcre2_code *code = code_of(r, &r->rules[id]);
     if (!code)
         return 0;

@@ -144,6 +144,7 @@ typedef struct matcher {
     pcre2_match_data *data;
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
+    uint32_t left; /* expressions that may still be tried */
 } matcher;
 
 bool matcher_init(matcher *m);

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#define TRIMMED " \t\n\r\v"
+#define TRIMMED     " \t\n\r\v"
+#define MATCHES_MAX 200u /* expressions tried on one user agent; real ones need 50 at the most */
 
 scan *scan_new(rules *r)
 {
@@ -209,6 +210,7 @@ void scan_begin(scan *s, ss_str user_agent, ss_str hints_json, device_result *re
 {
     s->used = 0;
     s->groups = 0;
+    s->matcher.left = MATCHES_MAX;
     s->result = result;
     *result = (device_result){.kind = KIND_NONE};
     hints_read(&s->hints, hints_json);

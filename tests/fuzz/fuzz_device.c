@@ -29,6 +29,7 @@ static void check_filter(scan *s, ss_str agent)
 {
     uint32_t first[FILE_COUNT];
     subject *on = &s->plain;
+    s->matcher.left = UINT32_MAX;
     subject_set(on, &s->r->filter, agent);
     for (int i = 0; i < FILE_OWN; i++)
         first[i] = rules_first(s->r, s->r->lists[i], on, &s->matcher, &s->groups);

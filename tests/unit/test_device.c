@@ -473,9 +473,36 @@ static void steps_are_limited(void)
     scan_run(s, ss_s(agent, sizeof agent), SS_LIT(""), &found);
     CHECK(!found.is_bot);
     CHECK(atomic_load(&r->limited) == 0); /* the filter knows: no y */
-    agent[1500] = ';';
-    agent[1501] = 'y';
+    agent[SUBJECT_MAX - 2] = ';';
+    agent[SUBJECT_MAX - 1] = 'y';
     scan_run(s, ss_s(agent, sizeof agent), SS_LIT(""), &found);
+    CHECK(!found.is_bot);
+    CHECK(atomic_load(&r->limited) > 0);
+    scan_free(s);
+    rules_free(r);
+    tear_down();
+}
+
+/* Nor can a user agent that has a word of every expression keep the server busy. */
+static void matches_are_limited(void)
+{
+    ss_error err = {.struct_size = sizeof err};
+    device_result found;
+    char bots[65536] = "", agent[SUBJECT_MAX];
+    size_t n = 0, len = 0;
+    for (unsigned i = 0; i < 250; i++) { /* found each, but a digit is missing */
+        char word[4] = {(char)('a' + i / 26), (char)('a' + i % 26), 'q'};
+        n += (size_t)snprintf(bots + n, sizeof bots - n, "- regex: '%s\\d'\n  name: 'Bot'\n", word);
+        len += (size_t)snprintf(agent + len, sizeof agent - len, "%s;", word);
+    }
+    set_up();
+    device_write(directory, "bots.yml", bots);
+    rules *r = rules_load(directory, &err);
+    CHECK_STR(err.text, "");
+    REQUIRE(r);
+    scan *s = scan_new(r);
+    REQUIRE(s);
+    scan_run(s, ss_s(agent, len), SS_LIT(""), &found);
     CHECK(!found.is_bot);
     CHECK(atomic_load(&r->limited) > 0);
     scan_free(s);
@@ -551,8 +578,14 @@ static void old_copy(void)
     tear_down();
 }
 
-static const check_test tests[] = {
-    TEST(agents),   TEST(client_hints),      TEST(literals),      TEST(filter_loses_nothing),
-    TEST(versions), TEST(steps_are_limited), TEST(damaged_files), TEST(old_copy)};
+static const check_test tests[] = {TEST(agents),
+                                   TEST(client_hints),
+                                   TEST(literals),
+                                   TEST(filter_loses_nothing),
+                                   TEST(versions),
+                                   TEST(steps_are_limited),
+                                   TEST(matches_are_limited),
+                                   TEST(damaged_files),
+                                   TEST(old_copy)};
 
 CHECK_MAIN(tests)
