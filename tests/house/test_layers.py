@@ -37,7 +37,7 @@ LAYERS = {
 # third-party header -> the folders that own it, and why it is used at all
 OWNERS = {
     "microhttpd.h": (["core/http"], "HTTP/1.1 server"),
-    "yaml.h": (["core/config"], "YAML with positions"),
+    "yaml.h": (["core/config", "enrichers/device"], "YAML with positions; the regex files of device-detector"),
     "jansson.h": (["core/config", "core/admin"], "configuration handed to children; never per event"),
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
@@ -45,7 +45,8 @@ OWNERS = {
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
-    "pcre2.h": (["plugins/common", "receivers/matomo"], "pattern of JSON Schemas; exclusions written as /regex/, as Matomo's administrators write them"),
+    "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
+                "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
     "zlib.h": (["core/http", "modules/lake", "receivers/matomo"], "where ISA-L is missing; the script of the tracker, once"),
 }
 

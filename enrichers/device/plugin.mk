@@ -1,0 +1,1 @@
+LIBS_enricher-device := -lpcre2-8 -lyaml -lpthread
