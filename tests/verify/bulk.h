@@ -183,7 +183,7 @@ static inline int32_t bulk_refused(instance *self, int status, ss_result *result
         result->retry_after_ms = bulk_retry_after_ms(self);
         return ss_fail(err, SS_THROTTLE, "url: the other end asks for less");
     }
-    if (status == 401 || status == 403)
+    if (status == 401 || status == 403 || status == 404)
         return ss_fail(err, SS_PAUSE, "url: answer %d: look at the token", status);
     return ss_fail(err, SS_RETRY, "url: no good answer (%d)", status);
 }

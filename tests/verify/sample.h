@@ -18,7 +18,8 @@ enum { FIELD_TEXT };
 
 #define SAMPLE_DESCRIPTOR(kind_of, title, options_table, fields_table)                                       \
     SS_PLUGIN_BEGIN(kind_of), .name = title, .version = "1.0", .summary = "A sample for the checker.",       \
-                              .license = "MIT", .options = options_table, .fields = fields_table
+                              .license = "MIT", .options = options_table, .fields = fields_table,            \
+                              .schema_rev = 1
 
 #define SAMPLE_RECEIVER(title, options_table)                                                                \
     SAMPLE_FIELDS;                                                                                           \

@@ -45,6 +45,38 @@ static void judge(testkit *k, const char *line, const char *event)
                     event);
 }
 
+static bool is_own_field(const verify_subject *s, const char *name)
+{
+    for (size_t i = 0; s->plugin->fields; i++) {
+        const void *at = (const char *)s->plugin->fields + i * s->plugin->field_size;
+        const ss_field *f = at;
+        if (!f->name)
+            return false;
+        if (strcmp(f->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The field that it looks for, with each kind of value: it does not choose what receivers store there. */
+static void try_field(testkit *k, const char *name)
+{
+    static const struct {
+        uint32_t type;
+        const char *value;
+    } kinds[] = {{SS_FIELD_STRING, "\"text\""}, {SS_FIELD_STRING, "\"\""},      {SS_FIELD_STRING, "null"},
+                 {SS_FIELD_INT, "1"},           {SS_FIELD_DOUBLE, "1.5"},       {SS_FIELD_BOOL, "true"},
+                 {SS_FIELD_TIMESTAMP, "1"},     {SS_FIELD_JSON, "{\"a\":[1]}"}, {SS_FIELD_JSON, "[]"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const ss_field one[] = {{.name = name, .type = kinds[i].type, .doc = "What the enricher looks for."},
+                                {.name = NULL}};
+        char event[512];
+        (void)snprintf(event, sizeof event, "{\"%.400s\":%s}", name, kinds[i].value);
+        verify_step("enrich() of %.200s", event);
+        judge(k, testkit_enrich(k, one, event), event);
+    }
+}
+
 void check_events(const verify_subject *s)
 {
     testkit *k = verify_open(s);
@@ -52,6 +84,9 @@ void check_events(const verify_subject *s)
         verify_step("enrich() of %.200s", events[i]);
         judge(k, testkit_enrich(k, fields, events[i]), events[i]);
     }
+    for (size_t i = 0; k && testkit_field_ref(k, i); i++)
+        if (*testkit_field_ref(k, i) && !is_own_field(s, testkit_field_ref(k, i)))
+            try_field(k, testkit_field_ref(k, i));
     /* A receiver that has none of the fields. */
     static const ss_field other[] = {{.name = "other", .type = SS_FIELD_STRING, .doc = "Nothing it knows."},
                                      {.name = NULL}};
@@ -60,6 +95,12 @@ void check_events(const verify_subject *s)
         judge(k, testkit_enrich(k, other, "{\"other\":\"x\"}"), "with unknown fields only");
         verify_close(k);
     }
+}
+
+void verify_enrich_once(testkit *k)
+{
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        (void)testkit_enrich(k, fields, events[i]);
 }
 
 void check_enrich_faults(const verify_subject *s)

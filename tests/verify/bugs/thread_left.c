@@ -2,6 +2,7 @@
 /* found by: thread */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "../sample.h"
 
@@ -14,7 +15,7 @@ static void *refresh(void *arg)
 {
     instance *self = arg;
     while (!atomic_load(&self->stop)) {
-        (void)usleep(20000);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         (void)self->host->now_us(self->host->self);
     }
     free(self);
