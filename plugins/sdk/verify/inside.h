@@ -2,8 +2,6 @@
 #ifndef SDK_VERIFY_INSIDE_H
 #define SDK_VERIFY_INSIDE_H
 
-#include <sys/types.h>
-
 #include "plugins/sdk/testkit/testkit.h"
 #include "plugins/sdk/verify/verify.h"
 
@@ -65,9 +63,9 @@ void check_drain(const verify_subject *s);
 bool verify_has_remote(const verify_subject *s);
 /* verify_open() with that remote end in the options, which the caller frees after the testkit. */
 testkit *verify_open_with(const verify_subject *s, const char *url, char **options);
-/* A remote end of good and bad answers in a process of its own, which ends with this one; -1: there is none.
- */
-pid_t verify_remote_apart(char *url, size_t size);
+/* The same with a remote end of good and bad answers in a process of its own, which ends with this one;
+ * without one where the example names none. */
+testkit *verify_open_apart(const verify_subject *s);
 void check_remote(const verify_subject *s);
 void check_pause(const verify_subject *s);
 /* secrets.c */

@@ -38,7 +38,7 @@ void check_life(const verify_subject *s)
 
 void check_reload(const verify_subject *s)
 {
-    testkit *k = verify_open(s);
+    testkit *k = verify_open_apart(s);
     if (!k)
         return;
     (void)testkit_start(k, 0, NULL);

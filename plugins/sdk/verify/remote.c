@@ -281,7 +281,7 @@ static void play_apart(int to_parent)
         (void)pause();
 }
 
-pid_t verify_remote_apart(char *url, size_t size)
+static pid_t remote_apart(char *url, size_t size)
 {
     int ends[2];
     if (pipe(ends) != 0)
@@ -298,6 +298,18 @@ pid_t verify_remote_apart(char *url, size_t size)
     url[n > 0 ? n : 0] = '\0';
     (void)close(ends[0]);
     return pid;
+}
+
+testkit *verify_open_apart(const verify_subject *s)
+{
+    static char *options; /* the testkit's, until the check's process ends */
+    char url[64];
+    if (s->plugin->kind != SS_MODULE || !verify_has_remote(s))
+        return verify_open(s);
+    if (remote_apart(url, sizeof url) > 0 && *url)
+        return verify_open_with(s, url, &options);
+    verify_fail("there is no remote end on the loopback");
+    return NULL;
 }
 
 /* Wrong credentials, a wrong path: everything stays, and a person is told. */

@@ -129,6 +129,7 @@ void verify_close(testkit *k)
         verify_fail("%s", testkit_problems(k));
     verify_step("destroy()");
     testkit_free(k);
+    verify_step("the time after destroy(): does a thread of its own still run?");
 }
 
 /* ---- one check in a process of its own ---- */

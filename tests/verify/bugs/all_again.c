@@ -1,5 +1,5 @@
 /* bug: sends the whole batch again where half of it was taken */
-/* found by: twice */
+/* found by: counted exactly once | arrived 2 times */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

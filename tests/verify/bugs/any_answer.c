@@ -1,5 +1,5 @@
 /* bug: takes any answer at all for success */
-/* found by: 503 */
+/* found by: counted exactly once | 503 */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

@@ -1,5 +1,5 @@
 /* bug: reads a value as text whatever it is */
-/* found by: crashed */
+/* found by: events of every shape | "text": */
 /* example: field: text */
 #include "../sample.h"
 

@@ -1,5 +1,5 @@
 /* bug: goes down into JSON with one call per level, without a limit */
-/* found by: deep */
+/* found by: hostile requests | a million open brackets */
 #include <algorithm>
 #include <string>
 

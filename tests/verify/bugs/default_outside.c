@@ -1,5 +1,5 @@
 /* bug: the default lies outside the option's own range */
-/* found by: default */
+/* found by: options are documented | outside its own range */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,5 @@
 /* bug: takes the brackets off a body that may be empty */
-/* found by: empty body */
+/* found by: requests of each route | a bare request */
 #include "../sample.h"
 
 typedef struct instance {

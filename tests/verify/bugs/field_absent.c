@@ -1,5 +1,5 @@
 /* bug: takes for granted that the receiver declares the field */
-/* found by: field */
+/* found by: events of every shape | enrich() of {} */
 /* example: field: text */
 #include "../sample.h"
 

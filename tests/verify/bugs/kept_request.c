@@ -1,5 +1,5 @@
 /* bug: remembers the last request's body by its pointer, and stores it with the next request */
-/* found by: after its time */
+/* found by: hostile requests | after its time */
 #include <pthread.h>
 
 #include "../sample.h"

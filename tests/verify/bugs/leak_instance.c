@@ -1,5 +1,5 @@
 /* bug: destroy() frees the instance, but not the table in it */
-/* found by: leak */
+/* found by: create() and destroy() | a leak */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,5 @@
 /* bug: says in the log with which key it works */
-/* found by: secret */
+/* found by: secrets | a log line */
 /* example: key: the-key-of-the-house */
 #include "../sample.h"
 

@@ -1,5 +1,5 @@
 /* bug: drain() waits half a minute, whatever its deadline says */
-/* found by: deadline */
+/* found by: end in time | drain() */
 #include <time.h>
 
 #include "../bulk.h"

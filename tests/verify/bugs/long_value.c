@@ -1,5 +1,5 @@
 /* bug: copies the body into 4 KiB of stack */
-/* found by: crashed */
+/* found by: hostile requests | crashed */
 #include "../sample.h"
 
 typedef struct instance {

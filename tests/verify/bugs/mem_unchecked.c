@@ -1,5 +1,5 @@
 /* bug: writes to what mem() gave without looking whether it gave anything */
-/* found by: mem */
+/* found by: refuses is never acknowledged | mem() fails */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,5 @@
 /* bug: waits in receive(), "to be gentle with the disk" */
-/* found by: usleep */
+/* found by: calls that a plugin must not make | usleep() */
 #include "../sample.h"
 
 typedef struct instance {

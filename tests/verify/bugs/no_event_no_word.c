@@ -1,5 +1,5 @@
 /* bug: answers well although event_new() gave nothing to store into */
-/* found by: event_new */
+/* found by: refuses is never acknowledged | event_new() failed */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,5 @@
 /* bug: leaves records of a type that it does not want without a word */
-/* found by: without a verdict */
+/* found by: verdict | no verdict */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

@@ -1,5 +1,5 @@
 /* bug: says OK for what is only in its memory, and posts it at flush() */
-/* found by: OK */
+/* found by: counted exactly once | saw no request */
 #include "../bulk.h"
 
 /* Copies the bodies; the real thing would post the copy later. */

@@ -1,5 +1,5 @@
 /* bug: the instance is static, and destroy() of the old one after a reload empties the new one */
-/* found by: two instances */
+/* found by: reload | two instances */
 #include "../sample.h"
 
 static struct {

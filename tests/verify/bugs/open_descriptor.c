@@ -1,5 +1,5 @@
 /* bug: opens a file in create() and leaves it open in destroy() */
-/* found by: descriptor */
+/* found by: create() and destroy() | descriptors are left open */
 #include <fcntl.h>
 
 #include "../sample.h"

@@ -1,5 +1,5 @@
 /* bug: walks the records with an index, as if the server's were of its own size */
-/* found by: crashed */
+/* found by: verdict | deliver() of 7 records */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

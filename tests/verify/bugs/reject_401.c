@@ -1,5 +1,5 @@
 /* bug: puts the data into quarantine because the token is wrong */
-/* found by: 401 */
+/* found by: nothing is discarded | 401 */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

@@ -1,5 +1,5 @@
 /* bug: puts the data into quarantine because the other end is in trouble */
-/* found by: 500 */
+/* found by: counted exactly once | was rejected */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

@@ -1,5 +1,5 @@
 /* bug: says in the error text which token was refused */
-/* found by: secret */
+/* found by: secrets | an error text */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

@@ -1,5 +1,5 @@
 /* bug: drops an event and does not say why */
-/* found by: reason */
+/* found by: events of every shape | without a reason */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,5 @@
 /* bug: leaves the socket open where the answer is not 200 */
-/* found by: descriptor */
+/* found by: hundreds of calls | descriptors are left open */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

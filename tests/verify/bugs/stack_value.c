@@ -1,5 +1,5 @@
 /* bug: sets a field to a text that is gone when enrich() returns */
-/* found by: after its time */
+/* found by: events of every shape | after its time */
 #include "../sample.h"
 
 enum { OWN_HASH };

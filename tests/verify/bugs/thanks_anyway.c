@@ -1,5 +1,5 @@
 /* bug: answers well although emit() said SS_RETRY */
-/* found by: emit */
+/* found by: refuses is never acknowledged | emit() failed */
 #include "../sample.h"
 
 typedef struct instance {

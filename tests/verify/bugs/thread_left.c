@@ -1,5 +1,5 @@
 /* bug: a thread of its own outlives destroy(), and goes on with the host */
-/* found by: thread */
+/* found by: create() and destroy() | thread */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>

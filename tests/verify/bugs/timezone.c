@@ -1,5 +1,5 @@
 /* bug: setenv() in create(), so that mktime() counts in UTC */
-/* found by: setenv */
+/* found by: calls that a plugin must not make | setenv() */
 #include <time.h>
 
 #include "../sample.h"

@@ -1,5 +1,5 @@
 /* bug: a helper is exported beside the entry */
-/* found by: sample_hash */
+/* found by: one export | sample_hash */
 #include "../sample.h"
 
 typedef struct instance {

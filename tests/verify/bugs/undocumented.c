@@ -1,5 +1,5 @@
 /* bug: an option without a sentence about it */
-/* found by: doc */
+/* found by: the loader | no doc */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,6 @@
 /* bug: keeps the last address that it saw, freed and copied by several threads at once */
-/* found by: threads */
+/* found by: eight threads | sanitizer */
+/* found with: thread */
 #include "../sample.h"
 
 typedef struct instance {

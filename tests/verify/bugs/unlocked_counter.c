@@ -1,5 +1,6 @@
 /* bug: counts requests in the instance without a lock */
-/* found by: data race */
+/* found by: eight threads | sanitizer */
+/* found with: thread */
 #include "../sample.h"
 
 typedef struct instance {

@@ -1,5 +1,5 @@
 /* bug: sets no limit to the wait for an answer */
-/* found by: deadline */
+/* found by: counted exactly once | no answer until the deadline */
 #include "../bulk.h"
 
 static int32_t deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)

@@ -1,5 +1,5 @@
 /* bug: create() refuses an option and does not say which, nor why */
-/* found by: text */
+/* found by: odd options | without a sentence */
 #include "../sample.h"
 
 typedef struct instance {
