@@ -57,7 +57,7 @@ typedef struct findings {
     char step[256];
     int64_t due_ms; /* when the step has to be over, on the monotonic clock; 0: with the check */
     uint32_t limit_ms;
-    bool failed, skipped, ended;
+    bool failed, skipped, ended, raced;
 } findings;
 
 static findings *found; /* shared memory; set before fork() */
@@ -134,6 +134,15 @@ void verify_close(testkit *k)
 
 /* ---- one check in a process of its own ---- */
 
+/* ThreadSanitizer calls it for each report and goes on; in other builds nobody does. */
+void __tsan_on_report(void *report);
+__attribute__((used, visibility("default"), no_sanitize("thread"))) void __tsan_on_report(void *report)
+{
+    (void)report;
+    if (found)
+        found->raced = true;
+}
+
 static void say_death(int status)
 {
     const char *step = found->step[0] ? found->step : "its start";
@@ -170,6 +179,10 @@ static void run_one(const check *c, const verify_subject *s)
     pid_t pid = fork();
     if (pid == 0) {
         c->run(s);
+        if (found->raced)
+            verify_fail("a data race, see ThreadSanitizer's report on standard error: several threads call "
+                        "with one instance; "
+                        "only read what create() made, or lock");
         found->ended = true;
         _exit(0);
     }

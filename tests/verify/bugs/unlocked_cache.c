@@ -1,5 +1,5 @@
 /* bug: keeps the last address that it saw, freed and copied by several threads at once */
-/* found by: eight threads | sanitizer */
+/* found by: eight threads | a data race */
 /* found with: thread */
 #include "../sample.h"
 

@@ -1,5 +1,5 @@
 /* bug: counts requests in the instance without a lock */
-/* found by: eight threads | sanitizer */
+/* found by: eight threads | a data race */
 /* found with: thread */
 #include "../sample.h"
 
