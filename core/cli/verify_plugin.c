@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/cli/common.h"
 #include "core/cli/verbs.h"
@@ -82,6 +84,20 @@ static bool find_entry(const config *c, const char *path, config_entry *out)
     return false;
 }
 
+/* Paths of the example are below its data_dir, which a server would make; one that is not below the working
+   directory may be a real server's, and is left alone. */
+static void make_data_dir(const char *file)
+{
+    static config_place place;
+    char cwd[PATH_MAX];
+    ss_error err = error_init();
+    size_t len = getcwd(cwd, sizeof cwd) ? strlen(cwd) : 0;
+    if (len && config_find_place(file, &place, &err) && strncmp(place.data_dir, cwd, len) == 0 &&
+        place.data_dir[len] == '/')
+        (void)file_make_dirs(place.data_dir, 0750); /* where it fails, start() says what it misses */
+    config_place_fini(&place);
+}
+
 static int read_example(const char *file, const char *path, char **options, char **secrets)
 {
     char copy[PATH_MAX];
@@ -92,6 +108,8 @@ static int read_example(const char *file, const char *path, char **options, char
     config *c = config_load_untried(file, dirname(copy), &errors);
     config_entry entry;
     int code = CLI_OK;
+    if (c)
+        make_data_dir(file);
     if (!c)
         code = cli_fail(CLI_FAILED, "verify-plugin", "the example is not right:\n%s", buf_text(&errors));
     else if (!find_entry(c, path, &entry))

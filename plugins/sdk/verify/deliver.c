@@ -55,7 +55,7 @@ void check_verdicts(const verify_subject *s)
     testkit *k = verify_open_apart(s);
     if (!k)
         return;
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     for (size_t n = 0; n < BATCHES; n++) {
         uint32_t count = sizes[n % (sizeof sizes / sizeof *sizes)], most = s->plugin->module->max_records;
         count = most && count > most ? most : count;
@@ -81,7 +81,7 @@ void check_drain(const verify_subject *s)
     testkit *k = verify_open_apart(s);
     if (!k)
         return;
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     if (s->plugin->kind == SS_MODULE) {
         for (unsigned i = 0; i < 3; i++)
             verify_add_record(k, i);

@@ -16,6 +16,8 @@ int64_t verify_mono_ms(void);
 
 /* A testkit whose create() went well, or NULL after verify_fail(). */
 testkit *verify_open(const verify_subject *s);
+/* start(); the check ends with a finding where it does not say SS_OK, as nothing is delivered then. */
+void verify_start(testkit *k);
 /* Breaches of the contract become findings, then it is freed. */
 void verify_close(testkit *k);
 

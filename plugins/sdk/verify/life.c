@@ -12,8 +12,7 @@ static void live_once(const verify_subject *s)
     testkit *k = verify_open(s);
     if (!k)
         return;
-    if (s->plugin->start)
-        (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     verify_close(k);
 }
 
@@ -41,7 +40,7 @@ void check_reload(const verify_subject *s)
     testkit *k = verify_open_apart(s);
     if (!k)
         return;
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     verify_step("a call before the reload");
     verify_use_once(k, s);
     for (int i = 0; i < 3; i++) {

@@ -319,7 +319,7 @@ void check_threads(const verify_subject *s)
     size_t started = 0;
     if (!k)
         return;
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     verify_step("%d threads with one instance", THREADS);
     for (; started < THREADS; started++) {
         workers[started] = (worker){.kit = testkit_twin(k), .subject = s};

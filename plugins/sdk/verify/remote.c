@@ -223,7 +223,7 @@ static void run_script(const verify_subject *s, const script *sc)
         testkit_remote_step(r, &then);
         testkit_run_clock(k);
         testkit_set_deliver_ms(k, DEADLINE_MS);
-        (void)testkit_start(k, 0, NULL);
+        verify_start(k);
         bool through = deliver_all(k, sc, s->plugin->module->max_records);
         if (s->plugin->module->flush)
             (void)testkit_flush(k);
@@ -325,7 +325,7 @@ void check_pause(const verify_subject *s)
         if (k) {
             testkit_step refuse = {.status = statuses[n], .times = 1000};
             testkit_remote_step(r, &refuse);
-            (void)testkit_start(k, 0, NULL);
+            verify_start(k);
             for (unsigned i = 0; i < 5; i++)
                 verify_add_record(k, i);
             verify_step("deliver() to a remote end that answers %u", statuses[n]);

@@ -40,7 +40,7 @@ static void look_for_each(testkit *k, const char *secrets)
 
 static void use(testkit *k, const verify_subject *s)
 {
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     if (s->plugin->kind == SS_RECEIVER && s->plugin->receiver->receive)
         (void)testkit_receive(k, &(testkit_request){.target = s->plugin->receiver->routes->path});
     for (size_t i = 0; s->plugin->kind == SS_MODULE && i < DELIVERIES; i++) {

@@ -73,7 +73,7 @@ void verify_use_once(testkit *k, const verify_subject *s)
 
 static void use_long(testkit *k, const verify_subject *s)
 {
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     verify_step("%d rounds of the same calls", WARM_CALLS + CALLS);
     for (int i = 0; i < WARM_CALLS; i++)
         verify_use_once(k, s);

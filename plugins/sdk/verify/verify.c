@@ -123,6 +123,18 @@ testkit *verify_open(const verify_subject *s)
     return NULL;
 }
 
+void verify_start(testkit *k)
+{
+    verify_step("start()");
+    int32_t status = testkit_start(k, 0, NULL);
+    if (status == SS_OK)
+        return;
+    verify_fail("start() returned %d with the options of the example: %s", status,
+                testkit_error(k)[0] ? testkit_error(k) : "without a sentence in ss_error");
+    found->ended = true;
+    _exit(0);
+}
+
 void verify_close(testkit *k)
 {
     if (testkit_problems(k)[0])
