@@ -47,6 +47,7 @@ void check_reload(const verify_subject *s)
         verify_step("a reload: create() while the old instance serves, adopt(), destroy() of the old");
         if (!testkit_restart(k, true))
             verify_fail("create() failed while the old instance still served: %s", testkit_error(k));
+        verify_start(k);
         verify_step(
             "a call of the new instance after destroy() of the old: two instances must not share a state");
         verify_use_once(k, s);
