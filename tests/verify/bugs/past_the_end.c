@@ -16,7 +16,8 @@ static int32_t receive(void *inst, const ss_request *request, ss_response *respo
     (void)response, (void)err;
     while (request->body.ptr[len] != '\0' && len < request->body.len + 1)
         len++;
-    return sample_store(self->host, request, ss_s(request->body.ptr, len < request->body.len ? len : request->body.len));
+    return sample_store(self->host, request,
+                        ss_s(request->body.ptr, len < request->body.len ? len : request->body.len));
 }
 
 SAMPLE_RECEIVER("past_the_end", NULL);
