@@ -1,13 +1,16 @@
-/* What was lent and is used after its time: memory of a request, and the stack of a call that has returned.
- */
+/* What was lent and is used after its time: memory of a request, the stack of a call that has returned. */
 #include <stdlib.h>
 
 #include "plugins/sdk/testkit/inside.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEPS_GONE false /* AddressSanitizer keeps it, and sees reads as well */
-#elif defined(__has_feature)
-#define KEEPS_GONE !__has_feature(address_sanitizer)
+/* AddressSanitizer keeps freed memory itself, and sees reads of it as well. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(ADDRESS_SANITIZED)
+#define KEEPS_GONE false
 #else
 #define KEEPS_GONE true
 #endif
