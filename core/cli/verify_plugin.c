@@ -1,15 +1,19 @@
 /* streamsteam verify-plugin: does a plugin keep the contract? */
+#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/cli/common.h"
 #include "core/cli/verbs.h"
 #include "core/config/config.h"
 #include "core/observe/health.h"
 #include "plugins/loader/loader.h"
+#include "plugins/loader/remove_tree.h"
 #include "plugins/sdk/verify/verify.h"
 
 #define OUTPUT_BYTES_MAX (1024u * 1024)
@@ -27,7 +31,8 @@ static const char help[] =
     "URL of\n"
     "                  an HTTP end, write ${env:STREAMSTEAM_REMOTE:-http://127.0.0.1:9000}: the checker puts "
     "its\n"
-    "                  scripted end there\n"
+    "                  scripted end there; relative paths lie below an empty folder, not the example's "
+    "data_dir\n"
     "  --json          one JSON object, for programs\n"
     "\n"
     "Exit code: 0 = it keeps the contract, 1 = it does not, 2 = wrong use.\n";
@@ -82,14 +87,15 @@ static bool find_entry(const config *c, const char *path, config_entry *out)
     return false;
 }
 
-static int read_example(const char *file, const char *path, char **options, char **secrets)
+static int read_example(const char *file, const char *path, const char *data_dir, char **options,
+                        char **secrets)
 {
     char copy[PATH_MAX];
     buf errors;
     buf_init(&errors, CONFIG_ERRORS_MAX);
     (void)snprintf(copy, sizeof copy, "%s", path);
     (void)setenv("STREAMSTEAM_REMOTE", VERIFY_REMOTE, 1);
-    config *c = config_load_untried(file, dirname(copy), &errors);
+    config *c = config_load_untried(file, dirname(copy), data_dir, &errors);
     config_entry entry;
     int code = CLI_OK;
     if (!c)
@@ -118,7 +124,15 @@ static void print(results *r, const char *path)
                      r->skipped);
 }
 
-static int verify(const char *path, const char *example, bool json)
+/* Where odd paths like ../../etc/passwd hurt nobody. */
+static bool go_below(const char *data_dir)
+{
+    char deep[PATH_MAX];
+    return (size_t)snprintf(deep, sizeof deep, "%s/very/deep/down", data_dir) < sizeof deep &&
+           file_make_dirs(deep, 0700) == 0 && chdir(deep) == 0;
+}
+
+static int verify(const char *path, const char *example, const char *data_dir, bool json)
 {
     results r = {.json = json};
     ss_error err = error_init();
@@ -129,7 +143,9 @@ static int verify(const char *path, const char *example, bool json)
     if (!p)
         refused(&r, err.text);
     else if (example)
-        code = read_example(example, path, &options, &secrets);
+        code = read_example(example, path, data_dir, &options, &secrets);
+    if (code == CLI_OK && !go_below(data_dir))
+        code = cli_fail(CLI_FAILED, "verify-plugin", "%s: %s", data_dir, strerror(errno));
     if (p && code == CLI_OK) {
         note(&r, "the loader lets it in", VERIFY_OK, "");
         verify_subject subject = {p, path, options ? options : "{}", secrets ? secrets : ""};
@@ -159,5 +175,11 @@ int verb_verify_plugin(int argc, char **argv)
     char path[PATH_MAX]; /* dlopen() looks for a bare name elsewhere */
     if (!realpath(argv[1], path))
         return cli_fail(CLI_FAILED, argv[0], "%s: no such file", argv[1]);
-    return verify(path, example, json);
+    char data_dir[] =
+        "/tmp/streamsteam-verify-XXXXXX"; /* the example's own may be a server's, or hold a person's data */
+    if (!mkdtemp(data_dir))
+        return cli_fail(CLI_FAILED, argv[0], "%s: %s", data_dir, strerror(errno));
+    int code = verify(path, example, data_dir, json);
+    remove_tree(data_dir);
+    return code;
 }

@@ -35,7 +35,7 @@ void config_free(config *c)
     free(c);
 }
 
-static config *load(const char *path, const char *dir, bool try, buf *errors)
+static config *load(const char *path, const char *dir, const char *data_dir, bool try, buf *errors)
 {
     config *c = config_new(path);
     if (!c || !merge_read(&c->arena, &c->problems, path, &c->files)) {
@@ -44,6 +44,8 @@ static config *load(const char *path, const char *dir, bool try, buf *errors)
         return NULL;
     }
     config_check_server(c);
+    if (data_dir)
+        (void)snprintf(c->data_dir, sizeof c->data_dir, "%s", data_dir);
     if (dir && c->dir_count < CONFIG_DIRS_MAX) {
         memmove(c->dirs + 1, c->dirs, c->dir_count++ * sizeof *c->dirs);
         c->dirs[0] = dir;
@@ -64,12 +66,12 @@ static config *load(const char *path, const char *dir, bool try, buf *errors)
 
 config *config_load(const char *path, buf *errors)
 {
-    return load(path, NULL, true, errors);
+    return load(path, NULL, NULL, true, errors);
 }
 
-config *config_load_untried(const char *path, const char *dir, buf *errors)
+config *config_load_untried(const char *path, const char *dir, const char *data_dir, buf *errors)
 {
-    return load(path, dir, false, errors);
+    return load(path, dir, data_dir, false, errors);
 }
 
 size_t config_connect(config *c, buf *errors)

@@ -16,8 +16,9 @@ typedef struct config config;
 /* All that is wrong goes to errors, one per line: "FILE:LINE:COL: path: sentence". NULL if there was any.
    Each plugin's create() and destroy() are called once, so that its own rules are checked too. */
 config *config_load(const char *path, buf *errors);
-/* The same without calling create(), and with dir searched for plugins first. */
-config *config_load_untried(const char *path, const char *dir, buf *errors);
+/* The same without calling create(), with dir searched for plugins first, and with another data_dir than the
+ * file's. */
+config *config_load_untried(const char *path, const char *dir, const char *data_dir, buf *errors);
 void config_free(config *c);
 
 size_t config_count(const config *c, uint32_t kind);    /* instances of enum ss_kind */

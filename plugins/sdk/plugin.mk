@@ -46,7 +46,7 @@ SDK_SAN    = $(eval SDK_SAN := $(if $(SANITIZE),$(shell mkdir -p $(OUT) && echo 
 objects    = $(patsubst %,$(OUT)/$(1)/%.o,$(basename $(2)))
 TEST_BIN  := $(patsubst %,$(OUT)/%,$(basename $(TESTS)))
 
-.PHONY: all check run dev install clean
+.PHONY: all check verify run dev install clean
 all: $(PLUGIN)
 
 $(PLUGIN): $(call objects,plugin,$(SOURCES))
@@ -71,6 +71,10 @@ $(OUT)/check/%.o: %.c
 $(OUT)/check/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(SDK_CXX) $(SDK_SAN) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+# The checker's opinion of the plugin as it is shipped; docs/verify-plugin.md says what it looks at.
+verify: $(PLUGIN)
+	$(STREAMSTEAM) verify-plugin $(PLUGIN) $(addprefix --config ,$(wildcard $(CONFIG)))
 
 # A server of its own, on the loopback, with its data in var/. ONCE=1 ends it after the sample was stored.
 RUN_ENV = KIND='$(KIND)' NAME='$(NAME)' STREAMSTEAM='$(STREAMSTEAM)' CONFIG='$(CONFIG)' SAMPLE='$(SAMPLE)' SAMPLE_PATH='$(SAMPLE_PATH)' \

@@ -54,6 +54,8 @@ def try_out(t, kind, language, compiler):
     check(f"test_{source.name}: passed" in said, said)
     check("-fsanitize=address" in said or not sanitizes(t, compiler), f"the tests ran without the sanitizer: {said}")
     equal(exports(folder / f"{kind}-{name}.so"), ["ss_plugin_v0"])
+    said = sdk.make(folder, "verify", f"CC={compiler}", f"CXX={COMPILERS[compiler]}")
+    check(" 0 failed" in said, said)
     said = sdk.make(folder, "run", "ONCE=1", f"CC={compiler}", f"CXX={COMPILERS[compiler]}", "CFLAGS=-O1 -g -Werror", "CXXFLAGS=-O1 -g -Werror")
     text = f"Hello from {name}"
     check(text in said and "it landed in var/lake/" in said, said)

@@ -254,6 +254,61 @@ static int32_t short_form(const ss_record *record, const ss_sink *out, ss_error 
                : SS_LIMIT;
 }
 
+/* Looks at its batch: the stride, and how far off the deadline is. */
+static int64_t seen_left_us;
+
+static int32_t measure(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)
+{
+    const ss_host *host = ((copier *)inst)->host;
+    (void)err;
+    CHECK(batch->record_size > sizeof(ss_record) && result->record_size > sizeof(ss_record_result));
+    seen_left_us = batch->deadline_us - host->now_us(host->self);
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (ss_eq(ss_record_at(batch, i)->json, SS_LIT("{\"a\":2}")))
+            ss_mark(result, i, SS_RECORD_OK);
+    host->log(host->self, SS_INFO, "measured");
+    host->log(host->self, SS_INFO, "measured");
+    return SS_OK;
+}
+
+static void batches_have_the_stride_of_a_newer_server_and_a_deadline(void)
+{
+    static const ss_module module = {.struct_size = sizeof module, .deliver = measure};
+    ss_plugin whole = plugin;
+    whole.kind = SS_MODULE;
+    whole.receiver = NULL;
+    whole.module = &module;
+    testkit *k = testkit_new(&whole, NULL);
+    REQUIRE(testkit_instance(k));
+    for (int i = 1; i <= 3; i++) {
+        char json[16];
+        (void)snprintf(json, sizeof json, "{\"a\":%d}", i);
+        testkit_add_record(k, "r", "1", "t", json);
+    }
+    testkit_set_deliver_ms(k, 1500);
+    CHECK_INT(testkit_deliver(k), SS_OK);
+    CHECK_INT(seen_left_us, 1500000);
+    CHECK_INT(testkit_record_status(k, 1), SS_RECORD_OK);
+    CHECK_INT(testkit_record_status(k, 2), SS_RECORD_UNSET);
+    CHECK_STR(testkit_problems(k), "deliver() returned SS_OK without a word about record 0");
+    CHECK_INT(testkit_log_count(k), 2);
+    testkit_forget(k);
+    CHECK_INT(testkit_log_count(k), 0);
+    testkit_free(k);
+}
+
+static void a_clock_that_runs_moves_by_itself(void)
+{
+    testkit *k = testkit_new(&plugin, NULL);
+    const ss_host *host = testkit_host(k);
+    CHECK_INT(host->now_us(host->self), TESTKIT_EPOCH_US);
+    testkit_run_clock(k);
+    while (host->now_us(host->self) < TESTKIT_EPOCH_US + 2000)
+        ; /* the test's own time-out ends it where the clock stands still */
+    CHECK(host->now_us(host->self) >= TESTKIT_EPOCH_US + 2000);
+    testkit_free(k);
+}
+
 static void an_instance_is_checked_drained_and_asked(void)
 {
     static const ss_view views[] = {{.name = "short", .render = short_form}, {.name = NULL}};
@@ -415,6 +470,17 @@ static void one_connection_serves_many_requests(void)
     testkit_remote_free(r);
 }
 
+static void who_asks_for_the_end_of_the_connection_gets_it(void)
+{
+    testkit_remote *r = testkit_remote_new();
+    REQUIRE(r);
+    int fd = dial(r);
+    say(fd, "POST /put HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
+    CHECK_STR(hear(fd), "HTTP/1.1 200 Scripted\r\nContent-Length: 0\r\n\r\n"); /* not after the time-out */
+    CHECK_INT(testkit_remote_count(r), 1);
+    testkit_remote_free(r);
+}
+
 static void slow_and_hanging_answers_end_with_the_remote_end(void)
 {
     testkit_remote *r = testkit_remote_new();
@@ -483,10 +549,13 @@ static const check_test tests[] = {
     TEST(torture_fails_each_call_once),
     TEST(torture_says_what_led_to_a_breach),
     TEST(the_route_is_the_one_that_the_server_would_choose),
+    TEST(batches_have_the_stride_of_a_newer_server_and_a_deadline),
+    TEST(a_clock_that_runs_moves_by_itself),
     TEST(an_instance_is_checked_drained_and_asked),
     TEST(the_script_is_played_in_order),
     TEST(an_answer_can_be_made_from_the_request),
     TEST(one_connection_serves_many_requests),
+    TEST(who_asks_for_the_end_of_the_connection_gets_it),
     TEST(slow_and_hanging_answers_end_with_the_remote_end),
     TEST(nonsense_is_not_counted),
     TEST(texts_are_compared),

@@ -4,6 +4,7 @@
 #include "plugins/sdk/testkit/inside.h"
 
 #define DELIVER_MS 30000
+#define NEWER      0xA5A5A5A5A5A5A5A5u
 
 static void text_free(ss_str s)
 {
@@ -13,7 +14,7 @@ static void text_free(ss_str s)
 void kit_records_clear(testkit *k)
 {
     for (uint32_t i = 0; i < k->record_count; i++) {
-        ss_record *r = &k->records[i];
+        ss_record *r = &k->records[i].of_header;
         text_free(r->receiver);
         text_free(r->app);
         text_free(r->type);
@@ -21,7 +22,7 @@ void kit_records_clear(testkit *k)
         text_free(r->json);
     }
     for (uint32_t i = 0; i < k->result_count; i++)
-        text_free(k->results[i].text);
+        text_free(k->results[i].of_header.text);
     free(k->records);
     free(k->results);
     k->records = NULL;
@@ -40,7 +41,9 @@ void testkit_add_record(testkit *k, const char *receiver, const char *app, const
         kit_records_clear(k);
     k->records = kit_realloc(k->records, (k->record_count + 1) * sizeof *k->records);
     char id[EVENT_FIELD_NAME_MAX];
-    ss_record *r = &k->records[k->record_count++];
+    kit_record *made = &k->records[k->record_count++];
+    ss_record *r = &made->of_header;
+    *made = (kit_record){.newer = {NEWER, NEWER, NEWER}};
     *r = (ss_record){.seq = ++k->next_seq,
                      .receive_us = k->now_us,
                      .event_us = k->now_us,
@@ -56,34 +59,42 @@ void testkit_add_record(testkit *k, const char *receiver, const char *app, const
     r->body = r->json;
 }
 
+void testkit_set_deliver_ms(testkit *k, uint32_t ms)
+{
+    k->deliver_ms = ms;
+}
+
 int32_t testkit_deliver(testkit *k)
 {
     if (!k->instance || !k->plugin->module)
         return SS_FATAL;
     for (uint32_t i = 0; i < k->result_count; i++)
-        text_free(k->results[i].text);
+        text_free(k->results[i].of_header.text);
     free(k->results);
     k->results = kit_alloc((k->record_count + 1) * sizeof *k->results);
     k->result_count = k->record_count;
     ss_batch batch = {.struct_size = sizeof batch,
-                      .record_size = sizeof(ss_record),
+                      .record_size = sizeof *k->records,
                       .count = k->record_count,
-                      .records = k->records,
-                      .from = k->record_count ? k->records[0].seq - 1 : k->next_seq,
+                      .records = &k->records->of_header,
+                      .from = k->record_count ? k->records[0].of_header.seq - 1 : k->next_seq,
                       .through = k->next_seq,
-                      .deadline_us = k->now_us + (int64_t)DELIVER_MS * 1000};
+                      .deadline_us =
+                          kit_now_us(k) + (int64_t)(k->deliver_ms ? k->deliver_ms : DELIVER_MS) * 1000};
     batch.batch_id = batch.from;
     k->result = (ss_result){.struct_size = sizeof k->result,
-                            .record_size = sizeof(ss_record_result),
+                            .record_size = sizeof *k->results,
                             .count = k->result_count,
-                            .records = k->results};
+                            .records = &k->results->of_header};
     k->error = (ss_error){.struct_size = sizeof k->error};
     testkit *outer = kit_enter(k);
     int32_t status = k->plugin->module->deliver(k->instance, &batch, &k->result, &k->error);
     (void)kit_enter(outer);
     for (uint32_t i = 0; status == SS_OK && i < k->result_count; i++)
-        if (k->results[i].status == SS_RECORD_UNSET)
+        if (k->results[i].of_header.status == SS_RECORD_UNSET) {
             kit_problem(k, "deliver() returned SS_OK without a word about record %u", i);
+            break; /* one example says it */
+        }
     return status;
 }
 
@@ -93,19 +104,20 @@ int32_t testkit_flush(testkit *k)
         return SS_DECLINE;
     k->error = (ss_error){.struct_size = sizeof k->error};
     testkit *outer = kit_enter(k);
-    int32_t status = k->plugin->module->flush(k->instance, k->now_us + (int64_t)DELIVER_MS * 1000, &k->error);
+    int32_t status =
+        k->plugin->module->flush(k->instance, kit_now_us(k) + (int64_t)DELIVER_MS * 1000, &k->error);
     (void)kit_enter(outer);
     return status;
 }
 
 uint32_t testkit_record_status(testkit *k, uint32_t i)
 {
-    return i < k->result_count ? k->results[i].status : SS_RECORD_UNSET;
+    return i < k->result_count ? k->results[i].of_header.status : SS_RECORD_UNSET;
 }
 
 const char *testkit_record_text(testkit *k, uint32_t i)
 {
-    return i < k->result_count && k->results[i].text.ptr ? k->results[i].text.ptr : "";
+    return i < k->result_count && k->results[i].of_header.text.ptr ? k->results[i].of_header.text.ptr : "";
 }
 
 int64_t testkit_retry_after_ms(testkit *k)

@@ -1,6 +1,7 @@
 /* The host table: events, logs, metrics, timers, state. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugins/common/json.h"
@@ -74,6 +75,9 @@ void kit_problem(testkit *k, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (size_t i = 0; i < k->problems.count; i++)
+        if (strcmp(k->problems.items[i].text, text) == 0)
+            return; /* once is enough */
     (void)kit_add(&k->problems, ss_cstr(text));
 }
 
@@ -95,11 +99,11 @@ uint32_t testkit_calls(testkit *k, enum testkit_fault what)
 
 /* ---- events ---- */
 
-static void memory_free(kit_memory **list)
+static void memory_free(testkit *k, kit_memory **list)
 {
     while (*list) {
         kit_memory *next = (*list)->next;
-        free(*list);
+        kit_take_back(k, *list, (*list)->bytes, (*list)->len);
         *list = next;
     }
 }
@@ -107,6 +111,7 @@ static void memory_free(kit_memory **list)
 void *kit_lend(ss_call *call, size_t len)
 {
     kit_memory *m = kit_alloc(sizeof *m + len);
+    m->len = len;
     memset(m->bytes, 0xA5, len); /* not zeroed: a plugin must not count on it */
     kit_memory **list = call->open ? &call->event_memory : &call->request_memory;
     m->next = *list;
@@ -121,7 +126,7 @@ static void *host_mem(ss_call *call, size_t len)
 
 static void event_close(ss_call *call)
 {
-    memory_free(&call->event_memory);
+    memory_free(call->kit, &call->event_memory);
     free(call->values);
     free(call->present);
     call->values = NULL;
@@ -166,6 +171,12 @@ static void event_judge(testkit *k, const ss_event *e)
         const ss_value *v = &e->values[i];
         if (v->kind != SS_V_NULL && v->kind != kind_of[f->type])
             kit_problem(k, "field %s is of type %u, its value of kind %u", f->name, f->type, v->kind);
+        else if ((v->kind == SS_V_JSON || v->kind == SS_V_STR) && kit_is_gone(k, ss_s(v->as.ptr, v->len)))
+            kit_problem(k,
+                        "field %s points to memory after its time: of a former request, or on the stack of a "
+                        "call that "
+                        "has returned; take it from mem()",
+                        f->name);
         else if (v->kind == SS_V_JSON && !json_valid(ss_s(v->as.ptr, v->len)))
             kit_problem(k, "field %s is not valid JSON: %.*s", f->name, (int)v->len, v->as.ptr);
     }
@@ -249,7 +260,7 @@ void kit_call_end(ss_call *call, bool keep)
 {
     testkit *k = call->kit;
     event_close(call);
-    memory_free(&call->request_memory);
+    memory_free(k, &call->request_memory);
     free(call->refs);
     if (!keep || call->events.count == 0) {
         kit_events_clear(&call->events);
@@ -325,8 +336,8 @@ static void host_result(void *self, ss_result *result, uint32_t i, uint32_t stat
         kit_problem(k, "result() for record %u of %u", i, k->result_count);
         return;
     }
-    free((void *)(uintptr_t)k->results[i].text.ptr);
-    k->results[i] =
+    free((void *)(uintptr_t)k->results[i].of_header.text.ptr);
+    k->results[i].of_header =
         (ss_record_result){.status = status, .code = code, .text = ss_s(kit_copy(text), text.len)};
 }
 
@@ -393,9 +404,26 @@ static void host_metric_set(ss_metric *metric, double value)
 
 /* ---- time, state, applications ---- */
 
+static int64_t mono_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t kit_now_us(const testkit *k)
+{
+    return k->runs_since_us ? k->now_us + mono_us() - k->runs_since_us : k->now_us;
+}
+
+void testkit_run_clock(testkit *k)
+{
+    k->runs_since_us = mono_us();
+}
+
 static int64_t host_now_us(void *self)
 {
-    return ((testkit *)self)->now_us;
+    return kit_now_us(self);
 }
 
 static bool host_stopping(void *self)

@@ -57,6 +57,18 @@ typedef struct kit_stored {
     int64_t receive_us, event_us;
 } kit_stored;
 
+/* Larger than what the header knows, as a newer server's are: who walks with an index meets what lies
+ * between. */
+typedef struct kit_record {
+    ss_record of_header;
+    uint64_t newer[3];
+} kit_record;
+
+typedef struct kit_result {
+    ss_record_result of_header;
+    uint64_t newer[3];
+} kit_result;
+
 typedef struct kit_events {
     kit_stored *items;
     size_t count;
@@ -74,8 +86,15 @@ struct ss_metric {
     double value;
 };
 
+/* What stands in memory that the host took back. */
+#define KIT_GONE           0x15
+#define KIT_GONE_COUNT     64u
+#define KIT_STACK_BYTES    (1u << 20)
+#define KIT_GONE_BYTES_MAX (64u * 1024) /* larger pieces go at once */
+
 typedef struct kit_memory { /* one loan */
     struct kit_memory *next;
+    size_t len;
     _Alignas(16) char bytes[];
 } kit_memory;
 
@@ -100,6 +119,8 @@ struct testkit {
     event_table *table;
     ss_error error;
     int64_t now_us;
+    int64_t runs_since_us; /* by the monotonic clock; 0: it stands still */
+    uint32_t deliver_ms;
     uint64_t next_id, next_seq;
     bool stopping;
     uint32_t calls[TESTKIT_FAULTS], fail_at[TESTKIT_FAULTS];
@@ -110,6 +131,10 @@ struct testkit {
     size_t metric_count;
     char *dir;
     kit_events events;
+    void *gone[KIT_GONE_COUNT]; /* kept for a while, so that nobody writes over the mark */
+    size_t gone_at;
+    /* Set when a callback has returned: what lies on the stack below it was its own. */
+    const char *call_frame;
     /* the last answer */
     uint32_t http;
     char *body, *content_type;
@@ -121,9 +146,9 @@ struct testkit {
     uint32_t pair_count;
     kit_list request_headers;
     /* batches */
-    ss_record *records;
+    kit_record *records;
     uint32_t record_count;
-    ss_record_result *results;
+    kit_result *results;
     uint32_t result_count;
     ss_result result;
     char *enriched;
@@ -139,6 +164,9 @@ testkit *kit_enter(testkit *k);
 bool kit_alloc_fails(void); /* asked by the allocators in wrap.c */
 
 void kit_problem(testkit *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void kit_take_back(testkit *k, void *whole, void *bytes, size_t len); /* marks, and frees later */
+bool kit_is_gone(const testkit *k, ss_str text);                      /* memory that was taken back */
+int64_t kit_now_us(const testkit *k);
 bool kit_fault(testkit *k, enum testkit_fault what); /* counts; true: fail now */
 void kit_host_lend(testkit *k);
 void kit_call_begin(testkit *k, ss_call *call, bool pulled);

@@ -83,7 +83,7 @@ int32_t testkit_drain(testkit *k)
     k->error = (ss_error){.struct_size = sizeof k->error};
     k->stopping = true;
     testkit *outer = kit_enter(k);
-    int32_t status = k->plugin->drain(k->instance, k->now_us + (int64_t)LIFECYCLE_MS * 1000, &k->error);
+    int32_t status = k->plugin->drain(k->instance, kit_now_us(k) + (int64_t)LIFECYCLE_MS * 1000, &k->error);
     (void)kit_enter(outer);
     return status;
 }

@@ -196,6 +196,8 @@ static bool send_head(int fd, const testkit_step *step, size_t body_len)
 
 bool remote_answer(int fd, const testkit_step *step, const testkit_seen *request)
 {
+    const char *connection = header_of(request->headers, "Connection");
+    bool last = connection && strncasecmp(connection, "close", 5) == 0; /* who asks so reads until the end */
     if (step->act == TESTKIT_CLOSE)
         return false;
     if (step->act == TESTKIT_HANG)
@@ -214,5 +216,5 @@ bool remote_answer(int fd, const testkit_step *step, const testkit_seen *request
         on = send_head(fd, step, len) && send_all(fd, body, sent);
     }
     free(made);
-    return on;
+    return on && !last;
 }

@@ -79,6 +79,11 @@ static void answer_clear(testkit *k)
 static void answer_keep(testkit *k, const ss_response *r)
 {
     k->http = r->status;
+    if (kit_is_gone(k, r->body))
+        kit_problem(
+            k,
+            "the answer points to memory after its time: take it from mem() before event_new(), or make it "
+            "static");
     k->body = kit_copy(r->body);
     k->body_len = r->body.len;
     k->content_type = kit_copy(r->content_type);
@@ -166,16 +171,18 @@ int32_t testkit_receive(testkit *k, const testkit_request *r)
         testkit *outer = kit_enter(k);
         status = k->plugin->receiver->receive(k->instance, &request, &response, &k->error);
         (void)kit_enter(outer);
+        k->call_frame = __builtin_frame_address(0);
         if (status == SS_OK || status == SS_REJECT)
             answer_keep(k, &response);
+        k->call_frame = NULL;
         kit_call_end(&call, status == SS_OK);
         free(k->pairs);
         k->pairs = NULL;
         k->pair_count = 0;
     }
-    free(w.path);
-    free(w.query);
-    free(w.body);
+    kit_take_back(k, w.path, w.path, w.path_len);
+    kit_take_back(k, w.query, w.query, w.query_len);
+    kit_take_back(k, w.body, w.body, w.body_len);
     return status;
 }
 

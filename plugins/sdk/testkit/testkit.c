@@ -178,6 +178,13 @@ void kit_remove_dir(const char *path)
     (void)rmdir(path);
 }
 
+void testkit_forget(testkit *k)
+{
+    kit_clear(&k->logs);
+    kit_clear(&k->positions);
+    kit_clear(&k->commits);
+}
+
 void testkit_free(testkit *k)
 {
     if (!k)
@@ -188,6 +195,8 @@ void testkit_free(testkit *k)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kit_clear(lists[i]);
     kit_events_clear(&k->events);
+    for (size_t i = 0; i < KIT_GONE_COUNT; i++)
+        free(k->gone[i]);
     kit_records_clear(k);
     for (size_t i = 0; i < k->metric_count; i++) {
         free(k->metrics[i].name);
@@ -366,6 +375,11 @@ static void values_read(testkit *k, ss_event *e, const char *json)
     }
 }
 
+const char *testkit_field_ref(testkit *k, size_t i)
+{
+    return kit_at(&k->refs, i);
+}
+
 const char *testkit_enrich(testkit *k, const ss_field *receiver_fields, const char *values_json)
 {
     free(k->enriched);
@@ -383,8 +397,10 @@ const char *testkit_enrich(testkit *k, const ss_field *receiver_fields, const ch
         testkit *outer = kit_enter(k);
         status = k->plugin->enricher->enrich(k->instance, e, &k->error);
         (void)kit_enter(outer);
+        k->call_frame = __builtin_frame_address(0);
         if (status != SS_DROP)
             (void)k->host.emit(&call, e);
+        k->call_frame = NULL;
     }
     kit_call_end(&call, true);
     if (status != SS_DROP && k->events.count)

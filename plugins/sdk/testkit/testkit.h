@@ -57,6 +57,8 @@ const char *testkit_problems(testkit *k); /* breaches of the contract, one a lin
 
 void testkit_set_time(testkit *k, int64_t us);
 void testkit_advance(testkit *k, int64_t ms); /* and runs the timers that fall due, in order */
+void testkit_run_clock(
+    testkit *k); /* from now on it runs as real time does: for deadlines and hanging ends */
 void testkit_set_stopping(testkit *k, bool stopping);
 void testkit_add_app(testkit *k, const char *key, const char *app); /* for app_auth() and app_list() */
 
@@ -142,12 +144,16 @@ const char *testkit_reject_text(testkit *k, size_t i);
    Borrowed until the next call; testkit_event_at(k, 0) has the header. */
 const char *testkit_enrich(testkit *k, const ss_field *receiver_fields, const char *values_json);
 
+/* The names that the instance gave to field_ref(), in order; NULL past the end. */
+const char *testkit_field_ref(testkit *k, size_t i);
+
 /* ---- modules ---- */
 
 void testkit_add_record(testkit *k, const char *receiver, const char *app, const char *type,
                         const char *json);
 /* deliver() with the records added since the last call; they are kept for testkit_record_status(). */
 int32_t testkit_deliver(testkit *k);
+void testkit_set_deliver_ms(testkit *k, uint32_t ms); /* how far off a batch's deadline is; at first 30 s */
 int32_t testkit_flush(testkit *k);
 uint32_t testkit_record_status(testkit *k, uint32_t i);
 const char *testkit_record_text(testkit *k, uint32_t i);
@@ -162,6 +168,8 @@ size_t testkit_position_count(testkit *k);
 const char *testkit_position(testkit *k, size_t i);
 
 /* ---- what was said ---- */
+
+void testkit_forget(testkit *k); /* the logs, positions and commits so far: for tests of very many calls */
 
 double testkit_metric(testkit *k, const char *name,
                       const char *labels); /* labels "" = none; 0 where absent */

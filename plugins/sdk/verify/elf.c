@@ -72,6 +72,18 @@ static bool is_sanitizer(const char *name)
            strncmp(name, "___asan", 7) == 0;
 }
 
+/* Templates of the C++ library that the compiler made for this plugin: weak, and exported whatever one says.
+ */
+static bool is_of_cxx(const object *o, size_t i)
+{
+    const char *name = name_of(o, i);
+    bool weak = ELF64_ST_BIND(o->symbols[i].st_info) == STB_WEAK ||
+                ELF64_ST_BIND(o->symbols[i].st_info) == STB_GNU_UNIQUE;
+    const char *at = strncmp(name, "_Z", 2) == 0 ? name + 2 : NULL;
+    at = at ? at + strspn(at, "NTVISK") : NULL; /* _ZNKSt..., _ZTVSt... */
+    return weak && at && ((at[-1] == 'S' && *at == 't') || strncmp(at, "9__gnu_cxx", 10) == 0);
+}
+
 void check_exports(const verify_subject *s)
 {
     object o;
@@ -81,7 +93,7 @@ void check_exports(const verify_subject *s)
         const char *name = name_of(&o, i);
         bool defined = o.symbols[i].st_shndx != SHN_UNDEF;
         unsigned bind = ELF64_ST_BIND(o.symbols[i].st_info);
-        if (!*name || is_sanitizer(name))
+        if (!*name || is_sanitizer(name) || is_of_cxx(&o, i))
             continue;
         if (defined && bind != STB_LOCAL && strcmp(name, SS_PLUGIN_ENTRY) != 0 &&
             ELF64_ST_VISIBILITY(o.symbols[i].st_other) == STV_DEFAULT)

@@ -45,6 +45,47 @@ static void judge(testkit *k, const char *line, const char *event)
                     event);
 }
 
+static bool is_own_field(const verify_subject *s, const char *name)
+{
+    for (size_t i = 0; s->plugin->fields; i++) {
+        const void *at = (const char *)s->plugin->fields + i * s->plugin->field_size;
+        const ss_field *f = at;
+        if (!f->name)
+            return false;
+        if (strcmp(f->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The field that it looks for, with each kind of value: it does not choose what receivers store there. */
+static void try_field(testkit *k, const char *name)
+{
+    static const struct {
+        uint32_t type;
+        const char *value;
+    } kinds[] = {{SS_FIELD_STRING, "\"text\""}, {SS_FIELD_STRING, "\"\""},      {SS_FIELD_STRING, "null"},
+                 {SS_FIELD_INT, "1"},           {SS_FIELD_DOUBLE, "1.5"},       {SS_FIELD_BOOL, "true"},
+                 {SS_FIELD_TIMESTAMP, "1"},     {SS_FIELD_JSON, "{\"a\":[1]}"}, {SS_FIELD_JSON, "[]"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const ss_field one[] = {{.name = name, .type = kinds[i].type, .doc = "What the enricher looks for."},
+                                {.name = NULL}};
+        char event[512];
+        (void)snprintf(event, sizeof event, "{\"%.400s\":%s}", name, kinds[i].value);
+        verify_step("enrich() of %.200s", event);
+        judge(k, testkit_enrich(k, one, event), event);
+    }
+}
+
+static void try_fields(const verify_subject *s)
+{
+    testkit *k = verify_open(s);
+    for (size_t i = 0; k && testkit_field_ref(k, i); i++)
+        if (*testkit_field_ref(k, i) && !is_own_field(s, testkit_field_ref(k, i)))
+            try_field(k, testkit_field_ref(k, i));
+    testkit_free(k); /* no verify_close(): into what type of field it writes is its configuration's affair */
+}
+
 void check_events(const verify_subject *s)
 {
     testkit *k = verify_open(s);
@@ -60,6 +101,13 @@ void check_events(const verify_subject *s)
         judge(k, testkit_enrich(k, other, "{\"other\":\"x\"}"), "with unknown fields only");
         verify_close(k);
     }
+    try_fields(s);
+}
+
+void verify_enrich_once(testkit *k)
+{
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        (void)testkit_enrich(k, fields, events[i]);
 }
 
 void check_enrich_faults(const verify_subject *s)

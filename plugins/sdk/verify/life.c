@@ -1,40 +1,18 @@
 /* An instance's life: made, ended, taken over, refused. */
-#include <dirent.h>
-#include <malloc.h>
 #include <stdlib.h>
 
 #include "plugins/sdk/verify/inside.h"
 
 #define LIVES      100
 #define WARM_LIVES 10
-/* What libraries keep for themselves: not a leak of a hundred lives. */
-#define KEPT_BYTES (64u * 1024)
 #define NTH_MAX    200u
-
-static size_t entries(const char *dir)
-{
-    size_t n = 0;
-    DIR *d = opendir(dir);
-    while (d && readdir(d))
-        n++;
-    if (d)
-        (void)closedir(d);
-    return n;
-}
-
-static size_t heap_bytes(void)
-{
-    struct mallinfo2 m = mallinfo2();
-    return m.uordblks + m.hblkhd;
-}
 
 static void live_once(const verify_subject *s)
 {
     testkit *k = verify_open(s);
     if (!k)
         return;
-    if (s->plugin->start)
-        (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     verify_close(k);
 }
 
@@ -51,32 +29,29 @@ void check_life(const verify_subject *s)
 {
     for (int i = 0; i < WARM_LIVES; i++)
         live_once(s);
-    size_t heap = heap_bytes(), files = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    holdings before = verify_holdings();
     for (int i = 0; i < LIVES; i++)
         live_once(s);
-    size_t grown = heap_bytes() > heap ? heap_bytes() - heap : 0;
-    if (grown > KEPT_BYTES)
-        verify_fail("after %d lives %zu bytes are not given back, %zu a life: destroy() has to free what "
-                    "create() and start() made",
-                    LIVES, grown, grown / LIVES);
-    if (entries("/proc/self/fd") > files)
-        verify_fail("after %d lives %zu descriptors are left open: destroy() has to close them", LIVES,
-                    entries("/proc/self/fd") - files);
-    if (entries("/proc/self/task") > threads)
-        verify_fail("after %d lives %zu threads still run: destroy() has to join its own", LIVES,
-                    entries("/proc/self/task") - threads);
+    verify_growth(&before, LIVES, "lives", "destroy() has to give back what create() and start() took");
 }
 
 void check_reload(const verify_subject *s)
 {
-    testkit *k = verify_open(s);
+    testkit *k = verify_open_apart(s);
     if (!k)
         return;
-    (void)testkit_start(k, 0, NULL);
-    verify_step("a reload: create() while the old instance serves, adopt(), destroy() of the old");
-    for (int i = 0; i < 3; i++)
+    verify_start(k);
+    verify_step("a call before the reload");
+    verify_use_once(k, s);
+    for (int i = 0; i < 3; i++) {
+        verify_step("a reload: create() while the old instance serves, adopt(), destroy() of the old");
         if (!testkit_restart(k, true))
             verify_fail("create() failed while the old instance still served: %s", testkit_error(k));
+        verify_start(k);
+        verify_step(
+            "a call of the new instance after destroy() of the old: two instances must not share a state");
+        verify_use_once(k, s);
+    }
     verify_step("a restart after a crash");
     if (!testkit_restart(k, false))
         verify_fail("create() failed over what a former life left: %s", testkit_error(k));

@@ -265,22 +265,27 @@ typedef struct worker {
     const verify_subject *subject;
 } worker;
 
+void verify_receive_once(testkit *k, const verify_subject *s)
+{
+    for (size_t i = 0; s->plugin->receiver->receive && route_at(s, i)->path; i++) {
+        char path[512], method[32];
+        path_of(route_at(s, i), path);
+        method_of(route_at(s, i), method);
+        for (size_t n = 0; n < sizeof likely / sizeof *likely; n++) {
+            char target[2048];
+            (void)snprintf(target, sizeof target, "%.500s%.1500s", path, likely[n].query);
+            (void)testkit_receive(k, &(testkit_request){.method = likely[n].body ? "POST" : method,
+                                                        .target = target,
+                                                        .headers = likely[n].headers,
+                                                        .body = likely[n].body});
+        }
+    }
+}
+
 static void receive_rounds(const worker *w)
 {
     for (int round = 0; round < ROUNDS; round++)
-        for (size_t i = 0; route_at(w->subject, i)->path; i++) {
-            char path[512], method[32];
-            path_of(route_at(w->subject, i), path);
-            method_of(route_at(w->subject, i), method);
-            for (size_t n = 0; n < sizeof likely / sizeof *likely; n++) {
-                char target[2048];
-                (void)snprintf(target, sizeof target, "%.500s%.1500s", path, likely[n].query);
-                (void)testkit_receive(w->kit, &(testkit_request){.method = likely[n].body ? "POST" : method,
-                                                                 .target = target,
-                                                                 .headers = likely[n].headers,
-                                                                 .body = likely[n].body});
-            }
-        }
+        verify_receive_once(w->kit, w->subject);
 }
 
 static void enrich_rounds(const worker *w)
@@ -314,7 +319,7 @@ void check_threads(const verify_subject *s)
     size_t started = 0;
     if (!k)
         return;
-    (void)testkit_start(k, 0, NULL);
+    verify_start(k);
     verify_step("%d threads with one instance", THREADS);
     for (; started < THREADS; started++) {
         workers[started] = (worker){.kit = testkit_twin(k), .subject = s};

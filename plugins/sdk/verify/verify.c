@@ -39,6 +39,7 @@ static const check checks[] = {
     {"requests of each route are answered", check_requests, RECEIVER},
     {"hostile requests: no crash, no bad answer, no bad event", check_hostile_requests, RECEIVER},
     {"an event that the host refuses is never acknowledged", check_refused_events, RECEIVER},
+    {"hundreds of calls: nothing is left", check_use, ANY},
     {"eight threads at once", check_threads, RECEIVER | ENRICHER},
     {"events of every shape are kept or dropped with a reason", check_events, ENRICHER},
     {"failing host calls in enrich() lose no event", check_enrich_faults, ENRICHER},
@@ -54,7 +55,9 @@ static const check checks[] = {
 typedef struct findings {
     char text[VERIFY_TEXT_MAX];
     char step[256];
-    bool failed, skipped, ended;
+    int64_t due_ms; /* when the step has to be over, on the monotonic clock; 0: with the check */
+    uint32_t limit_ms;
+    bool failed, skipped, ended, raced;
 } findings;
 
 static findings *found; /* shared memory; set before fork() */
@@ -92,6 +95,20 @@ void verify_step(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(found->step, sizeof found->step, format, args);
     va_end(args);
+    found->due_ms = 0;
+}
+
+int64_t verify_mono_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void verify_step_limit(uint32_t ms)
+{
+    found->limit_ms = ms;
+    found->due_ms = verify_mono_ms() + ms;
 }
 
 testkit *verify_open(const verify_subject *s)
@@ -106,20 +123,46 @@ testkit *verify_open(const verify_subject *s)
     return NULL;
 }
 
+void verify_start(testkit *k)
+{
+    verify_step("start()");
+    int32_t status = testkit_start(k, 0, NULL);
+    if (status == SS_OK)
+        return;
+    verify_fail("start() returned %d with the options of the example: %s", status,
+                testkit_error(k)[0] ? testkit_error(k) : "without a sentence in ss_error");
+    found->ended = true;
+    _exit(0);
+}
+
 void verify_close(testkit *k)
 {
     if (testkit_problems(k)[0])
         verify_fail("%s", testkit_problems(k));
     verify_step("destroy()");
     testkit_free(k);
+    verify_step("the time after destroy(): does a thread of its own still run?");
 }
 
 /* ---- one check in a process of its own ---- */
 
+/* ThreadSanitizer calls it for each report and goes on; in other builds nobody does. */
+void __tsan_on_report(void *report);
+__attribute__((used, visibility("default"), no_sanitize("thread"))) void __tsan_on_report(void *report)
+{
+    (void)report;
+    if (found)
+        found->raced = true;
+}
+
 static void say_death(int status)
 {
     const char *step = found->step[0] ? found->step : "its start";
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && found->due_ms)
+        verify_fail(
+            "it did not end within %.1f s, in %s: what is not done by the deadline stays in the journal",
+            found->limit_ms / 1000.0, step);
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         verify_fail("it did not end within %d s, in %s", VERIFY_TIMEOUT_S, step);
     else if (WIFSIGNALED(status))
         verify_fail("it crashed with signal %d (%s) in %s", WTERMSIG(status), strsignal(WTERMSIG(status)),
@@ -132,8 +175,10 @@ static void say_death(int status)
 static int wait_for(pid_t pid)
 {
     int status = 0;
-    for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += 5) {
-        if (ms >= VERIFY_TIMEOUT_S * 1000)
+    int64_t began = verify_mono_ms();
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        int64_t now = verify_mono_ms(), due = found->due_ms;
+        if (now - began >= VERIFY_TIMEOUT_S * 1000 || (due && now >= due))
             (void)kill(pid, SIGKILL);
         (void)poll(NULL, 0, 5);
     }
@@ -146,6 +191,10 @@ static void run_one(const check *c, const verify_subject *s)
     pid_t pid = fork();
     if (pid == 0) {
         c->run(s);
+        if (found->raced)
+            verify_fail("a data race, see ThreadSanitizer's report on standard error: several threads call "
+                        "with one instance; "
+                        "only read what create() made, or lock");
         found->ended = true;
         _exit(0);
     }
