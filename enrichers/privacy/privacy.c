@@ -37,7 +37,7 @@ static const ss_option options[] = {
          "What referrers lose: nothing, the query, path and query, everything; campaigns are always kept."},
     {.name = "referrer_fields",
      .type = SS_T_LIST,
-     .dflt = "[\"referral_url\", \"attribution_referral_url\"]",
+     .dflt = "[\"referral_url\", \"referral_url_normalized\", \"attribution_referral_url\"]",
      .max = FIELD_LIST_MAX,
      .children = name_item,
      .doc = "Fields that hold referrers."},

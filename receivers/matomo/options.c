@@ -60,7 +60,7 @@ static const ss_option goal_keys[] = {
     {.name = NULL}};
 
 static const ss_option goal_item[] = {
-    {.name = "*", .type = SS_T_OBJECT, .children = goal_keys, .doc = "A goal."}, {.name = NULL}};
+    {.name = "*", .type = SS_T_OBJECT, .children = goal_keys, .doc = "A goal of the site."}, {.name = NULL}};
 
 static const ss_option host_item[] = {
     {.name = "*",

@@ -6,26 +6,12 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import lake
+from tests.lib.regexes import regexes
 from tests.lib.server import wait_until_lake_holds
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
-FILES = {
-    "bots.yml": "- regex: 'ExampleBot'\n  name: 'ExampleBot'\n  category: 'Search bot'\n",
-    "oss.yml": "- regex: 'Android[ /](\\d+[.\\d]*)'\n  name: 'Android'\n  version: '$1'\n",
-    "client/browsers.yml": "- regex: 'Chrome/(\\d+[.\\d]*)'\n  name: 'Chrome'\n  version: '$1'\n  engine: {default: 'Blink'}\n",
-    "device/mobiles.yml": "Gamma:\n  regex: 'GM-(X\\d)'\n  device: 'smartphone'\n  model: '$1'\n",
-    "names.yml": "operating_systems: [{name: Android, family: Android}]\nbrowsers: [{name: Chrome, family: Chrome}]\n",
-}
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36"
-
-
-def regexes(t):
-    folder = t.tmp / "regexes"
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
 
 
 def configured(folder, **options):

@@ -133,7 +133,8 @@ def _(t):
         fields = re.findall(r"^#   (\S+)  (?:string|int|double|bool|timestamp|datetime|json)  ", plain, re.M)
         equal(rows(page, "Fields"), fields)
         own = plain.split("# What every")[0]
-        for option in re.findall(r"^    (?:# )?(\w+):", own, re.M):
+        for option in re.findall(r"^    (?:# )?(\w+):$|^    (\w+): ", own, re.M):  # but no sentence of a comment
+            option = "".join(option)
             check(option in rows(page, "Options"), f"{plugin.stem}: {option} is not in the reference")
         for row in re.findall(r"^\|.*$", page, re.M):
             check(len(re.findall(r"(?<!\\)\|", row)) in (4, 5), f"{plugin.stem}: a broken row: {row}")

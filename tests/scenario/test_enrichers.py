@@ -48,7 +48,7 @@ def _(t):
              {"rename": {"referral_url": "referrer.url"}}, {"set": {"environment": "live"}}, {"remove": ["random_part"]}]
     server = t.server(config=config(database(t), ["geoip", "bots", "shape", "privacy"], bots={"user_agents": ["examplebot"]},
                                     shape={"fields": {"environment": "string", "referrer.url": "string"}, "steps": steps},
-                                    privacy={"referrer": "exclude_query", "referrer_fields": ["referrer.url"], "user_id": "hash", "salt": SALT}))
+                                    privacy={"referrer": "exclude_query", "referrer_fields": ["referrer.url", "referral_url_normalized"], "user_id": "hash", "salt": SALT}))
     send(server, "person", "198.51.100.7", uid="ann", urlref="https://me:pw@ref.example/p?q=secret", r=17)
     send(server, "bot", "203.0.113.9", agent="ExampleBot/1.0")
     send(server, "google", "66.249.80.1")

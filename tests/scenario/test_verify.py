@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import mmdb
+from tests.lib.regexes import regexes
 from tests.lib.server import build_dir, slow
 from tests.lib.tap import check, equal, main, test
 
@@ -27,7 +28,7 @@ for plugin in sorted((build_dir() / "plugins").glob("*.so")):
         example = EXAMPLES / f"{plugin.stem}.yaml"
         database = t.tmp / "geo.mmdb"
         database.write_bytes(mmdb.build({"192.0.2.0/24": {"country": {"iso_code": "DE"}}}))
-        result = verify(plugin, *(["--config", example] if example.exists() else []), "--json", STREAMSTEAM_TEST_DATABASE=str(database))
+        result = verify(plugin, *(["--config", example] if example.exists() else []), "--json", STREAMSTEAM_TEST_DATABASE=str(database), STREAMSTEAM_TEST_REGEXES=str(regexes(t)))
         said = json.loads(result.stdout)
         wrong = [c for c in said["checks"] if c["result"] == "failed"]
         equal(wrong, [])
