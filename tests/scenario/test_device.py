@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import lake
-from tests.lib.regexes import regexes
+from tests.lib.regexes import FILES, regexes
 from tests.lib.server import wait_until_lake_holds
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until

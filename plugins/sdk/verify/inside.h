@@ -36,12 +36,10 @@ void check_refusals(const verify_subject *s);
 void check_host_faults(const verify_subject *s);
 void check_lifecycle_verbs(const verify_subject *s);
 /* use.c */
-typedef struct holdings { /* of this process */
-    size_t heap, files, threads;
-} holdings;
-holdings verify_holdings(void);
-/* More than before is a finding. */
-void verify_growth(const holdings *before, unsigned times, const char *of_what, const char *remedy);
+/* `times` rounds, again and again: memory, descriptors and threads that each time leaves more of are a
+   finding. end: after each window, or NULL. */
+void verify_repeat(unsigned times, void (*round)(void *arg), void (*end)(void *arg), void *arg,
+                   const char *of_what, const char *remedy);
 void verify_use_once(testkit *k,
                      const verify_subject *s); /* a few requests, events or one batch of each shape */
 void check_use(const verify_subject *s);
