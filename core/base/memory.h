@@ -1,4 +1,5 @@
-/* A limit on the private memory of this process, so that a plugin that leaks ends itself and not the machine. */
+/* A limit on the private memory of this process, so that a plugin that leaks ends itself and not the machine.
+ */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 

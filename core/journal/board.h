@@ -15,7 +15,7 @@ typedef struct journal_slot {
     /* Waiting: the reader stores wake_seq, then sets `waiting` to 1 and waits on it as a futex; ingest sets
        it to 0 and wakes where durable_seq >= wake_seq. A signal handler may set it to 0 too. */
     _Atomic uint32_t waiting;
-    _Atomic uint32_t used;          /* 1: a module is configured here                                    */
+    _Atomic uint32_t used; /* 1: a module is configured here                                    */
     _Atomic uint64_t wake_seq;
     /* Retention: nothing after synced_cursor may go, except what exceeds max_bytes (0 = no limit).      */
     _Atomic uint64_t synced_cursor; /* UINT64_MAX: not known yet, pins everything                        */

@@ -18,14 +18,15 @@ enum journal_read {
 };
 
 typedef struct journal_item {
-    ss_record record;     /* seq, times, names, json; body, flags, attempt are the caller's               */
+    ss_record record;       /* seq, times, names, json; body, flags, attempt are the caller's               */
     uint64_t from, through; /* GAP, DAMAGED                                                               */
     uint32_t record_flags;  /* enum journal_record_flag                                                   */
 } journal_item;
 
 /* Starts after `after_seq`. buffer_bytes: how much unreleased data it may hold (at least one record). */
 journal_reader *journal_reader_open(const char *dir, uint64_t after_seq, size_t buffer_bytes, ss_error *err);
-enum journal_read journal_reader_next(journal_reader *r, uint64_t limit_seq, journal_item *out, ss_error *err);
+enum journal_read journal_reader_next(journal_reader *r, uint64_t limit_seq, journal_item *out,
+                                      ss_error *err);
 /* All slices handed out so far become invalid; the buffer is free again. */
 void journal_reader_release(journal_reader *r);
 void journal_reader_close(journal_reader *r);

@@ -28,13 +28,13 @@ typedef struct journal_segment_summary {
 } journal_segment_summary;
 
 typedef struct journal_options {
-    const char *dir;             /* the journal's own directory                                          */
-    uint64_t segment_bytes;      /* default 64 MiB                                                       */
-    uint64_t max_bytes;          /* whole journal; 0 = no limit; beyond it: JOURNAL_FULL                 */
-    int64_t retain_ms;           /* keep at least this long for replay; 0 = delivered ones may go        */
-    uint64_t queue_bytes;        /* submitted and not yet durable; beyond it journal_ready() is false    */
-    int64_t sync_delay_us;       /* bench only: sleep added after each sync, emulates a slow disk        */
-    int64_t window_us;           /* longest wait for more arrivals (200)                                 */
+    const char *dir;        /* the journal's own directory                                          */
+    uint64_t segment_bytes; /* default 64 MiB                                                       */
+    uint64_t max_bytes;     /* whole journal; 0 = no limit; beyond it: JOURNAL_FULL                 */
+    int64_t retain_ms;      /* keep at least this long for replay; 0 = delivered ones may go        */
+    uint64_t queue_bytes;   /* submitted and not yet durable; beyond it journal_ready() is false    */
+    int64_t sync_delay_us;  /* bench only: sleep added after each sync, emulates a slow disk        */
+    int64_t window_us;      /* longest wait for more arrivals (200)                                 */
     /* Called before a segment goes, on the keeper thread; the segment stays until this returns 0. After a
        power cut the same segment may come twice: fold by segment_id. NULL: segments just go. */
     int (*retire)(void *arg, const journal_segment_summary *segment);
@@ -59,17 +59,17 @@ typedef struct journal_batch {
     char *records;
     size_t bytes;
     uint32_t count;
-    uint32_t wants_written; /* 1: call notify(JOURNAL_WRITTEN) too */
+    uint32_t wants_written;           /* 1: call notify(JOURNAL_WRITTEN) too */
     ss_str position_source, position; /* pull sources: stored in the same frame; empty = none */
-    uint64_t first_seq;     /* set before SYNCED */
+    uint64_t first_seq;               /* set before SYNCED */
     /* On the committer thread: must be short, must not block. */
     void (*notify)(struct journal_batch *batch, enum journal_event what);
     void *owner;
 } journal_batch;
 
-/* Creates or recovers the journal in dir (waits for its LOCK), then starts the committer. err: what and where.
-   Recovery reports damage through the log and the counters of journal_stats; it never fails for one bad
-   segment. */
+/* Creates or recovers the journal in dir (waits for its LOCK), then starts the committer. err: what and
+   where. Recovery reports damage through the log and the counters of journal_stats; it never fails for one
+   bad segment. */
 journal_writer *journal_open(const journal_options *options, journal_board *board, ss_error *err);
 /* Registers a receiver; the number goes into journal_record_head.source. Before the first submit of its
    records; the same name gives the same number; -1: more than 65535. */

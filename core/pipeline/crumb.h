@@ -8,7 +8,7 @@
 #include "core/observe/board.h"
 
 #define CRUMB_DEADLINE_US 2000000 /* a callback of a receiver or enricher may take this long */
-#define CRUMB_EXIT_SELF   4 /* a plugin called exit() */
+#define CRUMB_EXIT_SELF   4       /* a plugin called exit() */
 #define CRUMB_EXIT_CODE   3       /* of a process that ends because of it                    */
 
 typedef struct crumb_name { /* ready to be copied in one go */

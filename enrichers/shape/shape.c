@@ -6,7 +6,8 @@
 
 static const ss_option field_item[] = {
     {.name = "*", .type = SS_T_STRING, .flags = SS_OPT_FIELD, .doc = "A field."}, {.name = NULL}};
-static const ss_option text_item[] = {{.name = "*", .type = SS_T_STRING, .doc = "A text to compare with."}, {.name = NULL}};
+static const ss_option text_item[] = {{.name = "*", .type = SS_T_STRING, .doc = "A text to compare with."},
+                                      {.name = NULL}};
 static const ss_option value_item[] = {{.name = "*", .type = SS_T_ANY, .doc = "The value."}, {.name = NULL}};
 static const ss_option bytes_item[] = {{.name = "*",
                                         .type = SS_T_INT,

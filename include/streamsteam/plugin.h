@@ -35,6 +35,8 @@
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
  *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
  */
+/* Laid out by hand: the columns of comments are the manual. */
+/* clang-format off */
 #ifndef STREAMSTEAM_PLUGIN_H
 #define STREAMSTEAM_PLUGIN_H
 

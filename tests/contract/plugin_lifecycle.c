@@ -4,13 +4,17 @@
 #include "streamsteam/plugin.h"
 
 static const ss_option options[] = {
-    {.name = "diary", .type = SS_T_STRING, .flags = SS_OPT_REQUIRED, .doc = "The file that each verb appends to."},
+    {.name = "diary",
+     .type = SS_T_STRING,
+     .flags = SS_OPT_REQUIRED,
+     .doc = "The file that each verb appends to."},
     {.name = "password", .type = SS_T_STRING, .flags = SS_OPT_SECRET, .dflt = "", .doc = "Of the other end."},
     {.name = "fails", .type = SS_T_STRING, .dflt = "", .doc = "The verb that shall fail."},
     {.name = NULL},
 };
 
-static int32_t note(const ss_host *host, const ss_config *cfg, const ss_sink *out, const char *verb, ss_error *err)
+static int32_t note(const ss_host *host, const ss_config *cfg, const ss_sink *out, const char *verb,
+                    ss_error *err)
 {
     ss_str diary = host->cfg_str(cfg, "diary"), password = host->cfg_str(cfg, "password");
     char path[4096];

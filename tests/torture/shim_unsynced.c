@@ -43,14 +43,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define PAGE        4096u
-#define FILE_MAX    ((uint64_t)1 << 30) /* larger files are copied whole at each sync               */
-#define MAP_BYTES   (FILE_MAX / PAGE)
-#define SMALL_FILE  (256u * 1024)
-#define INODES_MAX  4096u
-#define CLEAN       0u
-#define DIRTY       1u
-#define COPYING     2u
+#define PAGE       4096u
+#define FILE_MAX   ((uint64_t)1 << 30) /* larger files are copied whole at each sync               */
+#define MAP_BYTES  (FILE_MAX / PAGE)
+#define SMALL_FILE (256u * 1024)
+#define INODES_MAX 4096u
+#define CLEAN      0u
+#define DIRTY      1u
+#define COPYING    2u
 
 typedef struct inode {
     uint64_t ino, born;
@@ -65,12 +65,15 @@ static unsigned next_victim;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool inside; /* calls made by the shim itself are not looked at */
 
-#define REAL(name) \
-    static __typeof__(&name) real; \
-    if (!real) \
-        real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+#define REAL(name)                                                                                           \
+    static __typeof__(&name) real;                                                                           \
+    if (!real)                                                                                               \
+    real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-static long raw_open(const char *path, int flags, int mode) { return syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode); }
+static long raw_open(const char *path, int flags, int mode)
+{
+    return syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+}
 
 __attribute__((constructor)) static void start(void)
 {
@@ -123,17 +126,20 @@ static bool ignored(const char *path, const char *kind)
 
 static bool look(int fd, struct statx *st)
 {
-    return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME | STATX_SIZE | STATX_TYPE, st) == 0;
+    return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME | STATX_SIZE | STATX_TYPE, st) ==
+           0;
 }
 
 static uint64_t birth(const struct statx *st)
 {
-    return st->stx_mask & STATX_BTIME ? (uint64_t)st->stx_btime.tv_sec * 1000000000u + st->stx_btime.tv_nsec : 0;
+    return st->stx_mask & STATX_BTIME ? (uint64_t)st->stx_btime.tv_sec * 1000000000u + st->stx_btime.tv_nsec
+                                      : 0;
 }
 
 static void key_path(char out[PATH_MAX], const char *folder, uint64_t ino, uint64_t born)
 {
-    (void)snprintf(out, PATH_MAX, "%.3000s/%s/%llx-%llx", shadow_dir, folder, (unsigned long long)ino, (unsigned long long)born);
+    (void)snprintf(out, PATH_MAX, "%.3000s/%s/%llx-%llx", shadow_dir, folder, (unsigned long long)ino,
+                   (unsigned long long)born);
 }
 
 static _Atomic unsigned char *map_pages(uint64_t ino, uint64_t born)
@@ -144,7 +150,8 @@ static _Atomic unsigned char *map_pages(uint64_t ino, uint64_t born)
     if (fd < 0)
         return NULL;
     void *map = syscall(SYS_ftruncate, fd, (off_t)MAP_BYTES) == 0
-                    ? (void *)syscall(SYS_mmap, NULL, MAP_BYTES, (long)(PROT_READ | PROT_WRITE), (long)MAP_SHARED, (long)fd, 0L)
+                    ? (void *)syscall(SYS_mmap, NULL, MAP_BYTES, (long)(PROT_READ | PROT_WRITE),
+                                      (long)MAP_SHARED, (long)fd, 0L)
                     : MAP_FAILED;
     (void)syscall(SYS_close, fd);
     return map == MAP_FAILED ? NULL : map;
@@ -232,9 +239,10 @@ static void persist_file(int fd, const struct statx *st, _Atomic unsigned char *
             if (pages && page < MAP_BYTES)
                 pages[page] = COPYING;
             unsigned char expected = COPYING;
-            if (copy_page(from, to, page) && pages && page < MAP_BYTES) /* unless it was written again meanwhile */
-                (void)__atomic_compare_exchange_n((unsigned char *)&pages[page], &expected, CLEAN, false, __ATOMIC_SEQ_CST,
-                                                  __ATOMIC_SEQ_CST);
+            if (copy_page(from, to, page) && pages &&
+                page < MAP_BYTES) /* unless it was written again meanwhile */
+                (void)__atomic_compare_exchange_n((unsigned char *)&pages[page], &expected, CLEAN, false,
+                                                  __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
         }
     }
     if (from >= 0)
@@ -249,7 +257,8 @@ static void persist_dir(int fd, const struct statx *st)
     char path[PATH_MAX], fresh[PATH_MAX + 32], link[64];
     key_path(path, "dirs", st->stx_ino, birth(st));
     (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    int turn = (int)raw_open(shadow_dir, O_RDONLY | O_DIRECTORY, 0); /* an older list must not replace a newer one */
+    int turn =
+        (int)raw_open(shadow_dir, O_RDONLY | O_DIRECTORY, 0); /* an older list must not replace a newer one */
     if (turn >= 0)
         (void)syscall(SYS_flock, turn, LOCK_EX);
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -258,12 +267,14 @@ static void persist_dir(int fd, const struct statx *st)
     for (struct dirent *entry = out ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
         struct statx child;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            syscall(SYS_statx, dirfd(dir), entry->d_name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME | STATX_TYPE, &child) != 0)
+            syscall(SYS_statx, dirfd(dir), entry->d_name, AT_SYMLINK_NOFOLLOW,
+                    STATX_INO | STATX_BTIME | STATX_TYPE, &child) != 0)
             continue;
         unsigned type = child.stx_mode & S_IFMT;
         if (type == S_IFREG || type == S_IFDIR)
-            (void)fprintf(out, "%c %llx-%llx %s\n", type == S_IFDIR ? 'd' : 'f', (unsigned long long)child.stx_ino,
-                          (unsigned long long)birth(&child), entry->d_name);
+            (void)fprintf(out, "%c %llx-%llx %s\n", type == S_IFDIR ? 'd' : 'f',
+                          (unsigned long long)child.stx_ino, (unsigned long long)birth(&child),
+                          entry->d_name);
     }
     if (out && fclose(out) == 0)
         (void)rename(fresh, path);
@@ -286,7 +297,8 @@ static void persist(int fd)
         persist_dir(fd, &st);
     } else if (type == S_IFREG && path_below(fd, path) && !excluded(path) && !ignored(path, "file")) {
         pthread_mutex_lock(&lock);
-        _Atomic unsigned char *pages = map_pages(st.stx_ino, birth(&st)); /* its own mapping: no eviction under us */
+        _Atomic unsigned char *pages =
+            map_pages(st.stx_ino, birth(&st)); /* its own mapping: no eviction under us */
         pthread_mutex_unlock(&lock);
         persist_file(fd, &st, pages);
         if (pages)
@@ -350,26 +362,29 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
     return n;
 }
 
-#define POSITIONED(name, parameters, arguments, length, position, flags) \
-    ssize_t name parameters \
-    { \
-        REAL(name); \
-        mark(fd, (uint64_t)(position), (length)); \
-        ssize_t n = real arguments; \
-        if (n > 0) { \
+#define POSITIONED(name, parameters, arguments, length, position, flags)                                     \
+    ssize_t name parameters                                                                                  \
+    {                                                                                                        \
+        REAL(name);                                                                                          \
+        mark(fd, (uint64_t)(position), (length));                                                            \
+        ssize_t n = real arguments;                                                                          \
+        if (n > 0) {                                                                                         \
             mark(fd, (uint64_t)(position), (uint64_t)n); /* a sync in between may have taken it for clean */ \
-            after_write(fd, flags); \
-        } \
-        return n; \
+            after_write(fd, flags);                                                                          \
+        }                                                                                                    \
+        return n;                                                                                            \
     }
 
 POSITIONED(pwrite, (int fd, const void *bytes, size_t len, off_t at), (fd, bytes, len, at), len, at, 0)
 POSITIONED(pwrite64, (int fd, const void *bytes, size_t len, off64_t at), (fd, bytes, len, at), len, at, 0)
-POSITIONED(pwritev, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), total(iov, count), at, 0)
-POSITIONED(pwritev64, (int fd, const struct iovec *iov, int count, off64_t at), (fd, iov, count, at), total(iov, count), at, 0)
-POSITIONED(pwritev2, (int fd, const struct iovec *iov, int count, off_t at, int f), (fd, iov, count, at, f), total(iov, count), at, f)
-POSITIONED(pwritev64v2, (int fd, const struct iovec *iov, int count, off64_t at, int f), (fd, iov, count, at, f), total(iov, count),
-           at, f)
+POSITIONED(pwritev, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at),
+           total(iov, count), at, 0)
+POSITIONED(pwritev64, (int fd, const struct iovec *iov, int count, off64_t at), (fd, iov, count, at),
+           total(iov, count), at, 0)
+POSITIONED(pwritev2, (int fd, const struct iovec *iov, int count, off_t at, int f), (fd, iov, count, at, f),
+           total(iov, count), at, f)
+POSITIONED(pwritev64v2, (int fd, const struct iovec *iov, int count, off64_t at, int f),
+           (fd, iov, count, at, f), total(iov, count), at, f)
 
 ssize_t sendfile(int fd, int from, off_t *at, size_t len)
 {
@@ -388,14 +403,14 @@ ssize_t copy_file_range(int from, off64_t *at, int fd, off64_t *to, size_t len, 
     return real(from, at, fd, to, len, flags);
 }
 
-#define RESIZED(name, parameters, arguments) \
-    int name parameters \
-    { \
-        REAL(name); \
-        mark_all(fd); \
-        int result = real arguments; \
-        mark_all(fd); \
-        return result; \
+#define RESIZED(name, parameters, arguments)                                                                 \
+    int name parameters                                                                                      \
+    {                                                                                                        \
+        REAL(name);                                                                                          \
+        mark_all(fd);                                                                                        \
+        int result = real arguments;                                                                         \
+        mark_all(fd);                                                                                        \
+        return result;                                                                                       \
     }
 
 RESIZED(ftruncate, (int fd, off_t size), (fd, size))
@@ -405,34 +420,34 @@ RESIZED(fallocate64, (int fd, int mode, off64_t at, off64_t len), (fd, mode, at,
 RESIZED(posix_fallocate, (int fd, off_t at, off_t len), (fd, at, len))
 RESIZED(posix_fallocate64, (int fd, off64_t at, off64_t len), (fd, at, len))
 
-#define SYNCED(name) \
-    int name(int fd) \
-    { \
-        REAL(name); \
-        int result = real(fd); \
-        if (result == 0) \
-            persist(fd); \
-        return result; \
+#define SYNCED(name)                                                                                         \
+    int name(int fd)                                                                                         \
+    {                                                                                                        \
+        REAL(name);                                                                                          \
+        int result = real(fd);                                                                               \
+        if (result == 0)                                                                                     \
+            persist(fd);                                                                                     \
+        return result;                                                                                       \
     }
 
 SYNCED(fsync)
 SYNCED(fdatasync)
 
-#define OPENED(name, parameters, dir, first) \
-    int name parameters \
-    { \
-        REAL(name); \
-        mode_t mode = 0; \
-        if (flags & (O_CREAT | __O_TMPFILE)) { \
-            va_list args; \
-            va_start(args, flags); \
-            mode = va_arg(args, mode_t); \
-            va_end(args); \
-        } \
-        int fd = real first; \
-        if (fd >= 0 && (flags & O_TRUNC)) \
-            mark_all(fd); \
-        return fd; \
+#define OPENED(name, parameters, dir, first)                                                                 \
+    int name parameters                                                                                      \
+    {                                                                                                        \
+        REAL(name);                                                                                          \
+        mode_t mode = 0;                                                                                     \
+        if (flags & (O_CREAT | __O_TMPFILE)) {                                                               \
+            va_list args;                                                                                    \
+            va_start(args, flags);                                                                           \
+            mode = va_arg(args, mode_t);                                                                     \
+            va_end(args);                                                                                    \
+        }                                                                                                    \
+        int fd = real first;                                                                                 \
+        if (fd >= 0 && (flags & O_TRUNC))                                                                    \
+            mark_all(fd);                                                                                    \
+        return fd;                                                                                           \
     }
 
 OPENED(open, (const char *path, int flags, ...), AT_FDCWD, (path, flags, mode))

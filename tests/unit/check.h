@@ -16,44 +16,47 @@ typedef struct check_test {
 
 static bool check_failed;
 
-#define CHECK(expr) \
-    do { \
-        if (!(expr)) { \
-            check_failed = true; \
-            printf("# %s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #expr); \
-            (void)fflush(stdout); \
-        } \
+#define CHECK(expr)                                                                                          \
+    do {                                                                                                     \
+        if (!(expr)) {                                                                                       \
+            check_failed = true;                                                                             \
+            printf("# %s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #expr);                                \
+            (void)fflush(stdout);                                                                            \
+        }                                                                                                    \
     } while (0)
 
 /* Stops the test where going on makes no sense. */
-#define REQUIRE(expr) \
-    do { \
-        CHECK(expr); \
-        if (check_failed) \
-            return; \
+#define REQUIRE(expr)                                                                                        \
+    do {                                                                                                     \
+        CHECK(expr);                                                                                         \
+        if (check_failed)                                                                                    \
+            return;                                                                                          \
     } while (0)
 
-#define CHECK_STR(got, want) \
-    do { \
-        const char *got_ = (got), *want_ = (want); \
-        if (!got_ || strcmp(got_, want_) != 0) { \
-            check_failed = true; \
+#define CHECK_STR(got, want)                                                                                 \
+    do {                                                                                                     \
+        const char *got_ = (got), *want_ = (want);                                                           \
+        if (!got_ || strcmp(got_, want_) != 0) {                                                             \
+            check_failed = true;                                                                             \
             printf("# %s:%d: got \"%s\", want \"%s\"\n", __FILE__, __LINE__, got_ ? got_ : "(null)", want_); \
-            (void)fflush(stdout); \
-        } \
+            (void)fflush(stdout);                                                                            \
+        }                                                                                                    \
     } while (0)
 
-#define CHECK_INT(got, want) \
-    do { \
-        long long got_ = (long long)(got), want_ = (long long)(want); \
-        if (got_ != want_) { \
-            check_failed = true; \
-            printf("# %s:%d: %s is %lld, want %lld\n", __FILE__, __LINE__, #got, got_, want_); \
-            (void)fflush(stdout); \
-        } \
+#define CHECK_INT(got, want)                                                                                 \
+    do {                                                                                                     \
+        long long got_ = (long long)(got), want_ = (long long)(want);                                        \
+        if (got_ != want_) {                                                                                 \
+            check_failed = true;                                                                             \
+            printf("# %s:%d: %s is %lld, want %lld\n", __FILE__, __LINE__, #got, got_, want_);               \
+            (void)fflush(stdout);                                                                            \
+        }                                                                                                    \
     } while (0)
 
-#define TEST(name) {#name, name}
+#define TEST(name)                                                                                           \
+    {                                                                                                        \
+#name, name                                                                                          \
+    }
 
 static inline int check_main(const check_test *tests, size_t count, const char *only)
 {
@@ -81,7 +84,10 @@ static inline int check_main(const check_test *tests, size_t count, const char *
     return failures ? 1 : 0;
 }
 
-#define CHECK_MAIN(tests) \
-    int main(int argc, char **argv) { return check_main(tests, sizeof(tests) / sizeof((tests)[0]), argc > 1 ? argv[1] : NULL); }
+#define CHECK_MAIN(tests)                                                                                    \
+    int main(int argc, char **argv)                                                                          \
+    {                                                                                                        \
+        return check_main(tests, sizeof(tests) / sizeof((tests)[0]), argc > 1 ? argv[1] : NULL);             \
+    }
 
 #endif

@@ -305,8 +305,8 @@ static inline void fixture_copy_file(const char *from, const char *to)
     buf_fini(&b);
 }
 
-/* A crash leaves one moment; copying takes time. A file whose name went away meanwhile (recycled: it may have new
-   content already) counts as gone at that moment. */
+/* A crash leaves one moment; copying takes time. A file whose name went away meanwhile (recycled: it may have
+   new content already) counts as gone at that moment. */
 static inline void fixture_copy_still(const char *from, const char *to)
 {
     struct stat before, after;

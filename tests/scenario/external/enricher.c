@@ -41,10 +41,14 @@ static int32_t enrich(void *inst, ss_event *event, ss_error *err)
     return SS_OK;
 }
 
-static void destroy(void *inst) { free(inst); }
+static void destroy(void *inst)
+{
+    free(inst);
+}
 
 static const ss_enricher enricher = {.struct_size = sizeof(ss_enricher), .enrich = enrich};
-static const ss_plugin plugin = {SS_PLUGIN_HEADER, .kind = SS_ENRICHER, .name = "measure", .version = "1.0", .summary = "An example.",
-                                 .license = "MIT", .options = options, .fields = fields, .schema_rev = 1, .enricher = &enricher,
-                                 .create = create, .destroy = destroy};
+static const ss_plugin plugin = {SS_PLUGIN_HEADER,      .kind = SS_ENRICHER,      .name = "measure",
+                                 .version = "1.0",      .summary = "An example.", .license = "MIT",
+                                 .options = options,    .fields = fields,         .schema_rev = 1,
+                                 .enricher = &enricher, .create = create,         .destroy = destroy};
 SS_PLUGIN(plugin);

@@ -53,6 +53,7 @@ static void destroy(void *inst)
 }
 
 static const ss_module module = {.struct_size = sizeof(ss_module), .deliver = deliver};
-static const ss_plugin plugin = {SS_PLUGIN_HEADER, .kind = SS_MODULE, .name = "append", .version = "1.0", .summary = "An example.",
-                                 .license = "MIT", .options = options, .module = &module, .create = create, .destroy = destroy};
+static const ss_plugin plugin = {
+    SS_PLUGIN_HEADER, .kind = SS_MODULE,  .name = "append",  .version = "1.0", .summary = "An example.",
+    .license = "MIT", .options = options, .module = &module, .create = create, .destroy = destroy};
 SS_PLUGIN(plugin);
