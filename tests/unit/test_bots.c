@@ -171,9 +171,9 @@ static void flags(void)
 /* Matomo takes none of these for bots. */
 static void not_bots(void)
 {
-    static const char *const agents[] = {"", "curl/7.88.1", "python-requests/2.31.0",
-                                         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like "
-                                         "Gecko) HeadlessChrome/120.0 Safari/537.36"};
+    static const char headless[] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+                                   "HeadlessChrome/120.0 Safari/537.36";
+    static const char *const agents[] = {"", "curl/7.88.1", "python-requests/2.31.0", headless};
     testkit *k = testkit_new(ss_plugin_v0(), "{\"action\":\"drop\"}");
     for (size_t i = 0; i < sizeof agents / sizeof *agents; i++) {
         char values[512];
