@@ -215,6 +215,7 @@ def _(t):
 @test("reload with a wrong file changes nothing and says why")
 def _(t):
     server = t.server()
+    server.child("module lake", 20)
     before = server.children()
     server.config["modules"]["lake"]["pth"] = "x"
     server.write_config()
