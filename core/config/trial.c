@@ -69,8 +69,14 @@ static void redact(char *text, const json_t *options)
             redact_one(text, buf_text(&content));
         buf_fini(&content);
     }
-    json_object_foreach((json_t *)(uintptr_t)options, key, value) redact(text, value);
-    json_array_foreach((json_t *)(uintptr_t)options, i, value) redact(text, value);
+    json_object_foreach((json_t *)(uintptr_t)options, key, value)
+    {
+        redact(text, value);
+    }
+    json_array_foreach((json_t *)(uintptr_t)options, i, value)
+    {
+        redact(text, value);
+    }
 }
 
 static void report(config *c, const config_instance *i, const char *what, ss_error *err)

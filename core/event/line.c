@@ -281,6 +281,7 @@ static char *put_nested(char *to, const char *line, const event_table *t, const 
         size_t deep = t->objects[object].depth, common = 0;
         for (size_t d = deep; d > 0; d--, object = t->objects[object].parent)
             path[d - 1] = object;
+        /* cppcheck-suppress uninitvar ; filled below deep */
         while (common < depth && common < deep && open[common] == path[common])
             common++;
         to = close_to(to, &depth, common);
