@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "plugins/common/secret.h"
+
 #define HEADERS_MAX 6u
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -103,13 +105,9 @@ void access_free(events *e)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Time depends on the length of what was given only. */
 static bool key_equal(const event_key *key, ss_str given)
 {
-    volatile unsigned char different = key->len != given.len;
-    for (size_t i = 0; i < given.len && i < KEY_BYTES_MAX; i++)
-        different = (unsigned char)(different | (unsigned char)(key->secret[i] ^ given.ptr[i]));
-    return !different && given.len <= KEY_BYTES_MAX;
+    return secret_equal(key->secret, sizeof key->secret, key->len, given);
 }
 
 static ss_str key_given(const events *e, const ss_request *request)

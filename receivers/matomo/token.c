@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "plugins/common/secret.h"
+
 static int32_t token_read(token *t, const ss_host *host, const ss_config *node, size_t place, ss_error *err)
 {
     int64_t len = host->secret(host->self, node, "secret", t->secret, sizeof t->secret, err);
@@ -53,13 +55,9 @@ void tokens_free(tokens *t)
     *t = (tokens){0};
 }
 
-/* Time depends on the length of what was given only. */
 static bool token_equal(const token *t, ss_str given)
 {
-    volatile unsigned char different = t->len != given.len;
-    for (size_t i = 0; i < given.len && i < TOKEN_BYTES_MAX; i++)
-        different = (unsigned char)(different | (unsigned char)(t->secret[i] ^ given.ptr[i]));
-    return !different && given.len <= TOKEN_BYTES_MAX;
+    return secret_equal(t->secret, sizeof t->secret, t->len, given);
 }
 
 static bool token_covers(const token *t, int64_t site)
