@@ -104,17 +104,19 @@ static void take_record(delivery *d, const journal_item *item)
         lost_range(d, &(journal_item){.from = d->read_seq + 1, .through = r->seq - 1}, OUTCOME_DAMAGED);
     uint32_t row = tally_row_of(&d->tally, r->receiver, r->app);
     bool passed_over = skipped(d, r->seq, &what);
-    if (!passed_over && !spec_wants(&d->spec.filter, r)) {
+    bool failed = r->flags & SS_RECORD_FAILED;
+    if (!passed_over && ((failed && !(d->plugin->module->flags & SS_MODULE_TAKES_FAILED)) ||
+                         !spec_wants(&d->spec.filter, r))) {
         what = OUTCOME_FILTERED;
         passed_over = true;
     }
     if (!passed_over) {
         b->records[b->count] = *r;
         b->records[b->count].body = r->json;
-        b->records[b->count].flags = d->setup->replay_id ? SS_RECORD_REPLAY : 0;
+        b->records[b->count].flags = r->flags | (d->setup->replay_id ? SS_RECORD_REPLAY : 0u);
         b->records[b->count].attempt = 1;
         b->rows[b->count++] = row;
-        b->bytes += r->json.len + r->app.len + r->type.len + r->id.len + r->key.len;
+        b->bytes += r->json.len + r->app.len + r->type.len + r->id.len + r->key.len + r->aside.len;
     }
     trail_put(d, 1, row, what);
     d->read_seq = r->seq;

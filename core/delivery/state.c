@@ -12,7 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 
-#define STATE_VERSION    "1"
+#define STATE_VERSION    "2"
 #define STATE_DIR_LEVELS 3 /* modules/NAME, modules, the data directory */
 
 enum statement {
@@ -43,7 +43,8 @@ static const char *const statements[STATEMENT_COUNT] = {
                 " delivered=delivered+excluded.delivered, rejected=rejected+excluded.rejected,"
                 " expired=expired+excluded.expired, filtered=filtered+excluded.filtered,"
                 " damaged=damaged+excluded.damaged",
-    [Q_REJECT] = "INSERT OR IGNORE INTO quarantine VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,0)",
+    [Q_REJECT] =
+        "INSERT OR IGNORE INTO quarantine VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,0,?15,?16)",
     [Q_RELEASE] = "DELETE FROM quarantine WHERE seq=?1 RETURNING receiver, app",
     [Q_PUT] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
     [Q_GET] = "SELECT value FROM meta WHERE key=?1",
@@ -65,7 +66,12 @@ static const char schema[] =
     " event_id TEXT, key TEXT, receive_us INTEGER, event_us INTEGER, schema_rev INTEGER, json BLOB, code "
     "INTEGER,"
     " reason TEXT, attempts INTEGER, quarantined_us INTEGER, retry INTEGER NOT NULL);"
-    "INSERT INTO meta VALUES('version','" STATE_VERSION "') ON CONFLICT DO NOTHING;";
+    "INSERT INTO meta VALUES('version','1') ON CONFLICT DO NOTHING;";
+
+/* From version 1, which every new file has for a moment. */
+static const char to_version_2[] = "ALTER TABLE quarantine ADD COLUMN aside BLOB;"
+                                   "ALTER TABLE quarantine ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;"
+                                   "UPDATE meta SET value='2' WHERE key='version';";
 
 struct state {
     sqlite3 *db;
@@ -144,6 +150,15 @@ static ss_str column_str(sqlite3_stmt *stmt, int at)
     return ss_s(text ? text : "", text ? (size_t)sqlite3_column_bytes(stmt, at) : 0);
 }
 
+static bool state_is_version(state *s, const char *want)
+{
+    buf version;
+    buf_init(&version, 64);
+    bool same = state_get(s, "version", &version) && ss_eq(buf_str(&version), ss_cstr(want));
+    buf_fini(&version);
+    return same;
+}
+
 /* ---- open
  * -------------------------------------------------------------------------------------------------- */
 
@@ -158,13 +173,10 @@ static int state_prepare_file(state *s, ss_error *err)
     if (sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
         sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+        (state_is_version(s, "1") && sqlite3_exec(s->db, to_version_2, NULL, NULL, NULL) != SQLITE_OK) ||
         sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
         return state_fail(s, err, "open it");
-    buf version;
-    buf_init(&version, 64);
-    bool known = state_get(s, "version", &version) && ss_eq(buf_str(&version), SS_LIT(STATE_VERSION));
-    buf_fini(&version);
-    if (!known) {
+    if (!state_is_version(s, STATE_VERSION)) {
         (void)ss_fail(
             err, SS_FATAL,
             "%s: written by another version of StreamSteam; use that version, or move the file away",
@@ -518,6 +530,8 @@ static int commit_reject(state *s, const state_reject *reject)
     bind_str(stmt, 12, ss_s(reject->reason.ptr, reason_len));
     (void)sqlite3_bind_int64(stmt, 13, reject->attempts);
     (void)sqlite3_bind_int64(stmt, 14, clock_now_us());
+    bind_blob(stmt, 15, r->aside.ptr, r->aside.len);
+    (void)sqlite3_bind_int64(stmt, 16, r->flags & SS_RECORD_FAILED);
     return state_step(stmt);
 }
 
@@ -661,7 +675,8 @@ static state_row row_of(sqlite3_stmt *stmt)
     r->event_us = sqlite3_column_int64(stmt, 7);
     r->schema_rev = (uint32_t)sqlite3_column_int64(stmt, 8);
     r->json = r->body = column_str(stmt, 9);
-    r->flags = SS_RECORD_QUARANTINE;
+    r->aside = column_str(stmt, 15);
+    r->flags = SS_RECORD_QUARANTINE | (uint32_t)sqlite3_column_int(stmt, 16);
     r->attempt = row.attempts + 1;
     return row;
 }

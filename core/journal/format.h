@@ -160,7 +160,7 @@ static inline bool format_trailer_matches(const journal_frame_trailer *t, const 
 static inline bool format_record_sane(const journal_record_head *h)
 {
     return h->length <= JOURNAL_RECORD_MAX && h->json_len <= JOURNAL_RECORD_MAX &&
-           h->length == sizeof *h + h->app_len + h->type_len + h->id_len + h->key_len + h->json_len;
+           h->length >= sizeof *h + h->app_len + h->type_len + h->id_len + h->key_len + h->json_len;
 }
 
 static inline uint32_t format_record_crc(const journal_record_head *h)

@@ -399,7 +399,9 @@ static int hand_out(journal_reader *r, const journal_record_head *h, journal_ite
     p += h->key_len;
     rec->json = rec->body = ss_s(p, h->json_len);
     rec->schema_rev = s->schema_rev;
-    rec->flags = rec->attempt = rec->spare = 0;
+    rec->aside = ss_s(p + h->json_len, h->length - (size_t)(p + h->json_len - (const char *)h));
+    rec->flags = h->flags & JOURNAL_RECORD_FAILED ? SS_RECORD_FAILED : 0;
+    rec->attempt = rec->spare = 0;
     out->from = out->through = h->seq;
     out->record_flags = h->flags;
     r->next_seq = h->seq + 1;

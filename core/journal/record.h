@@ -14,14 +14,15 @@ typedef struct journal_record_head {
     uint16_t source; /* receiver number, see the segment's dictionary                           */
     uint16_t flags;  /* enum journal_record_flag                                                */
     uint16_t app_len, type_len, id_len, key_len; /* the bytes follow the head in this order ...    */
-    uint32_t json_len; /* ... and then the line                                                   */
+    uint32_t json_len; /* ... and then the line; what is left up to length is aside: not of the line */
     /* 48 bytes */
 } journal_record_head;
 _Static_assert(sizeof(journal_record_head) == 48, "the journal's format is fixed");
 
 enum journal_record_flag {
-    JOURNAL_REQUEST_END = 1u,  /* the last record of its request                          */
-    JOURNAL_REQUEST_BEGIN = 2u /* the first one; the committer sets it                    */
+    JOURNAL_REQUEST_END = 1u,   /* the last record of its request                          */
+    JOURNAL_REQUEST_BEGIN = 2u, /* the first one; the committer sets it                    */
+    JOURNAL_RECORD_FAILED = 4u  /* not an event: an input that could not become one        */
 };
 
 #define JOURNAL_NAME_MAX   256u               /* app, type, id, key: longer ones are cut by the pipeline */

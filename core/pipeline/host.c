@@ -61,7 +61,7 @@ static int32_t enrich_event(ss_call *call, ss_event *event)
 }
 
 /* At most JOURNAL_NAME_MAX bytes, not in the middle of a UTF-8 sequence. */
-static ss_str cut_name(ss_str name)
+ss_str pipeline_cut_name(ss_str name)
 {
     if (name.len <= JOURNAL_NAME_MAX)
         return name;
@@ -88,19 +88,21 @@ static int32_t write_record(ss_call *call, ss_event *event)
         event_uuid7(made, event->receive_us);
         event->id = ss_s(made, sizeof made);
     }
-    ss_str app = cut_name(event->app), type = cut_name(event->type), id = cut_name(event->id);
-    ss_str key = event->key.len ? cut_name(event->key) : id;
+    ss_str app = pipeline_cut_name(event->app), type = pipeline_cut_name(event->type);
+    ss_str id = pipeline_cut_name(event->id), key = event->key.len ? pipeline_cut_name(event->key) : id;
     size_t names = app.len + type.len + id.len + key.len;
     size_t at_offset = stage_mark_here(&lane->stage).bytes;
-    char *at =
-        stage_reserve(&lane->stage, sizeof(journal_record_head) + names + event_line_bound(table, event) + 8);
+    char *at = stage_reserve(&lane->stage, sizeof(journal_record_head) + names +
+                                               event_line_bound(table, event) + event->aside.len + 8);
     if (!at)
         return SS_LIMIT;
     char *line = put(put(put(put(at + sizeof(journal_record_head), app), type), id), key);
     size_t line_len = event_line_write(table, event, line);
     if (line_len > lane->pipeline->max_event_bytes)
         return SS_LIMIT;
-    size_t length = (size_t)(line - at) + line_len;
+    size_t length = (size_t)(put(line + line_len, event->aside) - at);
+    if (length > JOURNAL_RECORD_MAX)
+        return SS_LIMIT;
     journal_record_head head = {.length = (uint32_t)length,
                                 .receive_us = event->receive_us,
                                 .event_us = event->event_us,
@@ -115,6 +117,14 @@ static int32_t write_record(ss_call *call, ss_event *event)
     call->last_record = at_offset;
     call->bytes += line_len;
     return SS_OK;
+}
+
+static int32_t failed(ss_call *call, ss_str app, const char *code, ss_str text, ss_str raw)
+{
+    int32_t status = pipeline_failed(call, app, code, text, raw);
+    if (call->open)
+        close_event(call);
+    return status;
 }
 
 static int32_t emit(ss_call *call, ss_event *event)
@@ -308,6 +318,7 @@ void pipeline_host_fill(pipeline_instance *instance)
     t->mem = call_mem;
     t->event_new = event_new;
     t->emit = emit;
+    t->failed = failed;
     t->field_ref = field_ref;
     t->query = query_pairs;
     t->header = header;

@@ -157,6 +157,9 @@ static inline void arena_reset_small(arena *a)
 void pipeline_host_fill(pipeline_instance *instance);
 bool lane_fit_fields(pipeline_lane *lane, uint32_t fields);
 void call_begin_on(pipeline_lane *lane, pipeline_receiver *receiver, pipeline_request *request);
+ss_str pipeline_cut_name(ss_str name); /* to JOURNAL_NAME_MAX bytes */
+/* failed.c */
+int32_t pipeline_failed(ss_call *call, ss_str app, const char *code, ss_str text, ss_str raw);
 /* query.c */
 const ss_pair *query_pairs(const ss_request *request, uint32_t *count);
 /* reason.c */

@@ -34,6 +34,9 @@
  * minor is not older):
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
  *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
+ *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message, host->pass(),
+ *        ss_receiver.parse(). Inputs that cannot become events: host->failed(), SS_RECORD_FAILED,
+ *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside.
  */
 /* Laid out by hand: the columns of comments are the manual. */
 /* clang-format off */
@@ -52,7 +55,7 @@ extern "C" {
 #endif
 
 #define SS_ABI_MAJOR 0u
-#define SS_ABI_MINOR 2u
+#define SS_ABI_MINOR 3u
 
 /* True where the struct (of that type) which p points to is new enough to have the field. */
 #define SS_HAS(type, p, field) ((p)->struct_size >= offsetof(type, field) + sizeof((p)->field))
@@ -185,6 +188,9 @@ typedef struct ss_event {
     ss_str id;          /* event id; the host makes a UUID v7 where it stays empty          */
     ss_str key;         /* partition key: events of one key keep their order; else id       */
     void *spare[4];
+    /* 0.3: bytes that are kept with the record but are not part of the line: what the line dropped or changed and
+       a view of the receiver needs. Borrowed until emit() returns.                                         */
+    ss_str aside;
 } ss_event;
 
 /* ---- HTTP -------------------------------------------------------------------------------------- */
@@ -239,7 +245,15 @@ typedef struct ss_route { /* ends with path == NULL; stride: receiver->route_siz
 
 /* ---- records ----------------------------------------------------------------------------------- */
 
-enum ss_record_flag { SS_RECORD_REPLAY = 1u, SS_RECORD_RETRIED = 2u, SS_RECORD_QUARANTINE = 4u };
+enum ss_record_flag {
+    SS_RECORD_REPLAY = 1u,
+    SS_RECORD_RETRIED = 2u,
+    SS_RECORD_QUARANTINE = 4u, /* comes again, out of the module's quarantine                  */
+    SS_RECORD_FAILED = 8u      /* 0.3: not an event: an input that could not become one. type is the code, json
+                                  {"attemptsMade":1,"arrivalTimestamp":ms,"errorCode":code,"errorMessage":text,
+                                  "attemptEndingTimestamp":ms,"rawData":base64}. Only modules with
+                                  SS_MODULE_TAKES_FAILED get it; for others it counts as filtered.        */
+};
 
 typedef struct ss_record { /* all borrowed until deliver() returns; stride: batch->record_size */
     uint64_t seq;          /* position in the journal, rises by one                       */
@@ -251,6 +265,7 @@ typedef struct ss_record { /* all borrowed until deliver() returns; stride: batc
     uint32_t flags;
     uint32_t attempt;      /* 1 = first                                                    */
     uint32_t spare;
+    ss_str aside;          /* 0.3: what the receiver kept beside the line; mostly empty     */
 } ss_record;
 
 typedef struct ss_batch {
@@ -307,6 +322,33 @@ typedef struct ss_resume {
     uint64_t journal_id;
     void *spare[4];
 } ss_resume;
+
+/* ---- applications ------------------------------------------------------------------------------ */
+
+enum ss_app_flag { SS_APP_TOLERANT = 1u /* take a batch's good events, refuse the bad ones one by one */ };
+enum ss_app_proof { SS_PROOF_KEY = 1u, SS_PROOF_SIGV4 = 2u }; /* what an Authorization header may hold */
+
+typedef struct ss_app { /* the caller sets struct_size; strings are borrowed until the request (the call) is over */
+    uint32_t struct_size;
+    uint32_t flags;
+    ss_str id, name;
+    int64_t retry_after_ms; /* with SS_THROTTLE                                */
+    void *spare[4];
+} ss_app;
+
+/* ---- messages of pull receivers ---------------------------------------------------------------- */
+
+typedef struct ss_message { /* one message of a source; the caller sets struct_size; all borrowed for the call */
+    uint32_t struct_size;
+    uint32_t pair_size;     /* stride of headers                               */
+    ss_str body, key;
+    ss_str id;              /* names it in its source: "topic/3/1234"          */
+    int64_t time_us;        /* when the source took it; 0 = unknown            */
+    const ss_pair *headers;
+    uint32_t header_count;
+    uint32_t spare0;
+    void *spare[4];
+} ss_message;
 
 /* ---- what the host lends: one table, append only ------------------------------------------------ */
 
@@ -392,6 +434,25 @@ typedef struct ss_host {
     int32_t (*app_list)(void *self, void (*visit)(void *arg, ss_str app, ss_str name), void *arg);
     /* Raise (text) or clear (NULL) an alarm by name: health, log, metrics.                              */
     void (*alarm)(void *self, const char *name, const char *text);
+
+    /* 0.3: May this request send so many events to the application? proofs: enum ss_app_proof, what the
+       Authorization header may hold. Counts them against rates and quotas. SS_OK: out is filled. SS_REJECT: no
+       (unknown or disabled key, key of another application, wrong signature; err says which, for the log, not
+       for the client). SS_THROTTLE: out->retry_after_ms. SS_RETRY: the store cannot be read now. SS_DECLINE:
+       no store is configured. Any thread; does not block.                                               */
+    int32_t (*app_check)(const ss_request *request, ss_str app, uint32_t proofs, uint32_t events, ss_app *out,
+                         ss_error *err);
+    /* 0.3: The application itself, without asking for a proof. SS_OK; SS_REJECT: there is none; SS_RETRY and
+       SS_DECLINE as above. Any thread; does not block.                                                  */
+    int32_t (*app_get)(ss_call *call, ss_str app, ss_app *out);
+    /* 0.3: Receiver: keep an input that cannot become an event, durable like an event and in the same group:
+       SS_RECORD_FAILED. code: a short name as in a path, "processing-failed". SS_OK; SS_RETRY and SS_LIMIT as
+       emit(). An open event is ended without storing. app may be empty.                                  */
+    int32_t (*failed)(ss_call *call, ss_str app, const char *code, ss_str text, ss_str raw);
+    /* 0.3: Pull receivers and modules that derive events, between call_begin() and call_commit(): hands one
+       message to the receiver that the instance's option `parser` names, which runs where events are taken in.
+       Copies. SS_OK; SS_LIMIT: the call is full, commit it and begin another.                            */
+    int32_t (*pass)(ss_call *call, const ss_message *message);
 } ss_host;
 
 /* ---- receiver ---------------------------------------------------------------------------------- */
@@ -417,6 +478,11 @@ typedef struct ss_receiver {
     /* Pull receivers instead of routes: loop until host->stopping(). Own process, own thread.          */
     int32_t (*run)(void *inst, ss_error *err);
     void *spare[4];
+    /* 0.3: One message that a pull receiver (or a module) passed to this one, or NULL: it takes none. CONCURRENT.
+       SS_OK: what was emitted counts (nothing: the message is done with). SS_REJECT: what it emitted is taken
+       back and the message is kept as failed, code "processing-failed", with err->text. SS_RETRY: the whole
+       group comes again.                                                                                */
+    int32_t (*parse)(void *inst, ss_call *call, const ss_message *message, ss_error *err);
 } ss_receiver;
 
 /* ---- enricher ---------------------------------------------------------------------------------- */
@@ -433,7 +499,8 @@ typedef struct ss_enricher {
 /* ---- module ------------------------------------------------------------------------------------ */
 
 enum ss_module_flag {
-    SS_MODULE_COMMITS = 1u /* OK means taken; only host->commit() moves the cursor */
+    SS_MODULE_COMMITS = 1u,      /* OK means taken; only host->commit() moves the cursor */
+    SS_MODULE_TAKES_FAILED = 2u  /* 0.3: gets records with SS_RECORD_FAILED, too         */
 };
 
 typedef struct ss_module {

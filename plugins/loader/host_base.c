@@ -316,6 +316,31 @@ static int32_t no_app_list(void *self, void (*visit)(void *arg, ss_str app, ss_s
     return SS_DECLINE;
 }
 
+static int32_t no_app_check(const ss_request *request, ss_str app, uint32_t proofs, uint32_t events,
+                            ss_app *out, ss_error *err)
+{
+    (void)request, (void)app, (void)proofs, (void)events, (void)out;
+    return ss_fail(err, SS_DECLINE, "no application store is configured");
+}
+
+static int32_t no_app_get(ss_call *call, ss_str app, ss_app *out)
+{
+    (void)call, (void)app, (void)out;
+    return SS_DECLINE;
+}
+
+static int32_t no_failed(ss_call *call, ss_str app, const char *code, ss_str text, ss_str raw)
+{
+    (void)call, (void)app, (void)code, (void)text, (void)raw;
+    return SS_DECLINE;
+}
+
+static int32_t no_pass(ss_call *call, const ss_message *message)
+{
+    (void)call, (void)message;
+    return SS_DECLINE;
+}
+
 /* ---- life ---- */
 
 static const ss_host base_table = {
@@ -357,6 +382,10 @@ static const ss_host base_table = {
     .app_auth = no_app_auth,
     .app_list = no_app_list,
     .alarm = host_alarm_set,
+    .app_check = no_app_check,
+    .app_get = no_app_get,
+    .failed = no_failed,
+    .pass = no_pass,
 };
 
 static void init(host_base *b, const char *kind, const char *name)

@@ -207,6 +207,8 @@ static void event_store(ss_call *call, ss_event *e)
                       .type = kit_copy(e->type),
                       .id = kit_copy(e->id),
                       .key = kit_copy(e->key.len ? e->key : e->id),
+                      .aside = kit_copy(e->aside),
+                      .aside_len = e->aside.len,
                       .receive_us = e->receive_us,
                       .event_us = e->event_us};
     free(line);
@@ -251,6 +253,7 @@ void kit_events_clear(kit_events *events)
         free(s->id);
         free(s->key);
         free(s->value);
+        free(s->aside);
     }
     free(events->items);
     *events = (kit_events){0};

@@ -53,7 +53,8 @@ const char *kit_at(const kit_list *list, size_t i); /* NULL past the end */
 /* ---- the host ---- */
 
 typedef struct kit_stored {
-    char *line, *app, *type, *id, *key, *value;
+    char *line, *app, *type, *id, *key, *value, *aside;
+    size_t aside_len;
     int64_t receive_us, event_us;
 } kit_stored;
 

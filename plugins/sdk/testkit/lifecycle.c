@@ -116,7 +116,8 @@ int32_t testkit_view(testkit *k, size_t i, const char *view)
                         .json = ss_cstr(e->line),
                         .body = ss_cstr(e->line),
                         .schema_rev = k->plugin->schema_rev,
-                        .attempt = 1};
+                        .attempt = 1,
+                        .aside = ss_s(e->aside, e->aside_len)};
     testkit *outer = kit_enter(k);
     int32_t status = v->render(&record, &out, &k->error);
     (void)kit_enter(outer);
