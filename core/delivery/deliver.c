@@ -321,7 +321,7 @@ static bool hold_row(void *arg, const state_row *row)
     h->row = *row;
     h->found = true;
     ss_record *r = &h->row.record;
-    ss_str *parts[] = {&r->receiver, &r->app, &r->type, &r->id, &r->key, &r->json};
+    ss_str *parts[] = {&r->receiver, &r->app, &r->type, &r->id, &r->key, &r->json, &r->aside};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         *parts[i] = keep_str(&h->bytes, *parts[i]);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
