@@ -83,6 +83,9 @@ $(O)/%.o: %.c
 	$(call say,compile)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# It holds the default configuration.
+$(O)/core/cli/init.o: config/streamsteam.yaml
+
 $(CORE_LIB): $(call obj,$(CORE_SRC))
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(TESTKIT_LIB): $(call obj,$(TESTKIT_SRC))

@@ -18,6 +18,7 @@ typedef struct verb {
 
 static const verb verbs[] = {
     {"serve", verb_serve, "run the server"},
+    {"init", verb_init, "a configuration to start with: the default one, or made from another system's file"},
     {"check", verb_check, "is the configuration right? Says everything that is wrong, with line and column"},
     {"explain", verb_explain, "every option of a plugin or of the server section, with defaults"},
     {"plugins", verb_plugins, "the plugins that can be found, with kind and version"},

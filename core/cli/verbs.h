@@ -5,6 +5,7 @@
 #define CLI_VERBS_H
 
 int verb_serve(int argc, char **argv);
+int verb_init(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_plugins(int argc, char **argv);
