@@ -3,11 +3,13 @@
 import base64
 import json
 import pathlib
+import re
 import sys
 import time
 import urllib.parse
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 from tests.lib import lake
 from tests.lib.server import build_dir
 from tests.lib.tap import check, equal, main, test
@@ -172,6 +174,19 @@ def _(t):
         server = t.server(start=False, modules={"lake": options})
         said = server.verb("check")
         check(said.returncode != 0 and words in said.stderr, f"{options}: {said.stderr}")
+
+
+@test("every example in docs/lake.md is right")
+def _(t):
+    receiver = str(build_dir() / "tests" / "contract" / "plugin_failing_receiver.so")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "lake.md").read_text(), re.M | re.S)
+    check(len(blocks) == 4, f"{len(blocks)} examples")
+    for block in blocks:
+        # Any receiver will do, with any view: what is proved is the lake's part.
+        block = block.replace("view: stream", "view: shout") + f"receivers: {{game: {{use: {receiver}}}}}\n"
+        server = t.server(yaml=f"server: {{data_dir: {t.tmp / 'data'}, listen: '127.0.0.1:0', admin: 'off'}}\n" + block, start=False)
+        said = server.verb("check")
+        equal(said.returncode, 0, block + said.stdout + said.stderr)
 
 
 if __name__ == "__main__":
