@@ -242,6 +242,11 @@ install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and
 	install -m 755 plugins/sdk/run.sh $(TO)/share/streamsteam
 	cp -R plugins/sdk/templates/. $(TO)/share/streamsteam/templates
 	[ -e $(TO)/etc/streamsteam/streamsteam.yaml ] || install -m 644 config/streamsteam.yaml $(TO)/etc/streamsteam
+	install -d $(TO)/share/streamsteam/modes/parts $(TO)/lib/systemd/system $(TO)/lib/sysusers.d
+	install -m 644 config/modes/*.yaml $(TO)/share/streamsteam/modes
+	install -m 644 config/modes/parts/*.yaml $(TO)/share/streamsteam/modes/parts
+	install -m 644 packaging/systemd/streamsteam.sysusers $(TO)/lib/sysusers.d/streamsteam.conf
+	sed -e 's,@PREFIX@,$(PREFIX),g' packaging/systemd/streamsteam.service.in > $(TO)/lib/systemd/system/streamsteam.service
 	sed -e 's,@VERSION@,$(VERSION),' -e "s,@ABI_MAJOR@,$(call abi,MAJOR)," -e "s,@ABI_MINOR@,$(call abi,MINOR)," \
 	    packaging/streamsteam.pc.in > $(TO)/lib/pkgconfig/streamsteam.pc
 
