@@ -388,7 +388,7 @@ static void take_replaced(guidance *g)
     take_dev_mode(g);
     take_backup(g);
     take_text(g, K_EMAIL_ADDRESS,
-              "alarms stand in /healthz, /metrics and the log: let your monitoring send the mail "
+              "alarms stand in /metrics and the log: let your monitoring send the mail "
               "(docs/operations.md)");
     take_number(g, K_CLOUDWATCH_RETENTION_DAYS,
                 "the log goes to standard error: journald or the container keeps it");
