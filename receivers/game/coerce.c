@@ -1,5 +1,6 @@
 #include "receivers/game/coerce.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,7 +15,9 @@
 static int shortest(double value, char digits[DOUBLE_DIGITS + 1], int *point)
 {
     int count = 0;
-    for (int n = DOUBLE_DIGITS - 2; n <= DOUBLE_DIGITS; n++) {
+    /* Fifteen digits, without their zeros, are the shortest where they will do, but below the normal numbers.
+     */
+    for (int n = value < DBL_MIN ? 1 : DBL_DIG; n <= DOUBLE_DIGITS; n++) {
         char text[40], again[40];
         double back;
         (void)snprintf(text, sizeof text, "%.*e", n - 1, value);
