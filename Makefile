@@ -75,7 +75,7 @@ help: ## this list
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 # The hot path: what runs for each event.
-HOT := core/event receivers/matomo receivers/events plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
+HOT := core/event receivers/matomo receivers/events receivers/game plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
 $(foreach d,$(HOT),$(eval $(O)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g))
 
 $(O)/%.o: %.c
