@@ -9,6 +9,7 @@
 #include "core/config/suggest.h"
 #include "core/server/ingest.h"
 #include "core/server/module.h"
+#include "core/server/setup.h"
 
 typedef struct verb {
     const char *name;
@@ -95,6 +96,8 @@ static int run_child(const char *name)
         return ingest_main();
     if (strncmp(name, "module ", 7) == 0)
         return module_main();
+    if (strncmp(name, SETUP_TITLE, sizeof SETUP_TITLE - 1) == 0)
+        return setup_main();
     return cli_fail(CLI_USAGE, name, "no such process; start the server with `streamsteam serve`");
 }
 
