@@ -20,7 +20,7 @@ LAYERS = {
     "core/http": ["core/base", "core/pipeline", "core/journal", "core/observe", "core/config", "plugins/common"],
     "core/delivery": ["core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
                       "plugins/common"],
-    "core/admin": ["core/base", "core/config", "core/observe", "plugins/common"],  # SigV4, hashes, constant time
+    "core/admin": ["core/base", "core/config", "core/observe", "plugins/common"],
     "core/server": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
                     "core/observe", "core/pipeline", "plugins/loader", "plugins/common"],
     "core/cli": ["plugins/sdk", "core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
