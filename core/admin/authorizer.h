@@ -29,7 +29,7 @@ typedef struct authorizer_options {
     void *alarm_arg;
 } authorizer_options;
 
-/* db: a connection of its own, borrowed; read-only will do unless there are quotas. Starts the thread. */
+/* db: a connection of its own, borrowed. Starts the thread. */
 authorizer *authorizer_new(database *db, const authorizer_options *options, ss_error *err);
 void authorizer_free(authorizer *a);
 /* Before requests come. */

@@ -32,16 +32,18 @@ typedef struct database_options {
     enum { DATABASE_SQLITE = 1, DATABASE_POSTGRES = 2 } kind;
     const char *path;       /* SQLite: the file, made with mode 0600 where it is missing */
     const char *connection; /* PostgreSQL: libpq's connection string or URL; a secret    */
-    bool read_only;         /* makes nothing; a missing file is STORE_NOT_FOUND           */
+    bool existing;          /* makes no file: a missing one is STORE_NOT_FOUND            */
 } database_options;
 
 /* Always gives a handle (NULL: out of memory only); opening happens at the first call. Copies the options. */
 database *database_new(const database_options *options);
 void database_free(database *db);
-/* Opens now, and brings the tables to the present version (schema.c) unless read-only. */
+/* Opens now, and brings the tables to the present version (schema.c). */
 enum store_status database_open(database *db, ss_error *err);
 const char *database_place(const database *db); /* the path, or "PostgreSQL"; never the connection string */
 bool database_is_postgres(const database *db);
+/* Rises whenever it was opened anew: what was remembered of the store may be of another one. */
+uint64_t database_epoch(database *db);
 
 /* ---- statements ------------------------------------------------------------------------------ */
 

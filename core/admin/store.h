@@ -14,6 +14,7 @@
 #define STORE_DESCRIPTION_MAX 16384u /* bytes of UTF-8 */
 #define STORE_PAGE_MAX        500u   /* rows of one page: as the guidance reads */
 #define STORE_LIMIT_DEFAULT   (-1)   /* a limit that the configuration decides */
+#define STORE_LIMIT_MAX       1000000000000
 
 /* -1: as server.applications says; 0: none. */
 typedef struct store_limits {

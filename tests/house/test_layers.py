@@ -43,6 +43,7 @@ OWNERS = {
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "libpq-fe.h": (["core/admin", "plugins/common"], "the application store of several nodes is one PostgreSQL"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
