@@ -75,7 +75,8 @@ bool admin_route_of(ss_str stage, ss_str path, ss_str method, admin_target *out)
     enum admin_route route = route_named(parts, count);
     if (!has_method(route, method))
         return true;
-    *out = (admin_target){.route = route, .app = count > 1 ? parts[1] : one, .key = count > 3 ? parts[3] : one};
+    *out =
+        (admin_target){.route = route, .app = count > 1 ? parts[1] : one, .key = count > 3 ? parts[3] : one};
     return true;
 }
 

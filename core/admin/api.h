@@ -8,9 +8,9 @@
 #include "core/admin/store.h"
 #include "core/base/buf.h"
 
-#define ADMIN_BODY_MAX  (100u * 1024)           /* as Express reads; more is 400 */
-#define ADMIN_REPLY_MAX (256u * 1024 * 1024)    /* a list that is longer is 500  */
-#define ADMIN_TOKEN_MAX 1024u                   /* bearer_token */
+#define ADMIN_BODY_MAX  (100u * 1024)        /* as Express reads; more is 400 */
+#define ADMIN_REPLY_MAX (256u * 1024 * 1024) /* a list that is longer is 500  */
+#define ADMIN_TOKEN_MAX 1024u                /* bearer_token */
 
 enum admin_route {
     ADMIN_UNKNOWN = 0, /* not ours, or not with this method */

@@ -1,5 +1,5 @@
-/* Who calls: a signature by an access key, or the bearer token. Reasons go to the log, and to the client where
-   the gateway of AWS tells them, too; secrets and signatures to neither. */
+/* Who calls: a signature by an access key, or the bearer token. Reasons go to the log, and to the client
+   where the gateway of AWS tells them, too; secrets and signatures to neither. */
 #include <strings.h>
 
 #include "core/admin/api_inside.h"
@@ -81,13 +81,6 @@ static bool fail(const char *what, const ss_error *err, admin_reply *reply)
 
 /* ---- is the door open at all ---- */
 
-static bool prepare(admin_api *api, ss_error *err)
-{
-    if (!api->prepared && iam_prepare(api->db, err) == STORE_OK)
-        api->prepared = true;
-    return api->prepared;
-}
-
 static void tell_closed(admin_api *api)
 {
     if (atomic_exchange(&api->told, true))
@@ -103,7 +96,7 @@ static int is_open(admin_api *api, int64_t token_len, ss_error *err)
     int64_t count = 0;
     if (token_len > 0)
         return 1;
-    if (!prepare(api, err) || iam_count(api->db, &count, err) != STORE_OK)
+    if (iam_count(api->db, &count, err) != STORE_OK)
         return -1;
     return count > 0;
 }
@@ -166,8 +159,6 @@ static bool by_signature(admin_api *api, const admin_call *call, admin_caller *c
         return deny(api, call, "neither signed with SigV4 nor with a bearer token", reply);
     if (result != SIGNATURE_GOOD)
         return refuse(api, call, ss_s("", 0), reason, reply);
-    if (!prepare(api, &err))
-        return fail("access keys", &err, reply);
     enum store_status status = iam_get(api->db, who, &caller->key, &err);
     if (status != STORE_OK && status != STORE_NOT_FOUND)
         return fail("access keys", &err, reply);
@@ -205,9 +196,9 @@ bool admin_once(admin_api *api, const admin_call *call, const admin_caller *call
 {
     ss_error err = error_init();
     signature_policy policy = policy_of(api, call);
-    enum store_status status = iam_use_once(api->db, caller->claim.signature,
-                                            signature_until(&caller->claim, &policy),
-                                            call->now_us / 1000000, &err);
+    enum store_status status =
+        iam_use_once(api->db, caller->claim.signature, signature_until(&caller->claim, &policy),
+                     call->now_us / 1000000, &err);
     if (status == STORE_CONFLICT)
         return refuse(api, call, caller->claim.access_key,
                       "The signature was used before: sign the request again, a second later.", reply);

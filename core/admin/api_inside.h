@@ -10,9 +10,8 @@
 struct admin_api {
     admin_options options;
     database *db;
-    _Atomic bool prepared; /* the tables of access keys are there */
-    _Atomic bool told;     /* the log has said that nobody can be let in */
-    pthread_mutex_t lock;  /* of the log's limit */
+    _Atomic bool told;    /* the log has said that nobody can be let in */
+    pthread_mutex_t lock; /* of the log's limit */
     int64_t log_second;
     uint32_t log_lines, log_left_out;
 };

@@ -12,27 +12,6 @@
 #define EVENTS_PREFIX   "events:"
 #define EVENTS_PREFIX_N (sizeof EVENTS_PREFIX - 1)
 
-/* ---- tables ---- */
-
-enum store_status iam_prepare(database *db, ss_error *err)
-{
-    enum store_status status =
-        database_run(db,
-                     "CREATE TABLE IF NOT EXISTS iam_keys (id TEXT PRIMARY KEY, secret TEXT NOT NULL, token "
-                     "TEXT, policies TEXT NOT NULL, name TEXT NOT NULL, enabled BIGINT NOT NULL, created_s "
-                     "BIGINT NOT NULL, updated_s BIGINT NOT NULL, expires_s BIGINT NOT NULL)",
-                     NULL, 0, NULL, NULL, NULL, err);
-    if (status == STORE_OK)
-        status = database_run(db,
-                              "CREATE TABLE IF NOT EXISTS iam_seen (signature TEXT PRIMARY KEY, until_s "
-                              "BIGINT NOT NULL)",
-                              NULL, 0, NULL, NULL, NULL, err);
-    if (status == STORE_OK)
-        status = database_run(db, "CREATE INDEX IF NOT EXISTS iam_seen_until ON iam_seen (until_s)", NULL, 0,
-                              NULL, NULL, NULL, err);
-    return status;
-}
-
 /* ---- making one ---- */
 
 static bool random_bytes(unsigned char *out, size_t len)
@@ -90,8 +69,8 @@ static enum store_status insert(database *db, const iam_key *k, ss_error *err)
         database_int(k->expires_s),
     };
     return database_run(db,
-                        "INSERT INTO iam_keys (id, secret, token, policies, name, enabled, created_s, "
-                        "updated_s, expires_s) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
+                        "INSERT INTO iam_keys (id, secret, token, policies, name, enabled, created, "
+                        "updated, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
                         values, sizeof values / sizeof *values, NULL, NULL, NULL, err);
 }
 
@@ -144,7 +123,7 @@ static void copy_text(char *out, size_t size, ss_str text)
     out[len] = '\0';
 }
 
-#define COLUMNS "id, secret, token, policies, name, enabled, created_s, updated_s, expires_s"
+#define COLUMNS "id, secret, token, policies, name, enabled, created, updated, expires"
 
 static void read_row(iam_key *k, const database_row *row)
 {
@@ -193,7 +172,7 @@ enum store_status iam_each(database *db, void (*visit)(void *arg, const iam_key 
                            ss_error *err)
 {
     each e = {visit, arg};
-    return database_run(db, "SELECT " COLUMNS " FROM iam_keys ORDER BY created_s, id", NULL, 0, take_each, &e,
+    return database_run(db, "SELECT " COLUMNS " FROM iam_keys ORDER BY created, id", NULL, 0, take_each, &e,
                         NULL, err);
 }
 
@@ -228,7 +207,7 @@ enum store_status iam_set_enabled(database *db, ss_str id, bool enabled, ss_erro
 {
     const database_value values[] = {database_text(id), database_int(enabled),
                                      database_int(clock_now_us() / 1000000)};
-    return change(db, "UPDATE iam_keys SET enabled = $2, updated_s = $3 WHERE id = $1", values, 3, err);
+    return change(db, "UPDATE iam_keys SET enabled = $2, updated = $3 WHERE id = $1", values, 3, err);
 }
 
 enum store_status iam_delete(database *db, ss_str id, ss_error *err)
@@ -243,11 +222,11 @@ static enum store_status purge(database *db, int64_t now_s, int64_t *left, ss_er
 {
     const database_value now = database_int(now_s);
     enum store_status status =
-        database_run(db, "DELETE FROM iam_seen WHERE until_s < $1", &now, 1, NULL, NULL, NULL, err);
+        database_run(db, "DELETE FROM iam_seen WHERE until < $1", &now, 1, NULL, NULL, NULL, err);
     *left = 0;
-    return status == STORE_OK ? database_run(db, "SELECT count(*) FROM iam_seen", NULL, 0, take_number, left,
-                                             NULL, err)
-                              : status;
+    return status == STORE_OK
+               ? database_run(db, "SELECT count(*) FROM iam_seen", NULL, 0, take_number, left, NULL, err)
+               : status;
 }
 
 enum store_status iam_use_once(database *db, ss_str signature, int64_t until_s, int64_t now_s, ss_error *err)
@@ -267,7 +246,7 @@ enum store_status iam_use_once(database *db, ss_str signature, int64_t until_s, 
     }
     if (status == STORE_OK)
         status = database_run(db,
-                              "INSERT INTO iam_seen (signature, until_s) VALUES ($1, $2) ON CONFLICT DO "
+                              "INSERT INTO iam_seen (signature, until) VALUES ($1, $2) ON CONFLICT DO "
                               "NOTHING",
                               values, 2, NULL, NULL, &changed, err);
     return status == STORE_OK && changed == 0 ? STORE_CONFLICT : status;

@@ -28,9 +28,6 @@ typedef struct iam_key {
     int64_t created_s, updated_s, expires_s; /* expires_s 0: never */
 } iam_key;
 
-/* Makes the tables where they are missing. */
-enum store_status iam_prepare(database *db, ss_error *err);
-
 /* policies: see iam_policies_problem(). life_s: 0 = a lasting key; else a temporary one, with a session
    token. *out has the secret: the only time that it is shown. */
 enum store_status iam_create(database *db, ss_str name, ss_str policies, int64_t life_s, iam_key *out,

@@ -22,10 +22,19 @@
     "CREATE TABLE usage(day " INT " NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, count " INT " NOT NULL," \
     " PRIMARY KEY(day, kind, id))" STRICT_KEYED ";"
 
+/* Access keys (iam.h), and the signatures that were used. */
+#define STEP_2(INT, STRICT_KEYED)                                                                            \
+    "CREATE TABLE iam_keys(id TEXT PRIMARY KEY, secret TEXT NOT NULL, token TEXT, policies TEXT NOT NULL,"   \
+    " name TEXT NOT NULL, enabled " INT " NOT NULL, created " INT " NOT NULL, updated " INT " NOT NULL,"     \
+    " expires " INT " NOT NULL)" STRICT_KEYED ";"                                                            \
+    "CREATE TABLE iam_seen(signature TEXT PRIMARY KEY, until " INT " NOT NULL)" STRICT_KEYED ";"             \
+    "CREATE INDEX iam_seen_until ON iam_seen(until);"
+
 static const struct {
     const char *sqlite, *postgres;
 } steps[] = {
     {STEP_1("INTEGER", " STRICT", " STRICT, WITHOUT ROWID"), STEP_1("BIGINT", "", "")},
+    {STEP_2("INTEGER", " STRICT, WITHOUT ROWID"), STEP_2("BIGINT", "")},
 };
 #define VERSION (sizeof steps / sizeof steps[0])
 

@@ -21,9 +21,7 @@ enum signature_result signature_read(const signed_request *r, sigv4_claim *claim
     sigv4_request q = wire(r);
     enum sigv4_result result = sigv4_read(&q, claim);
     *reason = sigv4_reason(result);
-    return result == SIGV4_OK     ? SIGNATURE_GOOD
-           : result == SIGV4_NONE ? SIGNATURE_NONE
-                                  : SIGNATURE_BAD;
+    return result == SIGV4_OK ? SIGNATURE_GOOD : result == SIGV4_NONE ? SIGNATURE_NONE : SIGNATURE_BAD;
 }
 
 /* Lasting keys have no token, and a token with one of them is not theirs; as AWS answers. */

@@ -16,7 +16,8 @@ static const char help[] =
     "       streamsteam iam list\n"
     "       streamsteam iam disable|enable|delete ACCESS-KEY-ID\n"
     "\n"
-    "Access keys for requests that are signed with SigV4, as AWS' tools and SDKs sign them: for the admin API,\n"
+    "Access keys for requests that are signed with SigV4, as AWS' tools and SDKs sign them: for the admin "
+    "API,\n"
     "and for events where the receiver takes signatures. A running server notices within a second.\n"
     "\n"
     "  create    a new key; its secret is printed now and never again\n"
@@ -28,7 +29,8 @@ static const char help[] =
     "  --policy POLICY      create: admin (everything; the default), read-only (GET of the admin API),\n"
     "                       events:APPLICATION-ID or events:* (send events); several, joined by commas\n"
     "  --name NAME          create: what it is for\n"
-    "  --session TIME       create: a temporary key for 15m, 12h, 7d: with a session token, which requests have\n"
+    "  --session TIME       create: a temporary key for 15m, 12h, 7d: with a session token, which requests "
+    "have\n"
     "                       to bring in X-Amz-Security-Token\n"
     "  --json               print JSON\n"
     "  -c, --config FILE    the configuration (default: config/streamsteam.yaml, else the installed one)\n"
@@ -97,8 +99,8 @@ static void print_one(void *arg, const iam_key *k)
     if (p->count++ == 0)
         (void)printf("%-20s  %-8s  %-20s  %-20s  %-24s  %s\n", "ACCESS KEY", "STATUS", "CREATED", "EXPIRES",
                      "POLICIES", "NAME");
-    (void)printf("%-20s  %-8s  %-20s  %-20s  %-24s  %s\n", k->id, k->enabled ? "enabled" : "disabled", created,
-                 until, k->policies, k->name);
+    (void)printf("%-20s  %-8s  %-20s  %-20s  %-24s  %s\n", k->id, k->enabled ? "enabled" : "disabled",
+                 created, until, k->policies, k->name);
 }
 
 /* ---- verbs ---- */
@@ -115,7 +117,8 @@ static int create(const request *r)
     ss_error err = error_init();
     int64_t life_ms = 0;
     if (r->session && (!value_duration(r->session, &life_ms) || life_ms < 1000))
-        return fail(CLI_USAGE, "--session wants a time of at least a second, as in 12h, not \"%s\"", r->session);
+        return fail(CLI_USAGE, "--session wants a time of at least a second, as in 12h, not \"%s\"",
+                    r->session);
     enum store_status status =
         iam_create(r->store.db, ss_cstr(r->name), ss_cstr(r->policy), life_ms / 1000, &key, &err);
     if (status != STORE_OK)
@@ -167,8 +170,8 @@ static int change(const request *r)
 
 static int check_use(const request *r, int argc, bool bad)
 {
-    bool named = strcmp(r->verb, "disable") == 0 || strcmp(r->verb, "enable") == 0 ||
-                 strcmp(r->verb, "delete") == 0;
+    bool named =
+        strcmp(r->verb, "disable") == 0 || strcmp(r->verb, "enable") == 0 || strcmp(r->verb, "delete") == 0;
     if (!named && strcmp(r->verb, "create") != 0 && strcmp(r->verb, "list") != 0)
         return fail(CLI_USAGE, "it does not know \"%s\"; see streamsteam iam --help", r->verb);
     if (bad || argc != (named ? 3 : 2))
@@ -197,7 +200,9 @@ int verb_iam(int argc, char **argv)
         return code;
     code = cli_store_open("iam", file, &r.store);
     if (code == CLI_OK)
-        code = strcmp(r.verb, "create") == 0 ? create(&r) : strcmp(r.verb, "list") == 0 ? list(&r) : change(&r);
+        code = strcmp(r.verb, "create") == 0 ? create(&r)
+               : strcmp(r.verb, "list") == 0 ? list(&r)
+                                             : change(&r);
     cli_store_close(&r.store);
     return code;
 }

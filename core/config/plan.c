@@ -100,8 +100,8 @@ static json_t *ingest_blob(const config *c, json_t *listeners)
     json_t *server = json_copy(c->server);
     (void)json_object_set_new(server, "loops", json_integer(loops_of(c)));
     return json_pack("{s:s, s:s, s:s, s:o, s:O, s:o, s:o}", "role", "ingest", "data_dir", c->data_dir,
-                     "warehouse", warehouse_of(c), "server", server, "listeners", listeners, "receivers", instances_json(c, SS_RECEIVER), "enrichers",
-                     instances_json(c, SS_ENRICHER));
+                     "warehouse", warehouse_of(c), "server", server, "listeners", listeners, "receivers",
+                     instances_json(c, SS_RECEIVER), "enrichers", instances_json(c, SS_ENRICHER));
 }
 
 static void add_field(void *arg, const ss_field *field, const config_instance *from)

@@ -226,9 +226,8 @@ static void check_stage(config *c)
     const tree_item *section = apps ? tree_find(apps->value, "api") : NULL;
     place at = config_key_place(section ? section->value : NULL, "stage", server_of(c)->at);
     size_t len = stage ? strlen(stage) : 0;
-    if (stage &&
-        (len == 0 || len > 64 ||
-         strspn(stage, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != len))
+    if (stage && (len == 0 || len > 64 ||
+                  strspn(stage, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != len))
         problems_add(&c->problems, at,
                      "server.applications.api.stage: 1 to 64 letters, digits, _ and -, as in live");
 }

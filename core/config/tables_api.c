@@ -12,8 +12,9 @@ const ss_option tables_api[] = {
     {.name = "bearer_token",
      .type = SS_T_STRING,
      .flags = SS_OPT_SECRET,
-     .doc = "Whoever sends Authorization: Bearer with this may do everything; without it, only access keys of "
-            "`streamsteam iam` are let in."},
+     .doc =
+         "Whoever sends Authorization: Bearer with this may do everything; without it, only access keys of "
+         "`streamsteam iam` are let in."},
     {.name = "region",
      .type = SS_T_STRING,
      .dflt = "",
@@ -27,6 +28,7 @@ const ss_option tables_api[] = {
     {.name = "refuse_replays",
      .type = SS_T_BOOL,
      .dflt = "true",
-     .doc = "A signed POST or PUT is accepted once; false: as often as it comes within its time, as AWS does."},
+     .doc =
+         "A signed POST or PUT is accepted once; false: as often as it comes within its time, as AWS does."},
     {.name = NULL},
 };

@@ -7,6 +7,15 @@
 
 #define CLOSE_STEP_MS 10
 
+void desk_error(const http_request *r, uint32_t status, const char *json, char text[HTTP_DRESS_BYTES],
+                ss_response *response)
+{
+    const http_desk *desk = r->daemon->admin ? NULL : r->daemon->loop->server->options.desk;
+    ss_str path = ss_s(r->target ? r->target : "", r->path_len);
+    if (!desk || !desk->dress(desk->self, path, status, json, text, HTTP_DRESS_BYTES, response))
+        pipeline_error(response, status, json);
+}
+
 bool desk_answer(http_request *r)
 {
     http_loop *l = r->daemon->loop;

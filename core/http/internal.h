@@ -193,6 +193,8 @@ void request_stored(void *arg, pipeline_request *p, bool stored);      /* pipeli
 void request_fail(http_request *r, uint32_t status, const char *json); /* makes the reply */
 
 /* desk.c */
+void desk_error(const http_request *r, uint32_t status, const char *json, char text[HTTP_DRESS_BYTES],
+                ss_response *response);
 bool desk_answer(http_request *r); /* true: the reply is set, or the request waits for it (at_desk) */
 void desk_collect(http_loop *l);
 void desk_close(http_loop *l); /* waits for every ticket's answer */

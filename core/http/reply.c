@@ -125,9 +125,9 @@ http_reply *replies_own(const http_replies *c, http_answer *answer, bool close)
         return NULL;
     *reply = (http_reply){.refs = 1, .status = answer->status, .close = close, .second = c->second};
     bool copy = !answer->body;
-    reply->mhd = MHD_create_response_from_buffer(copy ? 0 : answer->len,
-                                                 copy ? (void *)(uintptr_t) "" : answer->body,
-                                                 copy ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    reply->mhd =
+        MHD_create_response_from_buffer(copy ? 0 : answer->len, copy ? (void *)(uintptr_t) "" : answer->body,
+                                        copy ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
     if (!reply->mhd) {
         free(reply);
         return NULL;

@@ -297,8 +297,9 @@ static void note_refusal(const http_request *r, uint32_t status, const char *jso
 static enum MHD_Result refuse_now(http_request *r, uint32_t status, const char *json)
 {
     ss_response response;
+    char text[HTTP_DRESS_BYTES];
     note_refusal(r, status, json);
-    pipeline_error(&response, status, json);
+    desk_error(r, status, json, text, &response);
     r->reply = replies_make(&r->daemon->loop->replies, &response, true);
     return r->reply ? request_queue(r) : MHD_NO;
 }
@@ -555,8 +556,9 @@ void request_fail(http_request *r, uint32_t status, const char *json)
 {
     static const ss_pair retry = {{"Retry-After", 11}, {"1", 1}};
     ss_response response;
+    char text[HTTP_DRESS_BYTES];
     note_refusal(r, status, json);
-    pipeline_error(&response, status, json);
+    desk_error(r, status, json, text, &response);
     if (status == 503) {
         response.headers = &retry;
         response.header_count = 1;

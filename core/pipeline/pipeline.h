@@ -26,8 +26,9 @@ typedef struct pipeline_request {
     ss_request request; /* filled by the front end, except call, route and path parameters */
     /* First header of that name; the front end's. */
     ss_str (*header)(const struct pipeline_request *r, const char *name);
-    /* What signatures are made over, and `request` does not have: path and body as they were on the wire (of a
-       body that was not compressed, wire_body.ptr is NULL), and every header, in order, doubled ones too. */
+    /* What signatures are made over, and `request` does not have: path and body as they were on the wire (of
+       a body that was not compressed, wire_body.ptr is NULL), and every header, in order, doubled ones too.
+     */
     ss_str wire_path, wire_body;
     void (*each_header)(const struct pipeline_request *r, void (*visit)(void *arg, ss_str name, ss_str value),
                         void *arg);

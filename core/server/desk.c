@@ -120,7 +120,8 @@ static job *job_new(const pipeline_request *r, http_ticket *ticket)
     j->answer = calloc(1, sizeof *j->answer);
     j->failed = !j->answer;
     arena_init(&j->memory, JOB_BYTES_MAX);
-    j->call = (admin_call){.path = copy(j, q->path), .body = copy(j, q->body), .client = copy(j, q->client_ip)};
+    j->call =
+        (admin_call){.path = copy(j, q->path), .body = copy(j, q->body), .client = copy(j, q->client_ip)};
     j->call.now_us = q->received_us;
     j->call.authorization = copy(j, r->header(r, "Authorization"));
     j->call.wire = (signed_request){.method = copy(j, q->method),
@@ -273,6 +274,25 @@ static enum http_taken take(void *self, const pipeline_lane *lane, const pipelin
     return answer_now(response, 503, busy, cors_busy, 2);
 }
 
+/* A gateway's 4xx are all 400 BadRequest. */
+static bool dress(void *self, ss_str path, uint32_t status, const char *json, char *text, size_t size,
+                  ss_response *response)
+{
+    static const char key[] = "\"error_detail\":";
+    const desk *d = self;
+    admin_target target;
+    const char *detail = strstr(json, key);
+    if (status >= 500 || !detail || !admin_route_of(d->stage_str, path, SS_LIT("GET"), &target))
+        return false;
+    detail += sizeof key - 1;
+    int len = snprintf(text, size, "{\"error\":\"BadRequest\",\"error_detail\":%.*s",
+                       (int)strcspn(detail, "\n"), detail);
+    if (len < 0 || (size_t)len >= size)
+        return false;
+    (void)answer_now(response, 400, text, cors_any, 1);
+    return true;
+}
+
 /* ---- events that are signed ---- */
 
 typedef struct header_list {
@@ -317,9 +337,11 @@ static int32_t judge(const desk *d, const signed_request *wire, int64_t now_us, 
                              (int)claim.access_key.len, claim.access_key.ptr, (int)app.len, app.ptr);
 }
 
-/* request is the first member of the front end's: only requests come here, never messages of pull receivers. */
+/* request is the first member of the front end's: only requests come here, never messages of pull receivers.
+ */
 static int32_t verify(void *arg, const ss_request *request,
-                      ss_str (*header)(const ss_request *request, const char *name), ss_str app, ss_error *err)
+                      ss_str (*header)(const ss_request *request, const char *name), ss_str app,
+                      ss_error *err)
 {
     (void)header;
     const pipeline_request *r = (const pipeline_request *)(const void *)request;
@@ -394,7 +416,7 @@ desk *desk_new(ss_config *blob, store *s, ss_error *err)
     const ss_config *api = node_get(blob, "server.applications.api");
     d->blob = blob;
     d->store = s;
-    d->http = (http_desk){.self = d, .take = take};
+    d->http = (http_desk){.self = d, .take = take, .dress = dress};
     (void)snprintf(d->stage, sizeof d->stage, "/%s", node_str(api, "stage").ptr);
     d->stage_str = ss_cstr(d->stage);
     const admin_options options = {.store = s,

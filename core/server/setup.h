@@ -6,8 +6,8 @@
 #define SETUP_TITLE      "setup " /* argv[0] of the child: "streamsteam: setup NAME" */
 #define SETUP_DEADLINE_S 110
 
-/* Inherited: 3 = the module's blob. What the plugin says goes to the log. Exit codes: 0 done, 4 the plugin has
-   no setup, 1 everything else. */
+/* Inherited: 3 = the module's blob. What the plugin says goes to the log. Exit codes: 0 done, 4 the plugin
+   has no setup, 1 everything else. */
 int setup_main(void);
 
 #endif

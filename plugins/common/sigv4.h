@@ -42,7 +42,7 @@ typedef struct sigv4_keys {
 } sigv4_keys;
 
 void sigv4_date(char out[SIGV4_DATE + 1], int64_t now_us);
-int64_t sigv4_seconds(const char *date); /* since 1970; date: the 16 characters of a claim's */
+int64_t sigv4_seconds(const char *date);                /* since 1970; date: the 16 characters of a claim's */
 void sigv4_hash(char out[SIGV4_HEX + 1], ss_str bytes); /* SHA-256 as hex */
 
 /* The value of the Authorization header. Signs every header of the request, which must hold host and

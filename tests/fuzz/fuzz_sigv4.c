@@ -1,5 +1,5 @@
-/* Any bytes as a signed request: lines "path", "query", "Name: value" ..., an empty line, the body. Reading and
-   judging must stay inside their limits, and nothing may pass that its key did not sign. */
+/* Any bytes as a signed request: lines "path", "query", "Name: value" ..., an empty line, the body. Reading
+   and judging must stay inside their limits, and nothing may pass that its key did not sign. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -28,8 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (r.header_count < HEADERS && (line = take_line(&rest)).len > 0) {
         const char *colon = memchr(line.ptr, ':', line.len);
         size_t name = colon ? (size_t)(colon - line.ptr) : line.len, from = colon ? name + 1 : name;
-        headers[r.header_count++] =
-            (ss_pair){ss_s(line.ptr, name), ss_s(line.ptr + from, line.len - from)};
+        headers[r.header_count++] = (ss_pair){ss_s(line.ptr, name), ss_s(line.ptr + from, line.len - from)};
     }
     sigv4_claim claim;
     if (sigv4_read(&r, &claim) != SIGV4_OK)

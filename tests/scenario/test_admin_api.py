@@ -141,7 +141,7 @@ def _(t):
         check(answer["error_detail"], "it says why")
     big = json.dumps({"Name": "x", "Description": "d" * (100 * 1024)})
     equal(api("POST", APPS, big), (400, error("BadRequest", "request entity too large")))
-    just = json.dumps({"Name": "x", "pad": "p" * (100 * 1024 - 22)})
+    just = json.dumps({"Name": "x", "pad": "p" * (100 * 1024 - 24)})
     equal((len(just), api("POST", APPS, just)[0]), (100 * 1024, 200))
     equal(api("GET", APPS)[1]["Count"], 1, "nothing else was made")
 
@@ -242,6 +242,21 @@ def _(t):
     listed = api("GET", APPS)[1]
     equal((listed["Count"], len(listed["Applications"])), (1205, 1205))
     check(names < {a["ApplicationName"] for a in listed["Applications"]}, "all are there")
+
+
+@test("what the front end refuses is 400 BadRequest below the stage, as a gateway's")
+def _(t):
+    api = Api(t, config={"server": {"max_body_bytes": "200KiB", "max_header_bytes": "4KiB"}})
+    big = b"x" * (300 * 1024)
+    for path in (APPS, f"{APPS}/{UNKNOWN}/events"):
+        for what, headers, body in (("too large a body", [], big), ("an unknown encoding", [("Content-Encoding", "br")], b"{}"),
+                                    ("no gzip", [("Content-Encoding", "gzip")], b"{}"), ("large headers", [("X-Pad", "p" * 5000)], b"")):
+            answer = api.raw("POST", path, body, headers=headers)
+            equal((answer.status, json.loads(answer.body)["error"]), (400, "BadRequest"), f"{what}, {path}")
+            equal(answer.header("Access-Control-Allow-Origin"), "*", what)
+    equal(api.raw("POST", "/matomo.php", big, headers=[]).status, 413, "elsewhere it is as it was")
+    answer = api.raw("POST", APPS, gzip.compress(b'{"Name":"' + b"n" * (150 * 1024) + b'"}'), headers=[("Content-Encoding", "gzip"), ("Authorization", "x")])
+    equal((answer.status, json.loads(answer.body)["error_detail"]), (400, "request entity too large"), "counted after decompression")
 
 
 @test("a stage of another name")
@@ -474,8 +489,9 @@ def _(t):
 @test("paths are signed as they are on the wire: encoded, with a trailing slash; bodies as they are sent: compressed")
 def _(t):
     api = Api(t)
-    for target in (f"{APPS}/%6eot-an-id", f"{APPS}/a%20b%2Fc", f"{APPS}/%C3%BC", f"{APPS}/{UNKNOWN}/"):
+    for target in (f"{APPS}/%6eot-an-id", f"{APPS}/a%20b", f"{APPS}/%C3%BC", f"{APPS}/{UNKNOWN}/", f"/%6Cive/applications/{UNKNOWN}"):
         equal(api("GET", target), (404, NO_APP), target)
+    equal(api("GET", f"{APPS}/a%2Fb"), (403, DENIED), "no id has a slash: that is another route")
     body = gzip.compress(json.dumps({"Name": "small"}).encode())
     headers = sigv4.sign(api.key, "POST", APPS, body, headers=[("Content-Encoding", "gzip")])
     equal(api("POST", APPS, body, headers=headers)[1]["ApplicationName"], "small")

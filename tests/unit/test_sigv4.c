@@ -436,7 +436,8 @@ static bool signs_alike(const signed_by_botocore *v)
            memcmp(ours, theirs, SIGV4_HEX) == 0;
 }
 
-static enum sigv4_result verify_vector(signed_by_botocore *v, ss_str secret, int64_t now_us, sigv4_claim *claim)
+static enum sigv4_result verify_vector(signed_by_botocore *v, ss_str secret, int64_t now_us,
+                                       sigv4_claim *claim)
 {
     sigv4_policy policy = {.region = v->scope.region,
                            .service = v->scope.service,
@@ -479,8 +480,8 @@ static void botocore_vectors(void)
 
 int main(int argc, char **argv)
 {
-    static const check_test tests[] = {TEST(public_vectors), TEST(botocore_vectors), TEST(tampered_requests_fail),
-                                       TEST(malformed_authorizations), TEST(presigned_requests_expire),
-                                       TEST(limits)};
+    static const check_test tests[] = {
+        TEST(public_vectors),           TEST(botocore_vectors),          TEST(tampered_requests_fail),
+        TEST(malformed_authorizations), TEST(presigned_requests_expire), TEST(limits)};
     return check_main(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }
