@@ -9,6 +9,7 @@
 #include "core/config/suggest.h"
 #include "core/server/ingest.h"
 #include "core/server/module.h"
+#include "core/server/setup.h"
 
 typedef struct verb {
     const char *name;
@@ -34,6 +35,7 @@ static const verb verbs[] = {
     {"tail", verb_tail, "the newest events, or why inputs were rejected; --follow goes on"},
     {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
     {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
+    {"iam", verb_iam, "access keys for signed requests: create, list, disable, enable, delete"},
     {"new", verb_new, "a folder to write a plugin in: source, test, Makefile, example, CI"},
     {"schema-check", verb_schema_check,
      "does this JSON fit that JSON Schema? As the receiver events decides"},
@@ -96,6 +98,8 @@ static int run_child(const char *name)
         return ingest_main();
     if (strncmp(name, "module ", 7) == 0)
         return module_main();
+    if (strncmp(name, SETUP_TITLE, sizeof SETUP_TITLE - 1) == 0)
+        return setup_main();
     return cli_fail(CLI_USAGE, name, "no such process; start the server with `streamsteam serve`");
 }
 

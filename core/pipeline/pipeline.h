@@ -26,6 +26,12 @@ typedef struct pipeline_request {
     ss_request request; /* filled by the front end, except call, route and path parameters */
     /* First header of that name; the front end's. */
     ss_str (*header)(const struct pipeline_request *r, const char *name);
+    /* What signatures are made over, and `request` does not have: path and body as they were on the wire (of
+       a body that was not compressed, wire_body.ptr is NULL), and every header, in order, doubled ones too.
+     */
+    ss_str wire_path, wire_body;
+    void (*each_header)(const struct pipeline_request *r, void (*visit)(void *arg, ss_str name, ss_str value),
+                        void *arg);
     void *waiter[1]; /* links requests that wait for one batch */
 } pipeline_request;
 
@@ -67,6 +73,8 @@ int pipeline_lane_fd(const pipeline_lane *lane); /* an eventfd that wakes the la
 void pipeline_lane_pass(pipeline_lane *lane, int64_t now_us, int64_t mono_us);
 /* Runs one request. The response's memory is valid until the next call on this lane. */
 enum pipeline_ack pipeline_handle(pipeline_lane *lane, pipeline_request *r, ss_response *response);
+/* Would a receiver be asked about this path and method? */
+bool pipeline_serves(const pipeline_lane *lane, ss_str path, ss_str method);
 /* End of each pass: gives the journal what was written. */
 void pipeline_lane_submit(pipeline_lane *lane);
 bool pipeline_lane_collect(pipeline_lane *lane); /* true: done() was called, or batches came back */

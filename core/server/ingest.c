@@ -24,6 +24,7 @@
 #include "core/observe/metrics.h"
 #include "core/pipeline/crumb.h"
 #include "core/pipeline/pipeline.h"
+#include "core/server/desk.h"
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5, FD_LISTEN = 6 };
 enum { EXIT_CLEAN = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2 };
@@ -51,6 +52,9 @@ typedef struct ingest {
     ledger *ledger;
     journal_writer *journal;
     http_server *http;
+    database *db;
+    store *store;
+    desk *desk;
     int signals;
     int fds[LISTENERS_MAX * PIPELINE_LANES_MAX];
     journal_metrics metrics;
@@ -213,6 +217,7 @@ static bool start_http(ingest *in, ss_error *err)
     http_listener listeners[LISTENERS_MAX];
     http_options options;
     http_read_options(node_get(in->blob, "server"), &options);
+    options.desk = in->desk ? desk_http(in->desk) : NULL;
     size_t count = node_len(list), loops = options.loops;
     if (count == 0 || count > LISTENERS_MAX) {
         (void)ss_fail(err, SS_REJECT, "%zu listeners: there must be 1 to %u", count, LISTENERS_MAX);
@@ -229,6 +234,23 @@ static bool start_http(ingest *in, ss_error *err)
     for (size_t i = 0; in->http && i < count; i++)
         log_listening(listeners[i].name, listeners[i].fds[0]);
     return in->http != NULL;
+}
+
+/* ---- admin API ------------------------------------------------------------------------------- */
+
+/* A configuration of its own: the present one goes with a reload. */
+static bool open_desk(ingest *in, ss_error *err)
+{
+    char path[PATH_MAX];
+    if (!node_get(in->blob, "server.applications"))
+        return true;
+    (void)snprintf(path, sizeof path, "%s/applications.db", node_str(in->blob, "data_dir").ptr);
+    const database_options options = {.kind = DATABASE_SQLITE, .path = path};
+    in->db = database_new(&options);
+    in->store = in->db ? store_new(in->db, false) : NULL;
+    ss_config *own = read_blob(FD_BLOB, err);
+    in->desk = own && in->store ? desk_new(own, in->store, err) : NULL;
+    return in->desk != NULL;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -263,6 +285,8 @@ static int start(ingest *in, ss_error *err)
     if (!pipeline_set_start(in->set, err))
         return EXIT_REFUSED;
     (void)pipeline_swap(in->pipeline, in->set);
+    if (!open_desk(in, err))
+        return EXIT_FAILED;
     crumb_unbind(); /* the event loops need it more */
     return start_http(in, err) ? EXIT_CLEAN : EXIT_FAILED;
 }
@@ -387,7 +411,11 @@ static void stop(ingest *in)
     int64_t drain_ms = node_int(in->blob, "server.drain_ms");
     if (in->pipeline)
         pipeline_stopping(in->pipeline);
+    desk_stopping(in->desk);
     http_stop(in->http, drain_ms > 0 && drain_ms < STOP_MS ? drain_ms : STOP_MS);
+    desk_free(in->desk);
+    store_free(in->store);
+    database_free(in->db);
     if (in->set)
         pipeline_set_drain(in->set, clock_now_us() + STOP_MS * 1000);
     if (in->pipeline)
