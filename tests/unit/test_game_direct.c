@@ -213,8 +213,7 @@ static void times_of_events(void)
         CHECK_INT(testkit_event_at(k, 0).event_us, cases[i].us);
     }
     CHECK_INT(parse(k, IN("{}")), SS_OK);
-    CHECK_STR(testkit_value(k, 0, "event_timestamp"),
-              NULL == NULL ? testkit_value(k, 0, "event_timestamp") : "");
+    CHECK(!testkit_value(k, 0, "event_timestamp"));
     CHECK_INT(testkit_event_at(k, 0).event_us, TESTKIT_EPOCH_US);
     close_kit(k);
 }
@@ -352,7 +351,7 @@ static void refused(void)
         {"", "the record is not JSON: the text ends where a value should be, at byte 0"},
         {"{\"event\":{}", "the record is not JSON: the text ends inside a container, at byte 11"},
         {"{\"event\":{},}", "the record is not JSON: a key in quotes should be here, at byte 12"},
-        {IN("{}") "x", "the record is not JSON: something follows the value, at byte 67"},
+        {IN("{}") "x", "the record is not JSON: something follows the value, at byte 68"},
         {"[1]", "the record must be object"},
         {"\"x\"", "the record must be object"},
         {"7", "the record must be object"},
