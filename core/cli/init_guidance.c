@@ -11,6 +11,8 @@
 #define WORKLOAD_MAX    128u
 #define STAGE_MAX       128u
 #define PREFIX_MAX      200u
+#define TABLE_MAX       63u /* of the warehouse */
+#define REDSHIFT_TABLE  "event_data"
 #define WHOLE_NUMBER    18u /* digits */
 
 #define LAKE_AGE_DEV  "60s"
@@ -49,7 +51,7 @@ typedef struct guidance {
     const tree_item *items[K_COUNT];
     bool newer, real_time, redshift, dev, backup;
     enum stream stream;
-    char workload[WORKLOAD_MAX + 1], stage[STAGE_MAX + 1], prefix[PREFIX_MAX + 1];
+    char workload[WORKLOAD_MAX + 1], stage[STAGE_MAX + 1], prefix[PREFIX_MAX + 1], table[TABLE_MAX + 1];
 } guidance;
 
 /* ---- reading values ----------------------------------------------------------------------------------- */
@@ -277,16 +279,65 @@ static void take_iceberg(guidance *g)
         note(g, K_ENABLE_APACHE_ICEBERG_SUPPORT, INIT_MAPPED, "nothing to do");
 }
 
-static void take_table_name(guidance *g, enum key k, const char *became)
+/* The value of a name that their validator checks, or NULL after saying why not. */
+static const char *table_name_of(guidance *g, enum key k)
 {
     const char *text = required(g, k);
+    if (!text || is_name(text, true, '_', NAME_MAX_BYTES))
+        return text;
+    note(g, k, INIT_REFUSED, "must match ^[a-zA-Z0-9][a-zA-Z0-9_]{0,254}$, as the guidance's validator says");
+    return NULL;
+}
+
+static void take_database(guidance *g)
+{
+    if (table_name_of(g, K_EVENTS_DATABASE))
+        note(g, K_EVENTS_DATABASE, INIT_WARNED,
+             "named the Glue database: `database` in config/modes/parts/glue.yaml; the warehouse is one of "
+             "its own");
+}
+
+/* Names that the warehouse keeps for itself and for the views. */
+static bool is_taken(const char *name)
+{
+    static const char *const beginnings[] = {"load_", "ss_", "pg_", "sqlite_"};
+    static const char *const views[] = {"latest_events",
+                                        "total_events",
+                                        "total_events_last_month",
+                                        "total_iap_transactions_last_month",
+                                        "new_users_last_month",
+                                        "total_plays_by_level",
+                                        "total_failures_by_level",
+                                        "total_completions_by_level",
+                                        "level_completion_rate",
+                                        "average_sentiment_per_day",
+                                        "user_reported_reasons_count"};
+    bool taken = strlen(name) > TABLE_MAX;
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+        taken |= strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0;
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        taken |= strcasecmp(name, views[i]) == 0;
+    return taken;
+}
+
+static void take_table(guidance *g)
+{
+    const char *text = table_name_of(g, K_RAW_EVENTS_TABLE);
     if (!text)
         return;
-    if (!is_name(text, true, '_', NAME_MAX_BYTES))
-        note(g, k, INIT_REFUSED,
-             "must match ^[a-zA-Z0-9][a-zA-Z0-9_]{0,254}$, as the guidance's validator says");
+    bool taken = is_taken(text);
+    if (g->redshift)
+        note(g, K_RAW_EVENTS_TABLE, INIT_WARNED,
+             "without part here: their REDSHIFT stack calls the table " REDSHIFT_TABLE
+             ", and so does modules.warehouse");
+    else if (taken)
+        note(g, K_RAW_EVENTS_TABLE, INIT_WARNED,
+             "the warehouse cannot have a table of this name: it is called game there; `table` in "
+             "config/modes/parts/glue.yaml");
     else
-        note(g, k, INIT_WARNED, became);
+        init_note(g->notes, place_of(g, K_RAW_EVENTS_TABLE), INIT_MAPPED, key_names[K_RAW_EVENTS_TABLE],
+                  "modules.warehouse.tables: {game: %s}", text);
+    (void)snprintf(g->table, sizeof g->table, "%s", g->redshift ? REDSHIFT_TABLE : taken ? "game" : text);
 }
 
 /* Into modules.lake.partition: a prefix there may hold no template of ours. */
@@ -328,7 +379,7 @@ static void take_stage(guidance *g)
     (void)snprintf(g->stage, sizeof g->stage, "%s", text);
     if (given)
         init_note(g->notes, place_of(g, K_API_STAGE_NAME), INIT_MAPPED, key_names[K_API_STAGE_NAME],
-                  "receivers.game.stage: %s", text);
+                  "receivers.game.stage and server.applications.api.stage: %s", text);
 }
 
 static void take_dev_mode(guidance *g)
@@ -437,13 +488,8 @@ static void translate(guidance *g)
     take_mode(g);
     take_stack(g);
     take_iceberg(g);
-    take_table_name(g, K_EVENTS_DATABASE,
-                    "named the Glue database: `database` in config/modes/parts/glue.yaml; the warehouse is "
-                    "one of its own");
-    take_table_name(
-        g, K_RAW_EVENTS_TABLE,
-        "named the Glue table: `table` in config/modes/parts/glue.yaml; in the warehouse it is the "
-        "receiver's name, game");
+    take_database(g);
+    take_table(g);
     take_prefix(g);
     take_replaced(g);
 }
@@ -458,6 +504,12 @@ static void put_server(const guidance *g, buf *out)
                    g->workload);
     (void)snprintf(dir, sizeof dir, "var/%s", g->workload);
     init_put_head(out, title, dir);
+    buf_addf(out,
+             "  # In data-lake, POST redshift/setup is refused, as there.\n"
+             "  mode: %s\n"
+             "  # Applications, their keys, and the API that manages them.\n"
+             "  applications: {api: {stage: \"%s\"}}\n",
+             g->redshift ? "redshift" : "data-lake", g->stage);
     if (g->stream != STREAM_NONE)
         buf_adds(out, "  # The journal is the stream: as long as Kinesis keeps records, also for replay.\n"
                       "  journal: {retain: 24h}\n");
@@ -527,8 +579,9 @@ static void put_configuration(const guidance *g, buf *out)
     buf_addf(out,
              "  # In place of %s: tables, views and saved queries, for `streamsteam query`.\n"
              "  warehouse:\n"
-             "    receivers: [game]\n",
-             g->redshift ? "Redshift" : "Athena");
+             "    receivers: [game]\n"
+             "    tables: {game: \"%s\"}\n",
+             g->redshift ? "Redshift" : "Athena", g->table);
     put_parts(g, out);
 }
 
