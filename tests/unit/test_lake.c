@@ -140,6 +140,7 @@ static void put_many(fixture *f, int count, const char *const *apps, int app_cou
                                           .app = apps[number % (unsigned)app_count],
                                           .type = "page_view",
                                           .json = json[n]};
+            records[n].failed = number % 7 == 0 && strstr(f->options, "\"errors\"");
             records[n].event_us = day_us ? clock_now_us() - (int64_t)(number % 5) * day_us : 0;
         }
         fixture_put(f, records, n);
@@ -262,6 +263,7 @@ static void survives_each_fault_point(void)
             fixture f;
             char fault[96], once[200];
             lake_init(&f, "\"bytes\":3000,\"age\":60000");
+            (void)strcat(f.options, ",\"errors\":\"errors/{type}\""); /* failed records among them */
             (void)snprintf(fault, sizeof fault, "%s:%d", points[i], passage);
             (void)snprintf(once, sizeof once, "%s/died", f.dir);
             (void)setenv("STREAMSTEAM_FAULT", fault, 1);
