@@ -60,6 +60,8 @@ typedef struct admin_api admin_api;
 
 admin_api *admin_new(const admin_options *options); /* NULL: out of memory */
 void admin_free(admin_api *api);
+/* False: nobody has made an application or a key here, and reading must not make a file. */
+bool admin_has_store(store *s);
 /* Tells in the log, once, where nobody can be let in yet. */
 void admin_look(admin_api *api);
 void admin_answer(admin_api *api, const admin_call *call, admin_reply *reply);

@@ -99,17 +99,11 @@ bool authorizer_wait(authorizer *a, int64_t timeout_ms)
 
 void authorizer_read_stats(authorizer *a, authorizer_stats *out)
 {
-    *out = (authorizer_stats){0};
-    (void)pthread_mutex_lock(&a->work);
-    const authorizer_view *v = atomic_load(&a->view);
-    if (v)
-        *out = (authorizer_stats){.apps = directory_apps(v->directory),
-                                  .keys = directory_keys(v->directory),
-                                  .bytes = directory_bytes(v->directory)};
-    out->bytes += sizeof *a + verdicts_bytes() + limits_bytes();
-    out->loads = a->loads;
-    out->changes = a->changes;
-    (void)pthread_mutex_unlock(&a->work);
+    *out = (authorizer_stats){.apps = atomic_load(&a->apps),
+                              .keys = atomic_load(&a->keys),
+                              .bytes = atomic_load(&a->bytes) + sizeof *a + verdicts_bytes() + limits_bytes(),
+                              .loads = atomic_load(&a->loads),
+                              .changes = atomic_load(&a->changes)};
     for (size_t i = 0; i < GATE_PLACES; i++) {
         out->hits += atomic_load_explicit(&a->counts[i].hits, memory_order_relaxed);
         out->misses += atomic_load_explicit(&a->counts[i].misses, memory_order_relaxed);

@@ -26,8 +26,9 @@ struct authorizer {
     void (*changed)(void *arg, const database_change *change);
     void *changed_arg;
     gate gate;
-    authorizer_view *_Atomic view; /* NULL: not read yet */
-    _Atomic uint64_t generation;   /* of what cached answers were made from */
+    _Atomic uint64_t apps, keys, bytes, loads, changes; /* for authorizer_read_stats() */
+    authorizer_view *_Atomic view;                      /* NULL: not read yet */
+    _Atomic uint64_t generation;                        /* of what cached answers were made from */
     verdicts *verdicts;
     limit_table *limits;
     authorizer_count counts[GATE_PLACES];
@@ -37,7 +38,6 @@ struct authorizer {
     uint64_t epoch;       /* of the database that was read */
     int64_t seen;         /* the newest change that is in the view */
     int64_t day, next_flush_us;
-    uint64_t loads, changes;
     char alarm[400];
 
     pthread_mutex_t lock; /* the thread's sleep */

@@ -187,7 +187,7 @@ static enum store_status load(authorizer *a, int64_t newest, ss_error *err)
         return status;
     }
     size_t apps = directory_apps(v->directory), keys = directory_keys(v->directory);
-    if (a->loads++ == 0)
+    if (atomic_fetch_add(&a->loads, 1) == 0)
         read_usage(a);
     publish(a, v);
     a->epoch = epoch;
@@ -284,7 +284,7 @@ static enum store_status take_changes(authorizer *a, int64_t newest, ss_error *e
         status = STORE_NOT_FOUND;
     if (status == STORE_OK) {
         a->seen = kept.all[kept.count - 1].seq;
-        a->changes += kept.count;
+        (void)atomic_fetch_add(&a->changes, kept.count);
     }
     (void)atomic_fetch_add(&a->generation, 1);
     free(kept.all);
@@ -332,12 +332,23 @@ static enum store_status catch_up(authorizer *a, ss_error *err)
     return newest > a->seen ? take_changes(a, newest, err) : STORE_OK;
 }
 
+static void note_sizes(authorizer *a)
+{
+    const authorizer_view *v = atomic_load(&a->view);
+    if (!v)
+        return;
+    atomic_store(&a->apps, directory_apps(v->directory));
+    atomic_store(&a->keys, directory_keys(v->directory));
+    atomic_store(&a->bytes, directory_bytes(v->directory));
+}
+
 void authorizer_refresh(void *arg)
 {
     authorizer *a = arg;
     ss_error err = error_init();
     (void)pthread_mutex_lock(&a->work);
     enum store_status status = catch_up(a, &err);
+    note_sizes(a);
     if (status == STORE_OK) {
         set_alarm(a, NULL);
     } else {

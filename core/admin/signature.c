@@ -72,6 +72,6 @@ enum signature_result signature_check(const signed_request *r, const sigv4_claim
 
 int64_t signature_until(const sigv4_claim *claim, const signature_policy *policy)
 {
-    int64_t life = claim->presigned ? (int64_t)claim->expires_s : policy->skew_s;
+    int64_t life = claim->expires_s ? (int64_t)claim->expires_s : policy->skew_s;
     return sigv4_seconds(claim->date) + life + 1;
 }

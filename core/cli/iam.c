@@ -6,7 +6,7 @@
 
 #include "core/admin/iam.h"
 #include "core/cli/common.h"
-#include "core/cli/store.h"
+#include "core/cli/store_open.h"
 #include "core/cli/verbs.h"
 #include "core/config/value.h"
 #include "plugins/common/json.h"
@@ -32,10 +32,7 @@ static const char help[] =
     "  --session TIME       create: a temporary key for 15m, 12h, 7d: with a session token, which requests "
     "have\n"
     "                       to bring in X-Amz-Security-Token\n"
-    "  --json               print JSON\n"
-    "  -c, --config FILE    the configuration (default: config/streamsteam.yaml, else the installed one)\n"
-    "\n"
-    "Exit code: 0 = done, 1 = failed or no such key, 2 = wrong use.\n";
+    "  --json               print JSON\n" CLI_STORE_HELP;
 
 #define fail(code, ...) cli_fail(code, "iam", __VA_ARGS__)
 
@@ -186,19 +183,17 @@ int verb_iam(int argc, char **argv)
     request r = {.verb = ""};
     if (cli_help(argc, argv, help))
         return CLI_OK;
-    const char *file = cli_take_option(&argc, argv, "c", "config", &bad);
     r.policy = cli_take_option(&argc, argv, NULL, "policy", &bad);
     r.name = cli_take_option(&argc, argv, NULL, "name", &bad);
     r.session = cli_take_option(&argc, argv, NULL, "session", &bad);
     r.json = cli_take_flag(&argc, argv, "json");
+    int code = bad ? CLI_OK : cli_store_open(&argc, argv, &r.store);
     r.verb = argc > 1 ? argv[1] : "";
     r.id = argc > 2 ? argv[2] : "";
     r.policy = r.policy ? r.policy : "admin";
     r.name = r.name ? r.name : "";
-    int code = check_use(&r, argc, bad);
-    if (code != CLI_OK)
-        return code;
-    code = cli_store_open("iam", file, &r.store);
+    if (code == CLI_OK)
+        code = check_use(&r, argc, bad);
     if (code == CLI_OK)
         code = strcmp(r.verb, "create") == 0 ? create(&r)
                : strcmp(r.verb, "list") == 0 ? list(&r)

@@ -92,11 +92,6 @@ static const ss_option journal_options[] = {
     {.name = NULL},
 };
 
-static const ss_option applications_options[] = {
-    {.name = "api", .type = SS_T_OBJECT, .children = tables_api, .doc = "The admin HTTP API."},
-    {.name = NULL},
-};
-
 const ss_option tables_server[] = {
     {.name = "listen",
      .type = SS_T_LIST,
@@ -216,14 +211,14 @@ const ss_option tables_server[] = {
      .type = SS_T_ENUM,
      .choices = "data-lake|redshift",
      .doc = "Which of the guidance's modes this stands for: in data-lake, POST redshift/setup is refused."},
-    {.name = "applications",
-     .type = SS_T_OBJECT,
-     .children = applications_options,
-     .doc = "Applications and their keys, and the API that manages them."},
     {.name = "journal",
      .type = SS_T_OBJECT,
      .children = journal_options,
      .doc = "The journal between taking and passing on."},
+    {.name = "applications",
+     .type = SS_T_OBJECT,
+     .children = tables_applications,
+     .doc = "Applications and the keys that events are sent with."},
     {.name = NULL},
 };
 

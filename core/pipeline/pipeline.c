@@ -147,6 +147,11 @@ static void begin_request(pipeline_lane *lane)
     arena_reset_small(&lane->request_arena);
 }
 
+const pipeline_request *pipeline_request_of(const ss_request *request)
+{
+    return request->call ? request->call->request : NULL;
+}
+
 bool pipeline_serves(const pipeline_lane *lane, ss_str path, ss_str method)
 {
     route_walk walk;

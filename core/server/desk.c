@@ -80,7 +80,7 @@ struct desk {
     char stage[STAGE_MAX]; /* "/live" */
     ss_str stage_str;
     job_line lines[LINES];
-    _Atomic bool stopping;
+    _Atomic bool stopping, looked;
 };
 
 static ss_str copy(job *j, ss_str text)
@@ -200,14 +200,23 @@ static job *line_take(job_line *line)
     return j;
 }
 
+static void read_keys(desk *d)
+{
+    ss_error err = error_init();
+    if (admin_has_store(d->store) && keyring_load(d->keys, store_database(d->store), &err) != STORE_OK)
+        log_error("the access keys cannot be read, those known before go on to count: %s", err.text);
+}
+
 static void *line_run(void *arg)
 {
     job_line *line = arg;
     desk *d = line->desk;
     if (line == &d->lines[LINE_CALLS])
-        admin_look(d->api);
+        read_keys(d);
     for (job *j; (j = line_take(line)) != NULL; job_free(j)) {
-        if (atomic_load(&d->stopping))
+        if (!j->ticket)
+            admin_look(d->api);
+        else if (atomic_load(&d->stopping))
             give_busy(j);
         else
             give_answer(d, j);
@@ -231,6 +240,7 @@ static void line_end(job_line *line)
 {
     if (!line->desk)
         return;
+    line->desk = NULL;
     (void)pthread_mutex_lock(&line->lock);
     line->end = true;
     (void)pthread_cond_signal(&line->news);
@@ -250,6 +260,16 @@ static bool has_credentials(const pipeline_request *r)
            (query.len && memmem(query.ptr, query.len, "X-Amz-Signature=", 16));
 }
 
+/* The first who is turned away lets a worker look whether anybody could be let in at all; the log tells. */
+static void look_once(desk *d)
+{
+    if (atomic_load_explicit(&d->looked, memory_order_relaxed) || atomic_exchange(&d->looked, true))
+        return;
+    job *j = calloc(1, sizeof *j);
+    if (j && !line_add(&d->lines[LINE_CALLS], j))
+        job_free(j);
+}
+
 static enum http_taken take(void *self, const pipeline_lane *lane, const pipeline_request *r,
                             http_ticket *ticket, ss_response *response)
 {
@@ -262,8 +282,12 @@ static enum http_taken take(void *self, const pipeline_lane *lane, const pipelin
         return HTTP_NOT_TAKEN; /* events */
     if (target.route != ADMIN_UNKNOWN && ss_eq(q->method, SS_LIT("OPTIONS")))
         return answer_now(response, 200, "", cors_preflight, 3);
-    if (target.route == ADMIN_UNKNOWN || !has_credentials(r))
+    if (target.route == ADMIN_UNKNOWN)
         return answer_now(response, 403, admin_denied, cors_any, 1);
+    if (!has_credentials(r)) {
+        look_once(d);
+        return answer_now(response, 403, admin_denied, cors_any, 1);
+    }
     if (q->body.len > ADMIN_BODY_MAX)
         return answer_now(response, 400, too_large, cors_any, 1);
     job *j = job_new(r, ticket);
@@ -344,9 +368,9 @@ static int32_t verify(void *arg, const ss_request *request,
                       ss_error *err)
 {
     (void)header;
-    const pipeline_request *r = (const pipeline_request *)(const void *)request;
+    const pipeline_request *r = pipeline_request_of(request);
     header_list list = {.count = 0};
-    if (!r->each_header)
+    if (!r)
         return ss_fail(err, SS_REJECT, "only requests can be signed");
     r->each_header(r, list_header, &list);
     if (list.failed)
@@ -367,12 +391,8 @@ authorizer_signature desk_signature(desk *d)
 
 void desk_changed(void *arg, const database_change *change)
 {
-    desk *d = arg;
-    ss_error err = error_init();
-    if (change->kind.len && !ss_eq(change->kind, SS_LIT("iam")))
-        return;
-    if (keyring_load(d->keys, store_database(d->store), &err) != STORE_OK)
-        log_error("the access keys cannot be read, those known before go on to count: %s", err.text);
+    if (change->kind.len == 0 || ss_eq(change->kind, SS_LIT("iam")))
+        read_keys(arg);
 }
 
 /* ---- the API's questions ---- */
@@ -447,13 +467,18 @@ void desk_stopping(desk *d)
         atomic_store(&d->stopping, true);
 }
 
+void desk_end(desk *d)
+{
+    desk_stopping(d);
+    for (size_t i = 0; d && i < LINES; i++)
+        line_end(&d->lines[i]);
+}
+
 void desk_free(desk *d)
 {
     if (!d)
         return;
-    desk_stopping(d);
-    for (size_t i = 0; i < LINES; i++)
-        line_end(&d->lines[i]);
+    desk_end(d);
     admin_free(d->api);
     keyring_free(d->keys);
     node_free(d->blob);

@@ -15,7 +15,8 @@ desk *desk_new(ss_config *blob, store *s, ss_error *err);
 const http_desk *desk_http(desk *d);
 /* What waits is answered at once from now on, a setup is not waited for. */
 void desk_stopping(desk *d);
-void desk_free(desk *d); /* after http_stop */
+void desk_end(desk *d);  /* after http_stop: its threads are gone then */
+void desk_free(desk *d); /* after the authorizer has gone, which tells it of changes */
 
 /* For authorizer_set_signature() and authorizer_on_change(). */
 authorizer_signature desk_signature(desk *d);

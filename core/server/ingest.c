@@ -24,6 +24,7 @@
 #include "core/observe/metrics.h"
 #include "core/pipeline/crumb.h"
 #include "core/pipeline/pipeline.h"
+#include "core/server/applications.h"
 #include "core/server/desk.h"
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5, FD_LISTEN = 6 };
@@ -52,9 +53,8 @@ typedef struct ingest {
     ledger *ledger;
     journal_writer *journal;
     http_server *http;
-    database *db;
-    store *store;
-    desk *desk;
+    desk *desk;         /* NULL: the same */
+    applications *apps; /* NULL: none is configured */
     int signals;
     int fds[LISTENERS_MAX * PIPELINE_LANES_MAX];
     journal_metrics metrics;
@@ -238,19 +238,18 @@ static bool start_http(ingest *in, ss_error *err)
 
 /* ---- admin API ------------------------------------------------------------------------------- */
 
-/* A configuration of its own: the present one goes with a reload. */
+/* With a configuration of its own: the present one goes with a reload. */
 static bool open_desk(ingest *in, ss_error *err)
 {
-    char path[PATH_MAX];
-    if (!node_get(in->blob, "server.applications"))
+    if (!in->apps)
         return true;
-    (void)snprintf(path, sizeof path, "%s/applications.db", node_str(in->blob, "data_dir").ptr);
-    const database_options options = {.kind = DATABASE_SQLITE, .path = path};
-    in->db = database_new(&options);
-    in->store = in->db ? store_new(in->db, false) : NULL;
     ss_config *own = read_blob(FD_BLOB, err);
-    in->desk = own && in->store ? desk_new(own, in->store, err) : NULL;
-    return in->desk != NULL;
+    in->desk = own ? desk_new(own, applications_store(in->apps), err) : NULL;
+    if (!in->desk)
+        return false;
+    authorizer_set_signature(applications_authorizer(in->apps), desk_signature(in->desk));
+    authorizer_on_change(applications_authorizer(in->apps), desk_changed, in->desk);
+    return true;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -277,6 +276,13 @@ static int start(ingest *in, ss_error *err)
                                 (size_t)node_int(in->blob, "server.max_event_bytes"), err);
     if (!in->pipeline)
         return EXIT_FAILED;
+    in->apps = applications_open(in->blob, err);
+    if (!in->apps && err->text[0])
+        return EXIT_FAILED;
+    if (in->apps)
+        applications_lend(in->apps, in->pipeline);
+    if (!open_desk(in, err))
+        return EXIT_FAILED;
     in->set = pipeline_set_new(in->pipeline, in->blob, NULL, err);
     if (!in->set)
         return EXIT_REFUSED;
@@ -285,9 +291,9 @@ static int start(ingest *in, ss_error *err)
     if (!pipeline_set_start(in->set, err))
         return EXIT_REFUSED;
     (void)pipeline_swap(in->pipeline, in->set);
-    if (!open_desk(in, err))
-        return EXIT_FAILED;
     crumb_unbind(); /* the event loops need it more */
+    if (in->apps)
+        applications_await(in->apps);
     return start_http(in, err) ? EXIT_CLEAN : EXIT_FAILED;
 }
 
@@ -392,6 +398,8 @@ static int serve(ingest *in)
         if (now >= in->next_stats_us) {
             in->next_stats_us = now + STATS_US;
             publish_stats(in);
+            if (in->apps)
+                applications_publish(in->apps);
             if (memory_is_short()) {
                 log_error(
                     "ingest uses three quarters of server.memory and is started anew: a plugin leaks, or "
@@ -413,14 +421,14 @@ static void stop(ingest *in)
         pipeline_stopping(in->pipeline);
     desk_stopping(in->desk);
     http_stop(in->http, drain_ms > 0 && drain_ms < STOP_MS ? drain_ms : STOP_MS);
-    desk_free(in->desk);
-    store_free(in->store);
-    database_free(in->db);
+    desk_end(in->desk); /* its threads use the store */
     if (in->set)
         pipeline_set_drain(in->set, clock_now_us() + STOP_MS * 1000);
     if (in->pipeline)
         (void)pipeline_swap(in->pipeline, NULL);
     pipeline_set_free(in->set); /* before the journal goes: threads of plugins may still be writing */
+    applications_close(in->apps);
+    desk_free(in->desk); /* after the authorizer, whose thread tells it of changes */
     if (in->journal) {
         publish_stats(in);
         journal_close(in->journal);

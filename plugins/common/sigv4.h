@@ -73,7 +73,7 @@ typedef struct sigv4_claim { /* what a request says of itself; slices of the req
     ss_str access_key, region, service, signed_headers, signature;
     ss_str day, token;
     char date[SIGV4_DATE + 1];
-    uint32_t expires_s; /* presigned; 0 = header form */
+    uint32_t expires_s; /* presigned; 0 = it does not say, or header form: as long as clocks may differ */
     bool presigned;
     char texts[4096]; /* decoded values of the query form: session tokens of AWS are long */
 } sigv4_claim;

@@ -163,9 +163,9 @@ static enum sigv4_result read_query(const sigv4_request *r, sigv4_claim *c)
             return SIGV4_MALFORMED;
         c->expires_s = c->expires_s * 10 + (uint32_t)(expires.ptr[i] - '0');
     }
+    bool in_range = expires.len == 0 || (c->expires_s > 0 && c->expires_s <= SIGV4_EXPIRES_MAX);
     bool good = ss_eq(algorithm, SS_LIT(ALGORITHM)) && read_credential(c, credential) && take_date(c, date) &&
-                is_hex(c->signature) && c->signed_headers.len && c->expires_s > 0 &&
-                c->expires_s <= SIGV4_EXPIRES_MAX;
+                is_hex(c->signature) && c->signed_headers.len && in_range;
     return good ? SIGV4_OK : SIGV4_MALFORMED;
 }
 
@@ -220,7 +220,7 @@ static bool all_signed(const sigv4_request *r, const sigv4_claim *c)
 static bool in_time(const sigv4_claim *c, const sigv4_policy *p)
 {
     int64_t now = p->now_us / 1000000, at = sigv4_seconds(c->date);
-    int64_t until = at + (c->presigned ? (int64_t)c->expires_s : p->skew_s);
+    int64_t until = at + (c->expires_s ? (int64_t)c->expires_s : p->skew_s);
     return at <= now + p->skew_s && now <= until;
 }
 
