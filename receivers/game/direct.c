@@ -16,6 +16,7 @@ typedef struct direct { /* one message */
     ss_event *event;
     ss_str body;
     game_event in;
+    bool surrogates;         /* anywhere in the record */
     bool has_event, unknown; /* unknown: a member that no record has */
     game_value app_id, flag, request_id, request_time, extra;
     bool api;   /* the flag is set: its members are metadata, those that are truthy */
@@ -58,6 +59,7 @@ static bool read_record(direct *d)
     }
     if (v.kind == JSON_ARRAY)
         (void)json_leave(&s);
+    d->surrogates = s.halves;
     if (!json_finish(&s)) {
         (void)ss_fail(d->why, SS_REJECT, "the record is not JSON: %s, at byte %zu", s.problem,
                       json_offset(&s));
@@ -244,7 +246,7 @@ static int32_t set_members(direct *d)
 static bool is_lossy(const direct *d)
 {
     double finite;
-    if (d->extra.kind || d->in.kind != JSON_OBJECT || d->in.extra.kind || d->in.surrogates ||
+    if (d->extra.kind || d->in.kind != JSON_OBJECT || d->in.extra.kind || d->surrogates ||
         (d->flag.kind && d->flag.kind != JSON_TRUE))
         return true;
     for (uint32_t m = 0; m < MEMBERS; m++) {

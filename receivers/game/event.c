@@ -46,34 +46,30 @@ static __attribute__((noinline)) uint32_t member_of_escaped(ss_str key)
     return key.len > sizeof plain ? MEMBERS : member_of(ss_s(plain, json_unescape(plain, key)));
 }
 
+#define INDEX_DIGITS 10u
+
 /* A key that JavaScript takes for an index of an array: "0" to "4294967294", no zero in front. */
 static bool index_of(const game_value *key, uint64_t *out)
 {
-    if (key->escaped || key->len == 0 || key->len > 10 || (key->ptr[0] == '0' && key->len > 1))
+    char plain[6 * INDEX_DIGITS];
+    ss_str text = ss_s(key->ptr, key->len);
+    if (key->escaped && key->len <= sizeof plain)
+        text = ss_s(plain, json_unescape(plain, text));
+    if (text.len == 0 || text.len > INDEX_DIGITS || (text.ptr[0] == '0' && text.len > 1))
         return false;
-    uint64_t value = 0;
-    for (uint32_t i = 0; i < key->len; i++) {
-        if (key->ptr[i] < '0' || key->ptr[i] > '9')
+    *out = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
-        value = value * 10 + (uint64_t)(key->ptr[i] - '0');
+        *out = *out * 10 + (uint64_t)(text.ptr[i] - '0');
     }
-    *out = value;
-    return value < UINT32_MAX;
+    return *out < UINT32_MAX;
 }
 
 void game_extra_note(game_value *extra, const json_value *key)
 {
     game_value given = {key->text.ptr, (uint32_t)key->text.len, JSON_STRING, key->escaped};
-    char plain[64];
     uint64_t mine = 0, other = 0;
-    if (key->escaped && key->text.len <= sizeof plain) { /* "\u0031" is an index, too */
-        game_value unescaped = {plain, (uint32_t)json_unescape(plain, key->text), JSON_STRING, 0};
-        if (index_of(&unescaped, &mine) && !(extra->kind && index_of(extra, &other) && other <= mine))
-            *extra = given;
-        else if (!extra->kind)
-            *extra = given;
-        return;
-    }
     if (!extra->kind || (index_of(&given, &mine) && !(index_of(extra, &other) && other <= mine)))
         *extra = given;
 }
