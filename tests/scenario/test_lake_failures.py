@@ -141,6 +141,7 @@ def _(t):
     (failed,) = found[time.strftime("FirehoseS3SourceRecordBackup/firehose-errors/%Y/%m/%d/processing-failed", today)]
     equal(base64.b64decode(failed["rawData"]), b"c")
     equal(len(found), 5)
+    lake.check_manifests(server.lake)
     for name in ("lake", "backup"):
         lines = [line for path in lake.manifests(server.lake) if f"-{name}-" in path.name for line in [json.loads(path.read_text())]]
         check(sum(line["count"] for line in lines) == 3, lines)
