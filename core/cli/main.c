@@ -9,6 +9,7 @@
 #include "core/config/suggest.h"
 #include "core/server/ingest.h"
 #include "core/server/module.h"
+#include "core/server/setup.h"
 
 typedef struct verb {
     const char *name;
@@ -18,6 +19,7 @@ typedef struct verb {
 
 static const verb verbs[] = {
     {"serve", verb_serve, "run the server"},
+    {"init", verb_init, "a configuration to start with: the default one, or made from another system's file"},
     {"check", verb_check, "is the configuration right? Says everything that is wrong, with line and column"},
     {"explain", verb_explain, "every option of a plugin or of the server section, with defaults"},
     {"plugins", verb_plugins, "the plugins that can be found, with kind and version"},
@@ -33,6 +35,9 @@ static const verb verbs[] = {
     {"tail", verb_tail, "the newest events, or why inputs were rejected; --follow goes on"},
     {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
     {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
+    {"iam", verb_iam, "access keys for signed requests: create, list, disable, enable, delete"},
+    {"app", verb_app, "create, list, show, set, delete: the applications that events belong to"},
+    {"key", verb_key, "create, list, show, enable, disable, set, delete: what their events are sent with"},
     {"new", verb_new, "a folder to write a plugin in: source, test, Makefile, example, CI"},
     {"schema-check", verb_schema_check,
      "does this JSON fit that JSON Schema? As the receiver events decides"},
@@ -95,6 +100,8 @@ static int run_child(const char *name)
         return ingest_main();
     if (strncmp(name, "module ", 7) == 0)
         return module_main();
+    if (strncmp(name, SETUP_TITLE, sizeof SETUP_TITLE - 1) == 0)
+        return setup_main();
     return cli_fail(CLI_USAGE, name, "no such process; start the server with `streamsteam serve`");
 }
 

@@ -5,6 +5,7 @@
 #define CLI_VERBS_H
 
 int verb_serve(int argc, char **argv);
+int verb_init(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_plugins(int argc, char **argv);
@@ -20,7 +21,10 @@ int verb_send(int argc, char **argv);
 int verb_journal(int argc, char **argv);
 int verb_quarantine(int argc, char **argv);
 int verb_ledger(int argc, char **argv);
+int verb_iam(int argc, char **argv);
 int verb_new(int argc, char **argv);
 int verb_schema_check(int argc, char **argv);
+int verb_app(int argc, char **argv);
+int verb_key(int argc, char **argv);
 
 #endif

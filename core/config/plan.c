@@ -84,13 +84,24 @@ static json_t *text_of(json_t *blob)
     return string;
 }
 
+/* The module that POST redshift/setup sets up: "" where there is none. */
+static const char *warehouse_of(const config *c)
+{
+    static const char *const plugins[] = {"redshift", "warehouse"};
+    for (size_t p = 0; p < sizeof plugins / sizeof *plugins; p++)
+        for (size_t i = 0; i < c->count; i++)
+            if (c->instances[i].kind == SS_MODULE && strcmp(c->instances[i].plugin->name, plugins[p]) == 0)
+                return c->instances[i].name;
+    return "";
+}
+
 static json_t *ingest_blob(const config *c, json_t *listeners)
 {
     json_t *server = json_copy(c->server);
     (void)json_object_set_new(server, "loops", json_integer(loops_of(c)));
-    return json_pack("{s:s, s:s, s:o, s:O, s:o, s:o}", "role", "ingest", "data_dir", c->data_dir, "server",
-                     server, "listeners", listeners, "receivers", instances_json(c, SS_RECEIVER), "enrichers",
-                     instances_json(c, SS_ENRICHER));
+    return json_pack("{s:s, s:s, s:s, s:o, s:O, s:o, s:o}", "role", "ingest", "data_dir", c->data_dir,
+                     "warehouse", warehouse_of(c), "server", server, "listeners", listeners, "receivers",
+                     instances_json(c, SS_RECEIVER), "enrichers", instances_json(c, SS_ENRICHER));
 }
 
 static void add_field(void *arg, const ss_field *field, const config_instance *from)

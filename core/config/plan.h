@@ -4,7 +4,8 @@
 
    Ingest's blob: {"role":"ingest","data_dir","server":{...,"journal":{...}},"listeners":[{"name","address",
    "admin"}],"receivers":[{"name","use","path","ack","enrich":[],"routes":{"/old":["/new"]},"options":{}}],
-   "enrichers":[{"name","use","path","options":{}}]}
+   "enrichers":[{"name","use","path","options":{}}],"warehouse":"NAME"}; warehouse: the module whose plugin is
+   redshift or warehouse, "" = none.
    A module's blob: {"role":"module","name","use","path","slot":null,"data_dir","journal_dir","options":{},
    "host":{"receivers","types","apps","batch":{"records","bytes","linger_ms"},"start","max_bytes","deadline_ms",
    "retry":{"base_ms","max_ms"},"view","drain_ms"},"views":[{"receiver","path"}],

@@ -218,6 +218,34 @@ static void check_journal(config *c)
                      "server.journal.max_bytes: must be at least 4 times segment_bytes, or 0");
 }
 
+static void check_stage(config *c)
+{
+    const json_t *api = json_object_get(json_object_get(c->server, "applications"), "api");
+    const char *stage = json_string_value(json_object_get(api, "stage"));
+    const tree_item *apps = tree_find(server_of(c), "applications");
+    const tree_item *section = apps ? tree_find(apps->value, "api") : NULL;
+    place at = config_key_place(section ? section->value : NULL, "stage", server_of(c)->at);
+    size_t len = stage ? strlen(stage) : 0;
+    if (stage && (len == 0 || len > 64 ||
+                  strspn(stage, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != len))
+        problems_add(&c->problems, at,
+                     "server.applications.api.stage: 1 to 64 letters, digits, _ and -, as in live");
+}
+
+static void check_applications(config *c)
+{
+    const json_t *apps = json_object_get(c->server, "applications");
+    const char *store = json_string_value(json_object_get(apps, "store"));
+    const tree_item *section = tree_find(server_of(c), "applications");
+    place at = config_key_place(section ? section->value : NULL, "store", server_of(c)->at);
+    if (store && strcmp(store, "postgres") == 0 &&
+        !json_object_get(json_object_get(apps, "postgres"), "connection"))
+        problems_add(
+            &c->problems, at,
+            "server.applications.postgres.connection: missing; store: postgres needs to know where the "
+            "database is");
+}
+
 void config_check_server(config *c)
 {
     schema s = {.arena = &c->arena, .problems = &c->problems, .references = {c->dir}};
@@ -230,4 +258,6 @@ void config_check_server(config *c)
     check_networks(c);
     check_headers(c);
     check_journal(c);
+    check_stage(c);
+    check_applications(c);
 }

@@ -207,10 +207,18 @@ const ss_option tables_server[] = {
      .min = SECOND_MS,
      .max = HOUR_MS,
      .doc = "How long a stop may take to finish requests and let modules pass on what they hold."},
+    {.name = "mode",
+     .type = SS_T_ENUM,
+     .choices = "data-lake|redshift",
+     .doc = "Which of the guidance's modes this stands for: in data-lake, POST redshift/setup is refused."},
     {.name = "journal",
      .type = SS_T_OBJECT,
      .children = journal_options,
      .doc = "The journal between taking and passing on."},
+    {.name = "applications",
+     .type = SS_T_OBJECT,
+     .children = tables_applications,
+     .doc = "Applications and the keys that events are sent with."},
     {.name = NULL},
 };
 

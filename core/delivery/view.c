@@ -89,9 +89,12 @@ void view_render(delivery *d)
     buf_reset(&b->views);
     for (uint32_t i = 0; i < b->count; i++) {
         b->bodies[i] = b->views.len;
-        view_one(d, i);
+        if (!(b->records[i].flags & SS_RECORD_FAILED)) /* it is no event: a view has nothing to render */
+            view_one(d, i);
     }
     for (uint32_t i = 0; i < b->count; i++) {
+        if (b->records[i].flags & SS_RECORD_FAILED)
+            continue; /* its body is its line */
         size_t end = i + 1 < b->count ? b->bodies[i + 1] : b->views.len;
         b->records[i].body = ss_s(b->views.ptr ? b->views.ptr + b->bodies[i] : "", end - b->bodies[i]);
     }

@@ -41,6 +41,7 @@ typedef struct http_replies {
 void replies_tick(http_replies *c, int64_t now_us); /* a new second: a new Date */
 void replies_fini(http_replies *c);
 http_reply *replies_make(http_replies *c, const ss_response *response, bool close); /* NULL: out of memory */
+http_reply *replies_own(const http_replies *c, http_answer *answer, bool close);    /* takes answer->body over */
 void reply_release(http_reply *reply);
 
 /* ---- connections and requests ---------------------------------------------------------------- */
@@ -77,6 +78,7 @@ struct http_request {
     bool gone;      /* libmicrohttpd has done with it; freed when it is not pending       */
     bool suspended; /* in libmicrohttpd's list, else held: asked again at every pass      */
     bool chunked, head_10;
+    bool at_desk; /* waits for the desk, not for the journal */
     int64_t started_us, waiting_us;
     http_reply *reply;
     uint32_t error_status; /* DRAIN, or known before the body: answer this */
@@ -89,6 +91,8 @@ struct http_request {
     char *cut; /* where the NUL was written that hides the query, and what was there */
     char cut_byte;
     char *copy; /* target, where it had to be copied */
+    char *wire_path; /* as it came, where that differs from what the request has */
+    char *wire_body; /* the same; kept for signed requests only */
     char *body;
     size_t body_len, body_size;
     uint64_t content_length, drained;
@@ -133,6 +137,8 @@ struct http_loop {
     http_counts counts;
     bool counted;
     bool draining;
+    _Atomic(http_answer *) answers; /* of the desk, the newest first; any thread pushes */
+    uint32_t at_desk;               /* tickets without an answer */
     uint64_t request_number;
     char id_prefix[8];
     _Atomic uint32_t connections, waiting, suspended; /* read by the first loop */
@@ -181,9 +187,17 @@ enum MHD_Result request_head(http_request *r, const char *version);
 enum MHD_Result request_body(http_request *r, const char *bytes, size_t *len);
 enum MHD_Result request_run(http_request *r, const char *method);
 enum MHD_Result request_queue(http_request *r);                        /* READY -> SENT */
+void request_wait(http_request *r);                                    /* -> WAITING, held or suspended */
 void request_ready(http_request *r);                                   /* WAITING -> READY, resumes */
 void request_stored(void *arg, pipeline_request *p, bool stored);      /* pipeline_done */
 void request_fail(http_request *r, uint32_t status, const char *json); /* makes the reply */
+
+/* desk.c */
+void desk_error(const http_request *r, uint32_t status, const char *json, char text[HTTP_DRESS_BYTES],
+                ss_response *response);
+bool desk_answer(http_request *r); /* true: the reply is set, or the request waits for it (at_desk) */
+void desk_collect(http_loop *l);
+void desk_close(http_loop *l); /* waits for every ticket's answer */
 
 /* endpoints.c: what the server answers itself. True: *reply is set. */
 bool endpoint_answer(http_request *r, http_reply **reply);

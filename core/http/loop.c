@@ -52,8 +52,9 @@ static void check_conn(http_conn *c, const http_options *o, int64_t now)
             end_conn(c);
         return;
     }
-    if (r->state == HTTP_WAITING && now - r->waiting_us > HTTP_WAIT_MAX_US) {
-        request_fail(r, 503, PIPELINE_ERROR_JSON("busy", "The events were not stored in time; try again."));
+    if (r->state == HTTP_WAITING &&
+        now - r->waiting_us > (r->at_desk ? HTTP_DESK_WAIT_US : HTTP_WAIT_MAX_US)) {
+        request_fail(r, 503, PIPELINE_ERROR_JSON("busy", "It was not done in time; try again."));
         c->daemon->loop->counts.waited_out++;
         c->daemon->loop->counted = true;
         request_ready(r);
@@ -183,6 +184,7 @@ static void stop_daemons(http_loop *l)
         MHD_stop_daemon(d->mhd);
         d->mhd = NULL;
     }
+    desk_close(l);
     while (!pipeline_lane_idle(l->lane)) { /* the journal tells of every batch */
         (void)pipeline_lane_collect(l->lane);
         if (!pipeline_lane_idle(l->lane) && pipeline_lane_sleep(l->lane))
@@ -220,6 +222,7 @@ void *loop_run(void *arg)
         if (!l->draining && atomic_load_explicit(&l->server->stop, memory_order_acquire))
             begin_drain(l);
         (void)pipeline_lane_collect(l->lane);
+        desk_collect(l);
         bool more = run_daemons(l, l->draining);
         pipeline_lane_submit(l->lane);
         if (l->draining && is_drained(l, &served, &quiet_since_us))

@@ -117,6 +117,32 @@ static http_reply *build(const http_replies *c, const ss_response *r, bool close
     return reply;
 }
 
+/* Large answers are not copied a second time: libmicrohttpd frees the body itself. */
+http_reply *replies_own(const http_replies *c, http_answer *answer, bool close)
+{
+    http_reply *reply = malloc(sizeof *reply);
+    if (!reply)
+        return NULL;
+    *reply = (http_reply){.refs = 1, .status = answer->status, .close = close, .second = c->second};
+    bool copy = !answer->body;
+    reply->mhd =
+        MHD_create_response_from_buffer(copy ? 0 : answer->len, copy ? (void *)(uintptr_t) "" : answer->body,
+                                        copy ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    if (!reply->mhd) {
+        free(reply);
+        return NULL;
+    }
+    answer->body = NULL;
+    (void)MHD_add_response_header(reply->mhd, "Date", c->date);
+    if (answer->content_type)
+        (void)MHD_add_response_header(reply->mhd, "Content-Type", answer->content_type);
+    for (uint32_t i = 0; i < answer->header_count; i++)
+        add_header(reply->mhd, answer->headers[i].key, answer->headers[i].value);
+    if (close)
+        (void)MHD_add_response_header(reply->mhd, "Connection", "close");
+    return reply;
+}
+
 http_reply *replies_make(http_replies *c, const ss_response *response, bool close)
 {
     char key[HTTP_CACHED_BYTES];

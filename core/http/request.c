@@ -59,6 +59,8 @@ void request_free(http_request *r)
     http_loop *l = r->daemon->loop;
     free_body(r);
     free(r->copy);
+    free(r->wire_path);
+    free(r->wire_body);
     reply_release(r->reply);
     l->live--;
     if (l->spare_count >= HTTP_SPARE_REQUESTS) {
@@ -295,8 +297,9 @@ static void note_refusal(const http_request *r, uint32_t status, const char *jso
 static enum MHD_Result refuse_now(http_request *r, uint32_t status, const char *json)
 {
     ss_response response;
+    char text[HTTP_DRESS_BYTES];
     note_refusal(r, status, json);
-    pipeline_error(&response, status, json);
+    desk_error(r, status, json, text, &response);
     r->reply = replies_make(&r->daemon->loop->replies, &response, true);
     return r->reply ? request_queue(r) : MHD_NO;
 }
@@ -395,6 +398,26 @@ enum MHD_Result request_body(http_request *r, const char *bytes, size_t *len)
     return MHD_YES;
 }
 
+static ss_str find_header(const pipeline_request *p, const char *name)
+{
+    const http_request *r = (const http_request *)(const void *)p;
+    const char *value = NULL;
+    size_t len = 0;
+    if (r->gone ||
+        MHD_lookup_connection_value_n(r->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &len) != MHD_YES ||
+        !value)
+        return ss_s("", 0);
+    return ss_s(value, len);
+}
+
+/* May it carry a signature of AWS? Of the body they sign what was on the wire. */
+static bool is_signed(const http_request *r)
+{
+    ss_str value = find_header(&r->p, "Authorization");
+    return (value.len > 5 && strncasecmp(value.ptr, "AWS4-", 5) == 0) ||
+           (r->query.len && memmem(r->query.ptr, r->query.len, "X-Amz-", 6));
+}
+
 static bool undo_encoding(http_request *r)
 {
     if (r->encoding.len == 0 || is_word(r->encoding, "identity") || r->body_len == 0)
@@ -406,6 +429,12 @@ static bool undo_encoding(http_request *r)
         inflate_body(l->inflater, ss_s(r->body, r->body_len), encoding_is_gzip(r->encoding),
                      l->server->options.max_body_bytes, &out, &out_len);
     if (result == INFLATE_OK) {
+        if (is_signed(r)) {
+            r->wire_body = r->body;
+            r->p.wire_body = ss_s(r->body, r->body_len);
+            (void)atomic_fetch_sub(&l->server->body_bytes, r->body_size);
+            r->body = NULL;
+        }
         free_body(r);
         r->body = out;
         r->body_len = r->body_size = out_len;
@@ -424,16 +453,27 @@ static bool undo_encoding(http_request *r)
 
 /* ---- the whole request ------------------------------------------------------------------------- */
 
-static ss_str find_header(const pipeline_request *p, const char *name)
+typedef struct header_walk {
+    void (*visit)(void *arg, ss_str name, ss_str value);
+    void *arg;
+} header_walk;
+
+static enum MHD_Result visit_header(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                                    const char *text, size_t text_len)
+{
+    (void)kind;
+    const header_walk *w = arg;
+    w->visit(w->arg, ss_s(key, key_len), ss_s(text ? text : "", text ? text_len : 0));
+    return MHD_YES;
+}
+
+static void each_header(const pipeline_request *p, void (*visit)(void *arg, ss_str name, ss_str value),
+                        void *arg)
 {
     const http_request *r = (const http_request *)(const void *)p;
-    const char *value = NULL;
-    size_t len = 0;
-    if (r->gone ||
-        MHD_lookup_connection_value_n(r->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &len) != MHD_YES ||
-        !value)
-        return ss_s("", 0);
-    return ss_s(value, len);
+    header_walk walk = {visit, arg};
+    if (!r->gone)
+        (void)MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, visit_header, &walk);
 }
 
 /* The first of client_ip_headers that holds an address; false: none does. */
@@ -472,8 +512,12 @@ static void fill_request(http_request *r, const char *method)
     q->struct_size = sizeof *q;
     q->pair_size = sizeof(ss_pair);
     q->method = ss_cstr(method);
-    if (r->target && memchr(r->target, '%', r->path_len))
+    r->p.wire_path = ss_s(r->target ? r->target : "", r->path_len);
+    if (r->target && memchr(r->target, '%', r->path_len)) {
+        r->wire_path = strndup(r->target, r->path_len);
+        r->p.wire_path = ss_s(r->wire_path ? r->wire_path : "", r->wire_path ? r->path_len : 0);
         r->path_len = url_decode_path(r->target, ss_s(r->target, r->path_len));
+    }
     q->path = ss_s(r->target ? r->target : "", r->path_len);
     q->raw_query = r->query;
     q->flags = r->has_query ? 1 : 0;
@@ -483,11 +527,12 @@ static void fill_request(http_request *r, const char *method)
     q->request_id = ss_s(r->id, sizeof r->id);
     fill_addresses(r);
     r->p.header = find_header;
+    r->p.each_header = each_header;
 }
 
 /* Until the answer may go: held (asked again at every pass, which is cheaper than taking the socket out of
    epoll and back for each request), or suspended where too many are held. */
-static void wait_for_journal(http_request *r)
+void request_wait(http_request *r)
 {
     http_daemon *d = r->daemon;
     r->pending = true;
@@ -511,8 +556,9 @@ void request_fail(http_request *r, uint32_t status, const char *json)
 {
     static const ss_pair retry = {{"Retry-After", 11}, {"1", 1}};
     ss_response response;
+    char text[HTTP_DRESS_BYTES];
     note_refusal(r, status, json);
-    pipeline_error(&response, status, json);
+    desk_error(r, status, json, text, &response);
     if (status == 503) {
         response.headers = &retry;
         response.header_count = 1;
@@ -534,13 +580,15 @@ enum MHD_Result request_run(http_request *r, const char *method)
     fill_request(r, method);
     if (endpoint_answer(r, &r->reply))
         return request_queue(r);
+    if (desk_answer(r))
+        return r->at_desk ? MHD_YES : request_queue(r);
     ss_response response;
     enum pipeline_ack ack = pipeline_handle(l->lane, &r->p, &response);
     r->reply = replies_make(&l->replies, &response, is_close_wanted(r, &response));
     free_body(r); /* what the receiver kept lies in the stage now */
     if (ack == PIPELINE_ACK_NOW)
         return request_queue(r);
-    wait_for_journal(r);
+    request_wait(r);
     return MHD_YES;
 }
 

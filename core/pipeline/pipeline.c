@@ -147,6 +147,20 @@ static void begin_request(pipeline_lane *lane)
     arena_reset_small(&lane->request_arena);
 }
 
+const pipeline_request *pipeline_request_of(const ss_request *request)
+{
+    return request->call ? request->call->request : NULL;
+}
+
+bool pipeline_serves(const pipeline_lane *lane, ss_str path, ss_str method)
+{
+    route_walk walk;
+    if (!lane->set)
+        return false;
+    route_walk_start(&walk, lane->set->routes, path, route_method_of(method));
+    return route_walk_next(&walk) != NULL;
+}
+
 enum pipeline_ack pipeline_handle(pipeline_lane *lane, pipeline_request *r, ss_response *response)
 {
     begin_request(lane);

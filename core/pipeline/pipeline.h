@@ -26,8 +26,27 @@ typedef struct pipeline_request {
     ss_request request; /* filled by the front end, except call, route and path parameters */
     /* First header of that name; the front end's. */
     ss_str (*header)(const struct pipeline_request *r, const char *name);
+    /* What signatures are made over, and `request` does not have: path and body as they were on the wire (of
+       a body that was not compressed, wire_body.ptr is NULL), and every header, in order, doubled ones too.
+     */
+    ss_str wire_path, wire_body;
+    void (*each_header)(const struct pipeline_request *r, void (*visit)(void *arg, ss_str name, ss_str value),
+                        void *arg);
     void *waiter[1]; /* links requests that wait for one batch */
 } pipeline_request;
+
+/* The application store, lent by the server: what host->app_check and the like ask. text: where id and name
+   are copied to, PIPELINE_APP_TEXT bytes. */
+#define PIPELINE_APP_TEXT 1088u
+typedef struct pipeline_apps {
+    void *self;
+    int32_t (*check)(void *self, const ss_request *request, ss_str authorization,
+                     ss_str (*header)(const ss_request *request, const char *name), ss_str app,
+                     uint32_t proofs, uint32_t events, ss_app *out, char *text, ss_error *err);
+    int32_t (*get)(void *self, ss_str app, ss_app *out, char *text);
+    int32_t (*auth)(void *self, ss_str key, ss_str app);
+    int32_t (*list)(void *self, void (*visit)(void *arg, ss_str app, ss_str name), void *arg);
+} pipeline_apps;
 
 /* ---- process --------------------------------------------------------------------------------- */
 
@@ -36,6 +55,8 @@ pipeline *pipeline_new(board *b, const char *data_dir, size_t max_event_bytes, s
 bool pipeline_attach(pipeline *p, journal_writer *journal, pipeline_set *set, ss_error *err);
 bool pipeline_ready(const pipeline *p); /* the journal takes events now; any thread */
 board *pipeline_board(const pipeline *p);
+/* Before the first set is made; without it receivers hear that no store is configured. */
+void pipeline_lend_apps(pipeline *p, const pipeline_apps *apps);
 void pipeline_stopping(pipeline *p); /* host->stopping() says true from now on */
 /* A plugin said SS_FATAL: the server should make new instances. Clears itself; any thread. */
 bool pipeline_wants_renewal(pipeline *p);
@@ -67,6 +88,10 @@ int pipeline_lane_fd(const pipeline_lane *lane); /* an eventfd that wakes the la
 void pipeline_lane_pass(pipeline_lane *lane, int64_t now_us, int64_t mono_us);
 /* Runs one request. The response's memory is valid until the next call on this lane. */
 enum pipeline_ack pipeline_handle(pipeline_lane *lane, pipeline_request *r, ss_response *response);
+/* The front end's part of a request that a receiver hands back; NULL: it comes from no front end. */
+const pipeline_request *pipeline_request_of(const ss_request *request);
+/* Would a receiver be asked about this path and method? */
+bool pipeline_serves(const pipeline_lane *lane, ss_str path, ss_str method);
 /* End of each pass: gives the journal what was written. */
 void pipeline_lane_submit(pipeline_lane *lane);
 bool pipeline_lane_collect(pipeline_lane *lane); /* true: done() was called, or batches came back */

@@ -20,6 +20,10 @@
    err says what to do. */
 int control_ask(const char *data_dir, const char *request, buf *answer, int *fd_out, ss_error *err);
 
+/* The same for what takes long: waits up to timeout_ms, and gives up where *stop becomes true. */
+int control_ask_long(const char *data_dir, const char *request, int64_t timeout_ms, const _Atomic bool *stop,
+                     buf *answer, ss_error *err);
+
 /* ---- server ------------------------------------------------------------------------------------------ */
 
 typedef struct control control;

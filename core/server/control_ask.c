@@ -11,6 +11,7 @@
 #include "core/server/control.h"
 
 #define CONTROL_HEAD_MAX 64u /* "error 1048576\n" */
+#define STOP_LOOK_MS     100
 
 static int connect_to(const char *data_dir, ss_error *err)
 {
@@ -53,11 +54,14 @@ static void take_fd(struct msghdr *message, int *fd_out)
 }
 
 /* 1: bytes were added, 0: end, -1: errno. */
-static int receive_some(int fd, int64_t deadline_us, buf *in, int *fd_out)
+static int receive_some(int fd, int64_t deadline_us, const _Atomic bool *stop, buf *in, int *fd_out)
 {
     int64_t left = (deadline_us - clock_mono_us()) / 1000;
     struct pollfd wait = {fd, POLLIN, 0};
-    int n = left > 0 ? poll(&wait, 1, (int)left) : 0;
+    int step = stop && left > STOP_LOOK_MS ? STOP_LOOK_MS : (int)left;
+    int n = left > 0 && !(stop && *stop) ? poll(&wait, 1, step) : 0;
+    if (n == 0 && step < left && !*stop)
+        return 1;
     if (n <= 0) {
         errno = n == 0 ? ETIMEDOUT : errno;
         return n < 0 && errno == EINTR ? 1 : -1;
@@ -97,7 +101,8 @@ static bool complete(const buf *in, bool *ok, size_t *head_len, size_t *len)
     return in->len >= *head_len + *len;
 }
 
-static int exchange(int fd, const char *request, buf *answer, int *fd_out, ss_error *err)
+static int exchange(int fd, const char *request, int64_t timeout_ms, const _Atomic bool *stop, buf *answer,
+                    int *fd_out, ss_error *err)
 {
     char line[CONTROL_REQUEST_MAX];
     int len = snprintf(line, sizeof line, "%s\n", request);
@@ -107,12 +112,12 @@ static int exchange(int fd, const char *request, buf *answer, int *fd_out, ss_er
         return ss_fail(err, -1, "the server closed the control socket: %s; try again", strerror(errno));
     buf in;
     buf_init(&in, CONTROL_ANSWER_MAX + 8192);
-    int64_t deadline = clock_mono_us() + (int64_t)CONTROL_TIMEOUT_MS * 1000;
+    int64_t deadline = clock_mono_us() + timeout_ms * 1000;
     bool ok = false;
     size_t head_len = 0, text_len = 0;
     int more = 1;
     while (!complete(&in, &ok, &head_len, &text_len) && more > 0)
-        more = receive_some(fd, deadline, &in, fd_out);
+        more = receive_some(fd, deadline, stop, &in, fd_out);
     int rc = -1;
     if (complete(&in, &ok, &head_len, &text_len)) {
         buf_add(answer, in.ptr + head_len, text_len);
@@ -134,11 +139,22 @@ int control_ask(const char *data_dir, const char *request, buf *answer, int *fd_
     int fd = connect_to(data_dir, err);
     if (fd < 0)
         return -1;
-    int rc = exchange(fd, request, answer, fd_out, err);
+    int rc = exchange(fd, request, CONTROL_TIMEOUT_MS, NULL, answer, fd_out, err);
     (void)close(fd);
     if (rc != 0 && fd_out && *fd_out >= 0) {
         (void)close(*fd_out);
         *fd_out = -1;
     }
+    return rc;
+}
+
+int control_ask_long(const char *data_dir, const char *request, int64_t timeout_ms, const _Atomic bool *stop,
+                     buf *answer, ss_error *err)
+{
+    int fd = connect_to(data_dir, err);
+    if (fd < 0)
+        return -1;
+    int rc = exchange(fd, request, timeout_ms, stop, answer, NULL, err);
+    (void)close(fd);
     return rc;
 }

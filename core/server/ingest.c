@@ -24,6 +24,8 @@
 #include "core/observe/metrics.h"
 #include "core/pipeline/crumb.h"
 #include "core/pipeline/pipeline.h"
+#include "core/server/applications.h"
+#include "core/server/desk.h"
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5, FD_LISTEN = 6 };
 enum { EXIT_CLEAN = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2 };
@@ -51,6 +53,8 @@ typedef struct ingest {
     ledger *ledger;
     journal_writer *journal;
     http_server *http;
+    desk *desk;         /* NULL: the same */
+    applications *apps; /* NULL: none is configured */
     int signals;
     int fds[LISTENERS_MAX * PIPELINE_LANES_MAX];
     journal_metrics metrics;
@@ -213,6 +217,7 @@ static bool start_http(ingest *in, ss_error *err)
     http_listener listeners[LISTENERS_MAX];
     http_options options;
     http_read_options(node_get(in->blob, "server"), &options);
+    options.desk = in->desk ? desk_http(in->desk) : NULL;
     size_t count = node_len(list), loops = options.loops;
     if (count == 0 || count > LISTENERS_MAX) {
         (void)ss_fail(err, SS_REJECT, "%zu listeners: there must be 1 to %u", count, LISTENERS_MAX);
@@ -229,6 +234,22 @@ static bool start_http(ingest *in, ss_error *err)
     for (size_t i = 0; in->http && i < count; i++)
         log_listening(listeners[i].name, listeners[i].fds[0]);
     return in->http != NULL;
+}
+
+/* ---- admin API ------------------------------------------------------------------------------- */
+
+/* With a configuration of its own: the present one goes with a reload. */
+static bool open_desk(ingest *in, ss_error *err)
+{
+    if (!in->apps)
+        return true;
+    ss_config *own = read_blob(FD_BLOB, err);
+    in->desk = own ? desk_new(own, applications_store(in->apps), err) : NULL;
+    if (!in->desk)
+        return false;
+    authorizer_set_signature(applications_authorizer(in->apps), desk_signature(in->desk));
+    authorizer_on_change(applications_authorizer(in->apps), desk_changed, in->desk);
+    return true;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -255,6 +276,13 @@ static int start(ingest *in, ss_error *err)
                                 (size_t)node_int(in->blob, "server.max_event_bytes"), err);
     if (!in->pipeline)
         return EXIT_FAILED;
+    in->apps = applications_open(in->blob, err);
+    if (!in->apps && err->text[0])
+        return EXIT_FAILED;
+    if (in->apps)
+        applications_lend(in->apps, in->pipeline);
+    if (!open_desk(in, err))
+        return EXIT_FAILED;
     in->set = pipeline_set_new(in->pipeline, in->blob, NULL, err);
     if (!in->set)
         return EXIT_REFUSED;
@@ -264,6 +292,8 @@ static int start(ingest *in, ss_error *err)
         return EXIT_REFUSED;
     (void)pipeline_swap(in->pipeline, in->set);
     crumb_unbind(); /* the event loops need it more */
+    if (in->apps)
+        applications_await(in->apps);
     return start_http(in, err) ? EXIT_CLEAN : EXIT_FAILED;
 }
 
@@ -368,6 +398,8 @@ static int serve(ingest *in)
         if (now >= in->next_stats_us) {
             in->next_stats_us = now + STATS_US;
             publish_stats(in);
+            if (in->apps)
+                applications_publish(in->apps);
             if (memory_is_short()) {
                 log_error(
                     "ingest uses three quarters of server.memory and is started anew: a plugin leaks, or "
@@ -387,12 +419,16 @@ static void stop(ingest *in)
     int64_t drain_ms = node_int(in->blob, "server.drain_ms");
     if (in->pipeline)
         pipeline_stopping(in->pipeline);
+    desk_stopping(in->desk);
     http_stop(in->http, drain_ms > 0 && drain_ms < STOP_MS ? drain_ms : STOP_MS);
+    desk_end(in->desk); /* its threads use the store */
     if (in->set)
         pipeline_set_drain(in->set, clock_now_us() + STOP_MS * 1000);
     if (in->pipeline)
         (void)pipeline_swap(in->pipeline, NULL);
     pipeline_set_free(in->set); /* before the journal goes: threads of plugins may still be writing */
+    applications_close(in->apps);
+    desk_free(in->desk); /* after the authorizer, whose thread tells it of changes */
     if (in->journal) {
         publish_stats(in);
         journal_close(in->journal);

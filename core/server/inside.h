@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "core/config/plan.h"
 #include "core/observe/board.h"
@@ -48,6 +49,12 @@ typedef struct reload {
     buf notes;              /* "server.listen changed: restart needed"       */
 } reload;
 
+typedef struct setup_run { /* a module's setup verb that was asked for */
+    pid_t pid;             /* 0 = none runs */
+    int64_t deadline_us;
+    control_client *client; /* who waits for its end */
+} setup_run;
+
 enum stop_phase { STOP_NOT, STOP_INGEST, STOP_MODULES, STOP_DONE };
 
 typedef struct supervisor {
@@ -65,6 +72,7 @@ typedef struct supervisor {
     child ingest, modules[JOURNAL_READERS_MAX];
     restart_parks parks;
     reload reload;
+    setup_run setup;
     int64_t born_us;
     bool open; /* ingest was ready once */
     enum stop_phase stop;
@@ -105,6 +113,12 @@ void reload_answered(supervisor *s, bool taken, const char *text); /* by ingest 
 void reload_look(supervisor *s, int64_t now, int64_t *next);
 void reload_unpark(supervisor *s); /* ingest shall try parked plugins again */
 void reload_fini(supervisor *s);
+
+/* setup.c */
+void setup_begin(supervisor *s, control_client *client, const char *name);
+bool setup_reaped(supervisor *s, pid_t pid, int wait_status); /* false: it was another child */
+void setup_look(supervisor *s, int64_t now, int64_t *next);
+void setup_cancel(supervisor *s);
 
 /* requests.c */
 void requests_handle(void *arg, control_client *client, const char *request);

@@ -87,7 +87,7 @@ static void answer_forget(supervisor *s, control_client *client, const char *nam
     control_answer(client, done, ss_cstr(err.text), -1);
 }
 
-/* "module NAME quarantine|flush|forget" */
+/* "module NAME quarantine|flush|forget|setup" */
 static void answer_module(supervisor *s, control_client *client, const char *rest)
 {
     char name[64], what[16], text[160];
@@ -96,8 +96,12 @@ static void answer_module(supervisor *s, control_client *client, const char *res
         answer_forget(s, client, name);
         return;
     }
+    if (read && strcmp(what, "setup") == 0) {
+        setup_begin(s, client, name);
+        return;
+    }
     if (!read || (strcmp(what, "quarantine") != 0 && strcmp(what, "flush") != 0)) {
-        control_answer(client, false, ss_cstr("ask: module NAME quarantine, flush or forget\n"), -1);
+        control_answer(client, false, ss_cstr("ask: module NAME quarantine, flush, forget or setup\n"), -1);
         return;
     }
     child *c = family_module(s, name);
@@ -128,5 +132,5 @@ void requests_handle(void *arg, control_client *client, const char *request)
     else
         control_answer(
             client, false,
-            ss_cstr("this server knows: status, reload, board, module NAME quarantine|flush|forget\n"), -1);
+            ss_cstr("this server knows: status, reload, board, module NAME quarantine|flush|forget|setup\n"), -1);
 }

@@ -94,6 +94,7 @@ void supervisor_begin_stop(supervisor *s, int exit_code)
     atomic_store(&s->board->processes[0].ready, 0u);
     notify("STOPPING=1\n");
     family_cannot_drain(s);
+    setup_cancel(s);
     family_tell(&s->ingest, SIGTERM);
     supervisor_child_gone(s);
 }
@@ -138,7 +139,7 @@ static void reap(supervisor *s)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == s->reload.checker.pid)
             reload_checked(s, status);
-        else
+        else if (!setup_reaped(s, pid, status))
             family_reap(s, pid, status);
     }
 }
@@ -294,6 +295,7 @@ static int look_around(supervisor *s)
         if (now + FAMILY_LOOK_US < next)
             next = now + FAMILY_LOOK_US;
         reload_look(s, now, &next);
+        setup_look(s, now, &next);
     } else if (s->stop_by_us <= now) {
         stop_by_force(s);
     } else {

@@ -36,7 +36,7 @@
  *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
  *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message, host->pass(),
  *        ss_receiver.parse(). Inputs that cannot become events: host->failed(), SS_RECORD_FAILED,
- *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside.
+ *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside. Modules: host->rewind().
  */
 /* Laid out by hand: the columns of comments are the manual. */
 /* clang-format off */
@@ -181,8 +181,8 @@ typedef struct ss_event {
     ss_call *call;
     int64_t receive_us; /* when the request arrived; set by the host                        */
     int64_t event_us;   /* when it happened; starts as receive_us                           */
-    /* Where the receiver declares fields named event_id, received_at or event_type and leaves them unset, the
-       host writes them from id, receive_us and type.                                                      */
+    /* Where the receiver declares fields named event_id, received_at or event_type before all its others and
+       leaves them unset, the host writes them from id, receive_us and type.                               */
     ss_str app;         /* application or site id                                           */
     ss_str type;        /* event type                                                       */
     ss_str id;          /* event id; the host makes a UUID v7 where it stays empty          */
@@ -453,6 +453,10 @@ typedef struct ss_host {
        message to the receiver that the instance's option `parser` names, which runs where events are taken in.
        Copies. SS_OK; SS_LIMIT: the call is full, commit it and begin another.                            */
     int32_t (*pass)(ss_call *call, const ss_message *message);
+    /* 0.3: Modules with SS_MODULE_COMMITS, in start(): the other end has less than it had (a backup was put back).
+       The records after *seq come again, as far as the journal has them; *seq becomes the last one that does not.
+       The ledger of the module begins anew there. SS_DECLINE: not in start(), or this is a replay.         */
+    int32_t (*rewind)(void *self, uint64_t *seq, ss_error *err);
 } ss_host;
 
 /* ---- receiver ---------------------------------------------------------------------------------- */
@@ -651,7 +655,8 @@ static inline void ss_set_str(ss_event *event, uint32_t field, ss_str value)
     v->as.ptr = value.ptr;
 }
 
-/* One JSON value as text; the host validates it and stores null where it is not JSON. */
+/* One JSON value as text; the host validates it and stores null where it is not JSON. 0.3: also for a field of
+   type INT or DOUBLE, where a number is to stay as the client wrote it: up to 32 characters, else null. */
 static inline void ss_set_json(ss_event *event, uint32_t field, ss_str json)
 {
     ss_value *v = ss_slot(event, field);

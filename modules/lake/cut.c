@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "modules/lake/failure.h"
 #include "modules/lake/files.h"
 #include "plugins/common/fault.h"
 
@@ -76,8 +77,11 @@ void cut_fini(cut *c)
 int32_t cut_settle(cut *c, const cut_settings *settings, ss_error *err)
 {
     c->settings = *settings;
-    if (!layout_compile(&c->layout, ss_cstr(settings->partition), err))
+    if (!layout_compile(&c->layout, "partition", ss_cstr(settings->partition), err) ||
+        !layout_compile(&c->errors, "errors", ss_cstr(settings->errors), err))
         return SS_REJECT;
+    c->layout.by_receive = settings->by_receive;
+    c->errors.by_receive = true;
     int n = snprintf(c->tmp_dir, sizeof c->tmp_dir, "%s/" TMP_DIR "/%016llx-%s/", settings->path,
                      (unsigned long long)c->journal_id, c->module);
     if (n < 0 || (size_t)n + 16 >= sizeof c->tmp_dir)
@@ -362,13 +366,16 @@ static cut_part *part_of_dir(cut *c, const char *dir)
 
 static cut_part *part_of(cut *c, const ss_record *r)
 {
-    char key[LAYOUT_KEY_MAX], dir[LAYOUT_DIR_MAX];
-    size_t len = layout_key(&c->layout, r, key);
+    char key[LAYOUT_KEY_MAX + 1], dir[LAYOUT_DIR_MAX];
+    bool failed = r->flags & SS_RECORD_FAILED;
+    const layout *l = failed ? &c->errors : &c->layout;
+    size_t len = layout_key(l, r, key);
+    key[len++] = failed ? 'f' : 'e'; /* two templates, two kinds of keys */
     uint64_t hash = hash_bytes(key, len);
     cut_route *route = &c->routes[hash % CUT_ROUTES];
     if (route->part && route->hash == hash && route->key_len == len && memcmp(route->key, key, len) == 0)
         return route->part;
-    (void)layout_dir(&c->layout, r, dir);
+    (void)layout_dir(l, r, dir);
     cut_part *p = part_of_dir(c, dir);
     char *copy = p ? malloc(len + 1) : NULL;
     if (copy) {
@@ -379,7 +386,12 @@ static cut_part *part_of(cut *c, const ss_record *r)
     return p;
 }
 
-int32_t cut_add(cut *c, const ss_record *r, ss_error *err)
+bool cut_leaves_out(const cut *c, const ss_record *r)
+{
+    return (r->flags & SS_RECORD_FAILED) && c->settings.errors[0] == '\0';
+}
+
+static int32_t add_line(cut *c, const ss_record *r, ss_error *err)
 {
     cut_part *p = part_of(c, r);
     if (!p)
@@ -391,6 +403,8 @@ int32_t cut_add(cut *c, const ss_record *r, ss_error *err)
     p->lines[p->lines_len + r->body.len] = '\n';
     p->lines_len += r->body.len + 1;
     p->raw_bytes += r->body.len + 1;
+    bool failed = r->flags & SS_RECORD_FAILED;
+    p->errors = p->count == 0 ? failed : p->errors && failed;
     int64_t us = layout_time_us(r);
     if (p->count == 0 || us < p->event_min_us)
         p->event_min_us = us;
@@ -402,6 +416,20 @@ int32_t cut_add(cut *c, const ss_record *r, ss_error *err)
     c->raw_bytes += r->body.len + 1;
     c->b = r->seq;
     return SS_OK;
+}
+
+int32_t cut_add(cut *c, const ss_record *r, ss_error *err)
+{
+    const cut_settings *s = &c->settings;
+    ss_record failed;
+    char *line = NULL;
+    if (!s->bad_time || (r->flags & SS_RECORD_FAILED) || failure_time_usable(r->json, s->time_field))
+        return add_line(c, r, err);
+    if (!failure_of(r, s->time_field, &failed, &line))
+        return ss_fail(err, SS_RETRY, "lake: out of memory");
+    int32_t rc = add_line(c, &failed, err);
+    free(line);
+    return rc;
 }
 
 bool cut_is_full(const cut *c)
@@ -507,7 +535,7 @@ static void manifest_part(FILE *f, const cut *c, const cut_part *p, const char *
     put_time(f, "event_min", p->event_min_us);
     (void)fputc(',', f);
     put_time(f, "event_max", p->event_max_us);
-    (void)fputc('}', f);
+    (void)fputs(p->errors ? ",\"errors\":true}" : "}", f);
 }
 
 static void manifest_put(FILE *f, const cut *c, const char *name)
@@ -603,6 +631,7 @@ int32_t cut_single(cut *c, const ss_record *r, ss_error *err)
     cut_init(one, c->host, c->journal_id);
     one->settings = c->settings;
     one->layout = c->layout;
+    one->errors = c->errors;
     one->a = r->seq - 1;
     char name[CUT_NAME_MAX];
     int n = snprintf(one->tmp_dir, sizeof one->tmp_dir, "%.*squarantine-", PATH_MAX - 64, c->tmp_dir);

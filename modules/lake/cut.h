@@ -15,13 +15,18 @@
 #define CUT_ROUTES          256u   /* cache: key -> partition                                        */
 #define CUT_SYNCED_DIRS     64u    /* directories known to be on disk                                */
 #define CUT_NAME_MAX        200u
+#define CUT_FIELD_MAX       128u               /* bytes of the name of the field that holds the time */
 #define CUT_PACE_STEP_BYTES (512u * 1024)      /* of one file: then its write-back is begun                */
 #define CUT_PACE_BYTES      (4u * 1024 * 1024) /* begun and not yet waited for                              */
 
 typedef struct cut_settings { /* what a plan keeps, so that a redo gives the same files */
     char path[PATH_MAX];
     char partition[LAYOUT_TEMPLATE_MAX];
+    char errors[LAYOUT_TEMPLATE_MAX]; /* where failed records go; empty: they are left out */
+    char time_field[CUT_FIELD_MAX];
     bool gzip;
+    bool by_receive; /* partitions by arrival */
+    bool bad_time;   /* events whose time_field is no time count as failed */
     int level;
 } cut_settings;
 
@@ -36,6 +41,7 @@ typedef struct cut_part {
     uint32_t crc;
     int64_t event_min_us, event_max_us;
     bool created, closed, published;
+    bool errors; /* holds failed records alone */
 } cut_part;
 
 typedef struct cut_route {
@@ -48,7 +54,7 @@ typedef struct cut_route {
 typedef struct cut {
     const ss_host *host;
     cut_settings settings;
-    layout layout;
+    layout layout, errors;
     uint64_t journal_id;
     char module[64];
     char tmp_dir[PATH_MAX]; /* <path>/_tmp/<journal>-<module>/ */
@@ -72,6 +78,8 @@ void cut_init(cut *c, const ss_host *host, uint64_t journal_id);
 void cut_fini(cut *c);
 /* Takes settings for the next cut (none may be open), makes the directories, deletes temporaries. */
 int32_t cut_settle(cut *c, const cut_settings *settings, ss_error *err);
+/* A record that settings leave out: it has no line in any cut. */
+bool cut_leaves_out(const cut *c, const ss_record *r);
 int32_t cut_add(cut *c, const ss_record *r, ss_error *err);
 bool cut_is_full(const cut *c); /* as many partitions as there may be */
 /* Files synced and renamed, manifest written: all but plan and commit. */

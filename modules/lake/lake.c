@@ -2,14 +2,14 @@
    exactly one file that a manifest names, whatever happened in between. cut.h says how; here is when. */
 #include <stdlib.h>
 
-#include "modules/lake/cut.h"
+#include "modules/lake/failure.h"
+#include "modules/lake/plan.h"
 #include "plugins/common/fault.h"
 
 #define LAKE_BATCH_RECORDS 10000u
 #define LAKE_BATCH_BYTES   (2u << 20)
 #define LAKE_RETRY_MS      1000
-#define LAKE_STATE_MAX     (PATH_MAX + LAYOUT_TEMPLATE_MAX + 256)
-#define LAKE_STATE_HEAD    "lake1\n"
+#define LAKE_OFF           "off"
 
 typedef struct lake {
     const ss_host *host;
@@ -20,9 +20,10 @@ typedef struct lake {
     bool cut_open, sealing, redo, broken, timer_set, settled;
     uint64_t redo_b;
     uint64_t last_b; /* the end of the last cut */
+    uint64_t left_b; /* the last record that was left out, where it is behind the last one taken */
     int64_t opened_us;
     char why[sizeof((ss_error *)0)->text];
-    ss_metric *objects, *bytes, *records, *cuts;
+    ss_metric *objects, *bytes, *records, *cuts, *left_out;
 } lake;
 
 /* ---- options
@@ -50,6 +51,26 @@ static const ss_option lake_options[] = {
      .type = SS_T_STRING,
      .dflt = "{receiver}/year=%Y/month=%m/day=%d/",
      .doc = "Folders below path: {receiver} {app} {type}, and %Y %m %d %H %M %j of the event's time in UTC."},
+    {.name = "partition_time",
+     .type = SS_T_ENUM,
+     .dflt = "event",
+     .choices = "event|receive",
+     .doc = "The time in partition: of the event, or of its arrival."},
+    {.name = "errors",
+     .type = SS_T_STRING,
+     .dflt = "firehose-errors/{type}/",
+     .doc = "Folders, as in partition, for inputs that could not become events; {type} is the reason, times "
+            "are of the arrival; off leaves them out."},
+    {.name = "bad_time",
+     .type = SS_T_ENUM,
+     .dflt = "receive",
+     .choices = "receive|error",
+     .doc = "An event whose time_field is absent, null or no time: receive puts it by its arrival, error "
+            "below errors as " FAILURE_BAD_TIME "."},
+    {.name = "time_field",
+     .type = SS_T_STRING,
+     .dflt = "",
+     .doc = "The field of the stored line that holds the event's own time; bad_time: error looks at it."},
     {.name = "roll", .type = SS_T_OBJECT, .children = roll_options, .doc = "When files are finished."},
     {.name = "compression",
      .type = SS_T_ENUM,
@@ -65,71 +86,54 @@ static const ss_option lake_options[] = {
     {.name = NULL},
 };
 
+static bool take_template(const char *option, ss_str text, char out[LAYOUT_TEMPLATE_MAX], ss_error *err)
+{
+    layout probe;
+    if (!layout_compile(&probe, option, text, err))
+        return false;
+    (void)snprintf(out, LAYOUT_TEMPLATE_MAX, "%.*s", (int)text.len, text.ptr);
+    return true;
+}
+
+/* What failed, and what counts as failed. */
+static bool read_failures(lake *l, const ss_config *cfg, ss_error *err)
+{
+    const ss_host *h = l->host;
+    cut_settings *s = &l->settings;
+    ss_str errors = h->cfg_str(cfg, "errors"), field = h->cfg_str(cfg, "time_field");
+    s->by_receive = ss_eq(h->cfg_str(cfg, "partition_time"), SS_LIT("receive"));
+    s->bad_time = ss_eq(h->cfg_str(cfg, "bad_time"), SS_LIT("error"));
+    if (ss_eq(errors, SS_LIT(LAKE_OFF)))
+        errors.len = 0;
+    if (field.len >= sizeof s->time_field || memchr(field.ptr ? field.ptr : "", '\n', field.len))
+        return ss_fail(err, 0, "lake: time_field: the name of a field, up to %zu bytes",
+                       sizeof s->time_field - 1);
+    (void)snprintf(s->time_field, sizeof s->time_field, "%.*s", (int)field.len, field.ptr ? field.ptr : "");
+    if (s->bad_time && field.len == 0)
+        return ss_fail(err, 0, "lake: bad_time: error needs time_field, the field that holds the time");
+    if (s->bad_time && errors.len == 0)
+        return ss_fail(err, 0, "lake: bad_time: error needs errors, the folder where they go");
+    if (s->bad_time && s->by_receive)
+        return ss_fail(err, 0,
+                       "lake: with partition_time: receive no event has a bad time; leave bad_time out");
+    return take_template("errors", errors, s->errors, err);
+}
+
 static bool read_options(lake *l, const ss_config *cfg, ss_error *err)
 {
     const ss_host *h = l->host;
     cut_settings *s = &l->settings;
-    ss_str path = h->cfg_str(cfg, "path"), partition = h->cfg_str(cfg, "partition");
+    ss_str path = h->cfg_str(cfg, "path");
     if (path.len == 0 || path.len >= PATH_MAX / 2 || memchr(path.ptr, '\n', path.len))
         return ss_fail(err, 0, "lake: path must have 1 to %d bytes and no line breaks", PATH_MAX / 2);
-    layout probe;
-    if (!layout_compile(&probe, partition, err))
+    if (!take_template("partition", h->cfg_str(cfg, "partition"), s->partition, err))
         return false;
     (void)snprintf(s->path, sizeof s->path, "%.*s", (int)path.len, path.ptr);
-    (void)snprintf(s->partition, sizeof s->partition, "%.*s", (int)partition.len, partition.ptr);
     s->gzip = !ss_eq(h->cfg_str(cfg, "compression"), SS_LIT("none"));
     s->level = (int)h->cfg_int(cfg, "level");
     l->roll_bytes = (uint64_t)h->cfg_int(cfg, "roll.bytes");
     l->roll_age_ms = h->cfg_int(cfg, "roll.age");
-    return true;
-}
-
-/* ---- the plan, as text
- * ----------------------------------------------------------------------------------------- */
-
-static size_t plan_write(const lake *l, char out[LAKE_STATE_MAX])
-{
-    const cut_settings *s = &l->cut.settings;
-    int n = snprintf(
-        out, LAKE_STATE_MAX, LAKE_STATE_HEAD "a=%llu\nb=%llu\ngzip=%d\nlevel=%d\npartition=%s\npath=%s\n",
-        (unsigned long long)l->cut.a, (unsigned long long)l->cut.b, s->gzip, s->level, s->partition, s->path);
-    return n > 0 && (size_t)n < LAKE_STATE_MAX ? (size_t)n : 0;
-}
-
-static bool plan_value(ss_str state, const char *key, char *out, size_t size)
-{
-    size_t key_len = strlen(key);
-    for (const char *p = state.ptr, *end = p + state.len; p < end;) {
-        const char *line_end = memchr(p, '\n', (size_t)(end - p));
-        size_t len = line_end ? (size_t)(line_end - p) : (size_t)(end - p);
-        if (len > key_len && memcmp(p, key, key_len) == 0 && p[key_len] == '=' && len - key_len - 1 < size) {
-            memcpy(out, p + key_len + 1, len - key_len - 1);
-            out[len - key_len - 1] = '\0';
-            return true;
-        }
-        p += len + 1;
-    }
-    return false;
-}
-
-static bool plan_read(ss_str state, cut_settings *s, uint64_t *a, uint64_t *b)
-{
-    char number[24], gzip[4], level[4];
-    if (state.len < sizeof LAKE_STATE_HEAD ||
-        memcmp(state.ptr, LAKE_STATE_HEAD, sizeof LAKE_STATE_HEAD - 1) != 0)
-        return false;
-    if (!plan_value(state, "a", number, sizeof number))
-        return false;
-    *a = strtoull(number, NULL, 10);
-    if (!plan_value(state, "b", number, sizeof number) || !plan_value(state, "gzip", gzip, sizeof gzip) ||
-        !plan_value(state, "level", level, sizeof level) ||
-        !plan_value(state, "partition", s->partition, sizeof s->partition) ||
-        !plan_value(state, "path", s->path, sizeof s->path))
-        return false;
-    *b = strtoull(number, NULL, 10);
-    s->gzip = gzip[0] == '1';
-    s->level = atoi(level);
-    return true;
+    return read_failures(l, cfg, err);
 }
 
 /* ---- sealing
@@ -163,11 +167,11 @@ static void replay_prefix(lake *l)
 
 static int32_t lake_plan(lake *l, ss_error *err)
 {
-    char state[LAKE_STATE_MAX];
+    char state[PLAN_MAX];
     if (l->redo) /* it stands there already */
         return SS_OK;
     FAULT_POINT("lake.before_plan");
-    size_t len = plan_write(l, state);
+    size_t len = plan_write(&l->cut, state);
     uint64_t cursor = l->last_b; /* the cursor stays; the host takes care of filtered records before a */
     int32_t rc = l->host->commit(l->host->self, l->cut.a > cursor ? l->cut.a : cursor, state, len,
                                  SS_COMMIT_SYNC, err);
@@ -177,7 +181,7 @@ static int32_t lake_plan(lake *l, ss_error *err)
 
 static int32_t lake_commit(lake *l, ss_error *err)
 {
-    uint64_t b = l->redo ? l->redo_b : l->cut.b;
+    uint64_t b = l->redo ? l->redo_b : l->cut.b > l->left_b ? l->cut.b : l->left_b;
     FAULT_POINT("lake.before_commit");
     int32_t rc = l->host->commit(l->host->self, b, NULL, 0, 0, err);
     FAULT_POINT("lake.after_commit");
@@ -276,6 +280,8 @@ static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **ins
     l->bytes = host->counter(host->self, "lake_object_bytes_total", "Their bytes, as they are on disk.", "");
     l->records = host->counter(host->self, "lake_records_total", "Records in them.", "");
     l->cuts = host->counter(host->self, "lake_cuts_total", "Cuts that were sealed.", "");
+    l->left_out = host->counter(host->self, "lake_left_out_total",
+                                "Failed inputs that were not written, as errors: off says.", "");
     cut_init(&l->cut, host, 0);
     *inst = l;
     return SS_OK;
@@ -284,7 +290,7 @@ static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **ins
 static int32_t lake_start(void *inst, const ss_resume *resume, ss_error *err)
 {
     lake *l = inst;
-    cut_settings plan = {.gzip = false};
+    cut_settings plan;
     uint64_t a = 0, b = 0;
     replay_prefix(l);
     cut_init(&l->cut, l->host, resume->journal_id);
@@ -355,6 +361,11 @@ static int32_t take(lake *l, const ss_batch *batch, const ss_record *r, ss_error
         rc = lake_settle(l, err);
     if (rc != SS_OK)
         return rc;
+    if (cut_leaves_out(&l->cut, r)) {
+        l->left_b = l->redo ? l->left_b : r->seq;
+        l->host->metric_add(l->left_out, 1);
+        return SS_OK;
+    }
     rc = cut_add(&l->cut, r, err);
     if (rc != SS_OK)
         return lake_failed(l, rc, err);
@@ -368,6 +379,18 @@ static bool cut_ends(const lake *l, const ss_record *r)
     if (l->redo)
         return r->seq == l->redo_b;
     return l->cut.raw_bytes >= l->roll_bytes || cut_is_full(&l->cut);
+}
+
+/* Where nothing but records that are left out came, no cut will move the cursor. */
+static int32_t pass_left_out(lake *l, ss_error *err)
+{
+    if (l->cut_open || l->sealing || l->redo || l->left_b <= l->last_b)
+        return SS_OK;
+    int32_t rc = l->host->commit(l->host->self, l->left_b, NULL, 0, 0, err);
+    if (rc != SS_OK)
+        return lake_failed(l, rc, err);
+    l->last_b = l->left_b;
+    return SS_OK;
 }
 
 static int32_t lake_deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)
@@ -387,9 +410,11 @@ static int32_t lake_deliver(void *inst, const ss_batch *batch, ss_result *result
         if (rc != SS_OK)
             break;
         ss_mark(result, i, SS_RECORD_OK);
-        if (cut_ends(l, r))
+        if (l->cut_open && cut_ends(l, r))
             rc = lake_seal(l, err);
     }
+    if (rc == SS_OK && !l->broken)
+        rc = pass_left_out(l, err);
     if (l->broken)
         return ss_fail(err, SS_FATAL, "%s", l->why);
     return rc == SS_OK ? SS_OK : SS_RETRY;
@@ -416,7 +441,7 @@ static int32_t lake_health(void *inst, ss_error *err)
 
 static const ss_module lake_ops = {
     .struct_size = sizeof lake_ops,
-    .flags = SS_MODULE_COMMITS,
+    .flags = SS_MODULE_COMMITS | SS_MODULE_TAKES_FAILED,
     .max_records = LAKE_BATCH_RECORDS,
     .max_bytes = LAKE_BATCH_BYTES,
     .deliver = lake_deliver,

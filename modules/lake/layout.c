@@ -14,7 +14,7 @@
 static bool add_part(layout *l, layout_part part, ss_error *err)
 {
     if (l->count == LAYOUT_PARTS_MAX)
-        return ss_fail(err, 0, "partition: more than %u parts; make it shorter", LAYOUT_PARTS_MAX);
+        return ss_fail(err, 0, "%s: more than %u parts; make it shorter", l->option, LAYOUT_PARTS_MAX);
     l->parts[l->count++] = part;
     return true;
 }
@@ -23,7 +23,7 @@ static bool add_time(layout *l, char what, ss_error *err)
 {
     int64_t us = what == 'H' ? HOUR_US : what == 'M' ? MINUTE_US : DAY_US;
     if (what == '\0' || !strchr("YmdHMj", what))
-        return ss_fail(err, 0, "partition: %%%c is unknown; there are %%Y %%m %%d %%H %%M %%j",
+        return ss_fail(err, 0, "%s: %%%c is unknown; there are %%Y %%m %%d %%H %%M %%j", l->option,
                        what ? what : ' ');
     if (l->bucket_us == 0 || us < l->bucket_us)
         l->bucket_us = us;
@@ -41,19 +41,20 @@ static bool add_name(layout *l, const char *name, size_t len, ss_error *err)
         l->type |= i == 2;
         return add_part(l, (layout_part){.kind = (enum layout_kind)(LAYOUT_RECEIVER + i)}, err);
     }
-    return ss_fail(err, 0, "partition: {%.*s} is unknown; there are {receiver} {app} {type}", (int)len, name);
+    return ss_fail(err, 0, "%s: {%.*s} is unknown; there are {receiver} {app} {type}", l->option, (int)len,
+                   name);
 }
 
-static bool check_text(const char *text, ss_error *err)
+static bool check_text(const layout *l, ss_error *err)
 {
+    const char *text = l->text;
     bool bad = text[0] == '/' || strstr(text, "//") || strncmp(text, "../", 3) == 0 ||
                strncmp(text, "./", 2) == 0 || strstr(text, "/../") || strstr(text, "/./");
     for (const char *p = text; *p; p++)
         bad |= (unsigned char)*p < 0x20;
     return !bad ||
-           ss_fail(err, 0,
-                   "partition: '%s' must be a relative path without '..', '.', '//' and control characters",
-                   text);
+           ss_fail(err, 0, "%s: '%s' must be a relative path without '..', '.', '//' and control characters",
+                   l->option, text);
 }
 
 /* A path component holds 255 bytes, and a value may become LAYOUT_VALUE_MAX long. */
@@ -67,26 +68,26 @@ static bool check_lengths(const layout *l, ss_error *err)
         const char *slash = p->kind == LAYOUT_TEXT ? memchr(l->text + p->at, '/', p->len) : NULL;
         size_t head = slash ? (size_t)(slash - (l->text + p->at)) : len;
         if (component + head > 255)
-            return ss_fail(
-                err, 0,
-                "partition: one folder's name may get longer than 255 bytes; put a '/' between the names");
+            return ss_fail(err, 0,
+                           "%s: one folder's name may get longer than 255 bytes; put a '/' between the names",
+                           l->option);
         const char *last = slash ? memrchr(l->text + p->at, '/', p->len) : NULL;
         component = last ? (size_t)(l->text + p->at + p->len - last - 1) : component + len;
     }
     return total + 2 <= LAYOUT_DIR_MAX ||
-           ss_fail(err, 0, "partition: the path may get longer than %u bytes; use fewer names",
+           ss_fail(err, 0, "%s: the path may get longer than %u bytes; use fewer names", l->option,
                    LAYOUT_DIR_MAX);
 }
 
-bool layout_compile(layout *l, ss_str text, ss_error *err)
+bool layout_compile(layout *l, const char *option, ss_str text, ss_error *err)
 {
-    *l = (layout){.count = 0};
+    *l = (layout){.count = 0, .option = option};
     if (text.len + 2 > sizeof l->text)
-        return ss_fail(err, 0, "partition: longer than %u bytes", LAYOUT_TEMPLATE_MAX - 2);
+        return ss_fail(err, 0, "%s: longer than %u bytes", option, LAYOUT_TEMPLATE_MAX - 2);
     memcpy(l->text, text.ptr, text.len);
     if (text.len > 0 && text.ptr[text.len - 1] != '/')
         l->text[text.len] = '/';
-    if (!check_text(l->text, err))
+    if (!check_text(l, err))
         return false;
     for (const char *p = l->text; *p;) {
         const char *close = *p == '{' ? strchr(p, '}') : NULL;
@@ -102,7 +103,7 @@ bool layout_compile(layout *l, ss_str text, ss_error *err)
             p += 2;
         } else {
             ok = close ? add_name(l, p + 1, (size_t)(close - p - 1), err)
-                       : ss_fail(err, 0, "partition: a '{' without '}'");
+                       : ss_fail(err, 0, "%s: a '{' without '}'", option);
             p = ok && close ? close + 1 : p;
         }
         if (!ok)
@@ -120,6 +121,11 @@ int64_t layout_time_us(const ss_record *r)
     return sane ? r->event_us : r->receive_us;
 }
 
+static int64_t when_us(const layout *l, const ss_record *r)
+{
+    return l->by_receive ? r->receive_us : layout_time_us(r);
+}
+
 static size_t key_part(char *out, size_t at, ss_str s)
 {
     size_t len = s.len < LAYOUT_KEY_MAX / 4 ? s.len : LAYOUT_KEY_MAX / 4;
@@ -134,7 +140,7 @@ size_t layout_key(const layout *l, const ss_record *r, char out[LAYOUT_KEY_MAX])
 {
     size_t at = 0;
     if (l->bucket_us) {
-        int64_t us = layout_time_us(r);
+        int64_t us = when_us(l, r);
         int64_t bucket = us / l->bucket_us - (us % l->bucket_us < 0);
         memcpy(out, &bucket, sizeof bucket);
         at = sizeof bucket;
@@ -198,7 +204,7 @@ static size_t put_time(char *out, char what, const struct tm *tm)
 
 size_t layout_dir(const layout *l, const ss_record *r, char out[LAYOUT_DIR_MAX])
 {
-    int64_t us = layout_time_us(r);
+    int64_t us = when_us(l, r);
     time_t seconds = (time_t)(us / 1000000 - (us % 1000000 < 0));
     struct tm tm = {0};
     (void)gmtime_r(&seconds, &tm);

@@ -23,11 +23,13 @@ typedef struct layout {
     layout_part parts[LAYOUT_PARTS_MAX];
     uint32_t count;
     bool receiver, app, type;
-    int64_t bucket_us; /* the finest time in it, 0 = none */
+    bool by_receive;    /* its times are those of the arrival; set by the owner */
+    int64_t bucket_us;  /* the finest time in it, 0 = none */
+    const char *option; /* for messages: the option that holds the template */
 } layout;
 
-/* "events/{receiver}/%Y/%m/%d/": false with err. */
-bool layout_compile(layout *l, ss_str text, ss_error *err);
+/* "events/{receiver}/%Y/%m/%d/": false with err, which names the option. */
+bool layout_compile(layout *l, const char *option, ss_str text, ss_error *err);
 /* The event's time; the receive time where the event's cannot be true (20 years back, one day ahead). */
 int64_t layout_time_us(const ss_record *r);
 /* What decides on the partition, as bytes to compare: length. Two keys may give one directory. */

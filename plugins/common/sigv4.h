@@ -42,6 +42,7 @@ typedef struct sigv4_keys {
 } sigv4_keys;
 
 void sigv4_date(char out[SIGV4_DATE + 1], int64_t now_us);
+int64_t sigv4_seconds(const char *date);                /* since 1970; date: the 16 characters of a claim's */
 void sigv4_hash(char out[SIGV4_HEX + 1], ss_str bytes); /* SHA-256 as hex */
 
 /* The value of the Authorization header. Signs every header of the request, which must hold host and
@@ -72,9 +73,9 @@ typedef struct sigv4_claim { /* what a request says of itself; slices of the req
     ss_str access_key, region, service, signed_headers, signature;
     ss_str day, token;
     char date[SIGV4_DATE + 1];
-    uint32_t expires_s; /* presigned; 0 = header form */
+    uint32_t expires_s; /* presigned; 0 = it does not say, or header form: as long as clocks may differ */
     bool presigned;
-    char texts[1024]; /* decoded values of the query form */
+    char texts[4096]; /* decoded values of the query form: session tokens of AWS are long */
 } sigv4_claim;
 
 /* Reads the claim. Then the caller looks the secret of claim->access_key up and asks sigv4_verify(). */

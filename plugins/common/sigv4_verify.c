@@ -154,7 +154,8 @@ static enum sigv4_result read_query(const sigv4_request *r, sigv4_claim *c)
         !take_text(r, c, &used, "X-Amz-Credential", &credential) ||
         !take_text(r, c, &used, "X-Amz-Date", &date) || !take_text(r, c, &used, "X-Amz-Expires", &expires) ||
         !take_text(r, c, &used, "X-Amz-SignedHeaders", &c->signed_headers) ||
-        !take_text(r, c, &used, "X-Amz-Signature", &c->signature))
+        !take_text(r, c, &used, "X-Amz-Signature", &c->signature) ||
+        !take_text(r, c, &used, "X-Amz-Security-Token", &c->token))
         return SIGV4_MALFORMED;
     c->presigned = true;
     for (size_t i = 0; i < expires.len; i++) {
@@ -162,9 +163,9 @@ static enum sigv4_result read_query(const sigv4_request *r, sigv4_claim *c)
             return SIGV4_MALFORMED;
         c->expires_s = c->expires_s * 10 + (uint32_t)(expires.ptr[i] - '0');
     }
+    bool in_range = expires.len == 0 || (c->expires_s > 0 && c->expires_s <= SIGV4_EXPIRES_MAX);
     bool good = ss_eq(algorithm, SS_LIT(ALGORITHM)) && read_credential(c, credential) && take_date(c, date) &&
-                is_hex(c->signature) && c->signed_headers.len && c->expires_s > 0 &&
-                c->expires_s <= SIGV4_EXPIRES_MAX;
+                is_hex(c->signature) && c->signed_headers.len && in_range;
     return good ? SIGV4_OK : SIGV4_MALFORMED;
 }
 
@@ -193,8 +194,7 @@ static int64_t number(const char *digits, size_t len)
     return n;
 }
 
-/* Seconds since 1970 of 20150830T123600Z. */
-static int64_t seconds_of(const char *date)
+int64_t sigv4_seconds(const char *date)
 {
     int64_t y = number(date, 4), m = number(date + 4, 2), d = number(date + 6, 2);
     y -= m <= 2;
@@ -219,8 +219,8 @@ static bool all_signed(const sigv4_request *r, const sigv4_claim *c)
 
 static bool in_time(const sigv4_claim *c, const sigv4_policy *p)
 {
-    int64_t now = p->now_us / 1000000, at = seconds_of(c->date);
-    int64_t until = at + (c->presigned ? (int64_t)c->expires_s : p->skew_s);
+    int64_t now = p->now_us / 1000000, at = sigv4_seconds(c->date);
+    int64_t until = at + (c->expires_s ? (int64_t)c->expires_s : p->skew_s);
     return at <= now + p->skew_s && now <= until;
 }
 

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # folder -> folders of the project that it may include besides itself and include/
 LAYERS = {
-    "core/base": [],
+    "core/base": ["plugins/common"],  # the byte buffer, which plugins need as well
     "core/journal": ["core/base"],
     "core/observe": ["core/base", "core/journal", "plugins/common"],
     "core/config": ["core/base", "core/observe", "plugins/loader"],
@@ -20,7 +20,7 @@ LAYERS = {
     "core/http": ["core/base", "core/pipeline", "core/journal", "core/observe", "core/config", "plugins/common"],
     "core/delivery": ["core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
                       "plugins/common"],
-    "core/admin": ["core/base", "core/config", "core/observe"],
+    "core/admin": ["core/base", "core/config", "core/observe", "plugins/common"],
     "core/server": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
                     "core/observe", "core/pipeline", "plugins/loader", "plugins/common"],
     "core/cli": ["plugins/sdk", "core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
@@ -43,7 +43,9 @@ OWNERS = {
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "libpq-fe.h": (["core/admin", "plugins/common"], "the application store of several nodes is one PostgreSQL"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
+    "postgresql": (["plugins/common"], "PostgreSQL's client"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),

@@ -129,6 +129,7 @@ static inline void fixture_fini(fixture *f)
 typedef struct fixture_record {
     const char *receiver, *app, *type, *json;
     int64_t event_us; /* 0 = now */
+    bool failed;      /* an input that could not become an event */
 } fixture_record;
 
 static inline void fixture_put(fixture *f, const fixture_record *records, uint32_t count)
@@ -149,6 +150,7 @@ static inline void fixture_put(fixture *f, const fixture_record *records, uint32
         head.type_len = (uint16_t)strlen(r->type);
         head.json_len = (uint32_t)strlen(r->json);
         head.flags = i + 1 == count ? JOURNAL_REQUEST_END : 0;
+        head.flags |= r->failed ? JOURNAL_RECORD_FAILED : 0u;
         head.length = (uint32_t)sizeof head + head.app_len + head.type_len + head.json_len;
         char *at = s.batch.records + s.batch.bytes;
         memset(at, 0, JOURNAL_ALIGN(head.length));

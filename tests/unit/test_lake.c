@@ -1,11 +1,13 @@
 /* The lake from the journal to sealed files: exactly the lines that were stored, in the right folders,
    whatever happens in between. */
-// with: modules/lake/layout.c modules/lake/gz.c
+// with: modules/lake/layout.c modules/lake/gz.c modules/lake/failure.c modules/lake/plan.c
 #include <dirent.h>
 #include <zlib.h>
 
+#include "modules/lake/failure.h"
 #include "modules/lake/gz.h"
 #include "modules/lake/layout.h"
+#include "modules/lake/plan.h"
 #include "tests/unit/delivery_fixture.h"
 
 #define LINES_MAX 20000
@@ -138,6 +140,7 @@ static void put_many(fixture *f, int count, const char *const *apps, int app_cou
                                           .app = apps[number % (unsigned)app_count],
                                           .type = "page_view",
                                           .json = json[n]};
+            records[n].failed = number % 7 == 0 && strstr(f->options, "\"errors\"");
             records[n].event_us = day_us ? clock_now_us() - (int64_t)(number % 5) * day_us : 0;
         }
         fixture_put(f, records, n);
@@ -260,6 +263,7 @@ static void survives_each_fault_point(void)
             fixture f;
             char fault[96], once[200];
             lake_init(&f, "\"bytes\":3000,\"age\":60000");
+            (void)strcat(f.options, ",\"errors\":\"errors/{type}\""); /* failed records among them */
             (void)snprintf(fault, sizeof fault, "%s:%d", points[i], passage);
             (void)snprintf(once, sizeof once, "%s/died", f.dir);
             (void)setenv("STREAMSTEAM_FAULT", fault, 1);
@@ -355,13 +359,13 @@ static void folders(void)
                    .receiver = SS_LIT("matomo"),
                    .app = SS_LIT("../a b"),
                    .type = SS_LIT("")};
-    CHECK(layout_compile(&l, SS_LIT("{receiver}/year=%Y/month=%m/day=%d/"), &err));
+    CHECK(layout_compile(&l, "partition", SS_LIT("{receiver}/year=%Y/month=%m/day=%d/"), &err));
     (void)layout_dir(&l, &r, dir);
     CHECK_STR(dir, "matomo/year=2026/month=11/day=22/");
-    CHECK(layout_compile(&l, SS_LIT("events/enriched/%Y/%m/%d/%H"), &err));
+    CHECK(layout_compile(&l, "partition", SS_LIT("events/enriched/%Y/%m/%d/%H"), &err));
     (void)layout_dir(&l, &r, dir);
     CHECK_STR(dir, "events/enriched/2026/11/22/03/");
-    CHECK(layout_compile(&l, SS_LIT("{app}/{type}/"), &err));
+    CHECK(layout_compile(&l, "partition", SS_LIT("{app}/{type}/"), &err));
     (void)layout_dir(&l, &r, dir);
     CHECK_STR(dir, "%2E.%2Fa%20b/_/");
     r.event_us = r.receive_us - 21LL * 366 * 86400 * 1000000;
@@ -370,25 +374,185 @@ static void folders(void)
     CHECK(layout_time_us(&r) == r.receive_us);
     r.event_us = r.receive_us - 30LL * 86400 * 1000000;
     CHECK(layout_time_us(&r) == r.event_us);
-    CHECK(layout_compile(&l, SS_LIT(""), &err));
+    CHECK(layout_compile(&l, "partition", SS_LIT(""), &err));
     CHECK_INT(layout_dir(&l, &r, dir), 0);
-    CHECK(!layout_compile(&l, SS_LIT("/abs"), &err));
-    CHECK(!layout_compile(&l, SS_LIT("a/../b"), &err));
-    CHECK(!layout_compile(&l, SS_LIT("%Q"), &err));
-    CHECK(!layout_compile(&l, SS_LIT("{site}"), &err));
-    CHECK(!layout_compile(&l, SS_LIT("{app"), &err));
-    CHECK(!layout_compile(&l, SS_LIT("{app}{type}"), &err));
-    CHECK(!layout_compile(&l, SS_LIT("x%"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("/abs"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("a/../b"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("%Q"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("{site}"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("{app"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("{app}{type}"), &err));
+    CHECK(!layout_compile(&l, "partition", SS_LIT("x%"), &err));
     char long_app[600];
     memset(long_app, 'a', sizeof long_app);
     r.app = ss_s(long_app, sizeof long_app);
-    CHECK(layout_compile(&l, SS_LIT("{app}"), &err));
+    CHECK(layout_compile(&l, "partition", SS_LIT("{app}"), &err));
     size_t len = layout_dir(&l, &r, dir);
     CHECK(len <= LAYOUT_VALUE_MAX + 1);
     char other[LAYOUT_DIR_MAX];
     long_app[599] = 'b';
     (void)layout_dir(&l, &r, other);
     CHECK(strcmp(dir, other) != 0);
+}
+
+static void folders_by_arrival(void)
+{
+    layout l;
+    char dir[LAYOUT_DIR_MAX], key[LAYOUT_KEY_MAX], other[LAYOUT_KEY_MAX];
+    ss_error err = {.struct_size = sizeof err};
+    ss_record r = {.receive_us = 1795317840123456, .event_us = 1737658977000000};
+    REQUIRE(layout_compile(&l, "partition", SS_LIT("%Y/%m/%d/"), &err));
+    (void)layout_dir(&l, &r, dir);
+    CHECK_STR(dir, "2025/01/23/");
+    size_t len = layout_key(&l, &r, key);
+    l.by_receive = true;
+    (void)layout_dir(&l, &r, dir);
+    CHECK_STR(dir, "2026/11/22/");
+    CHECK(layout_key(&l, &r, other) == len && memcmp(key, other, len) != 0);
+    CHECK(!layout_compile(&l, "errors", SS_LIT("%Q"), &err));
+    CHECK(strncmp(err.text, "errors: ", 8) == 0);
+}
+
+static void times_that_can_be_used(void)
+{
+    static const struct {
+        const char *line;
+        bool usable;
+    } cases[] = {
+        {"{\"t\":1737658977}", true},
+        {"{\"a\":{\"t\":null},\"t\":-1.5e3}", true},
+        {"{\"t\":\"2025-01-23 19:02:57\"}", true},
+        {"{\"\\u0074\":1}", true},
+        {"{\"t\":null}", false},
+        {"{\"t\":\"\"}", false},
+        {"{\"t\":[1]}", false},
+        {"{\"t\":{\"t\":1}}", false},
+        {"{\"t\":true}", false},
+        {"{\"a\":{\"t\":1}}", false},
+        {"{}", false},
+        {"[1]", false},
+        {"{\"t\":", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool usable = failure_time_usable(ss_cstr(cases[i].line), "t");
+        if (usable != cases[i].usable)
+            printf("# %s\n", cases[i].line);
+        CHECK(usable == cases[i].usable);
+    }
+}
+
+static void failures_repeat_byte_for_byte(void)
+{
+    ss_record r = {.receive_us = 1795317840123456,
+                   .event_us = 5,
+                   .json = SS_LIT("{\"t\":null}"),
+                   .body = SS_LIT("body"),
+                   .type = SS_LIT("login"),
+                   .flags = SS_RECORD_RETRIED};
+    ss_record one, two;
+    char *a = NULL, *b = NULL;
+    REQUIRE(failure_of(&r, "a \"field\"", &one, &a) && failure_of(&r, "a \"field\"", &two, &b));
+    CHECK(ss_eq(one.body, two.body) && ss_eq(one.json, one.body));
+    CHECK(one.flags == (SS_RECORD_RETRIED | SS_RECORD_FAILED) && one.event_us == r.receive_us);
+    CHECK(ss_eq(one.type, SS_LIT("metadata-extraction-failed")));
+    char text[1024];
+    (void)snprintf(text, sizeof text, "%.*s", (int)one.json.len, one.json.ptr);
+    CHECK(strstr(text, "\"arrivalTimestamp\":1795317840123,") != NULL);
+    CHECK(strstr(text, "\"errorMessage\":\"a \\\"field\\\" is absent") != NULL);
+    CHECK(strstr(text, "\"rawData\":\"Ym9keQ==\"}") != NULL);
+    free(a);
+    free(b);
+}
+
+static void plans_come_back(void)
+{
+    static cut c = {.a = 7, .b = 19};
+    static cut_settings back;
+    char text[PLAN_MAX];
+    uint64_t a = 0, b = 0;
+    c.settings = (cut_settings){.path = "/some where/lake",
+                                .partition = "a=b/%Y",
+                                .errors = "e/{type}/",
+                                .time_field = "event_timestamp",
+                                .gzip = true,
+                                .by_receive = true,
+                                .bad_time = true,
+                                .level = 3};
+    size_t len = plan_write(&c, text);
+    REQUIRE(len > 0 && plan_read(ss_s(text, len), &back, &a, &b));
+    CHECK(a == 7 && b == 19 && memcmp(&back, &c.settings, sizeof back) == 0);
+    static const char old[] = "lake1\na=1\nb=2\ngzip=1\nlevel=2\npartition=x\npath=/p\n";
+    REQUIRE(plan_read(SS_LIT(old), &back, &a, &b)); /* written before there were failed records */
+    CHECK(a == 1 && b == 2 && back.level == 2 && !back.by_receive && !back.bad_time);
+    CHECK_STR(back.errors, "");
+    CHECK(!plan_read(SS_LIT("lake2\na=1\nb=2\ngzip=1\nlevel=2\npartition=x\npath=/p\n"), &back, &a, &b));
+    CHECK(!plan_read(SS_LIT("lake3\n"), &back, &a, &b));
+    memset(c.settings.path, 'p', sizeof c.settings.path - 1);
+    memset(c.settings.errors, 'e', sizeof c.settings.errors - 1);
+    memset(c.settings.partition, 'q', sizeof c.settings.partition - 1);
+    memset(c.settings.time_field, 't', sizeof c.settings.time_field - 1);
+    len = plan_write(&c, text); /* the longest there can be */
+    CHECK(len > 0 && plan_read(ss_s(text, len), &back, &a, &b));
+}
+
+/* Lines {"n":N} of failed records among the events: below errors, in the manifests, once, also after kills.
+ */
+static void failed_records(void)
+{
+    enum { GROUP = 100, ROUNDS = 10 };
+    fixture f;
+    lake_init(&f, "\"bytes\":2000,\"age\":60000");
+    (void)snprintf(f.options + strlen(f.options), sizeof f.options - strlen(f.options),
+                   ",\"errors\":\"errors/{type}\"");
+    srand(3);
+    for (int round = 0; round < ROUNDS; round++) {
+        fixture_record records[GROUP];
+        char json[GROUP][32];
+        for (int i = 0; i < GROUP; i++) {
+            (void)snprintf(json[i], sizeof json[i], "{\"n\":%d}", round * GROUP + i + 1);
+            records[i] = (fixture_record){.receiver = "matomo",
+                                          .app = "1",
+                                          .json = json[i],
+                                          .failed = i % 3 == 0,
+                                          .type = i % 3 == 0 ? "processing-failed" : "page_view"};
+        }
+        fixture_put(&f, records, GROUP);
+        fixture_start(&f);
+        usleep((useconds_t)(rand() % 20000));
+        (void)kill(f.pid, SIGKILL);
+        (void)fixture_reap(&f);
+    }
+    fixture_start(&f);
+    stop(&f);
+    check_exact(&f, ROUNDS * GROUP);
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/lake/errors/processing-failed", f.dir);
+    DIR *dir = opendir(path);
+    CHECK(dir != NULL);
+    if (dir)
+        (void)closedir(dir);
+    CHECK(fixture_ledger(&f).all);
+    fixture_fini(&f);
+}
+
+static void leaves_failed_records_out(void)
+{
+    fixture f;
+    lake_init(&f, NULL); /* without errors: as off */
+    fixture_record record = {
+        .receiver = "matomo", .app = "1", .type = "x-failed", .json = "{\"n\":1}", .failed = true};
+    fixture_put(&f, &record, 1);
+    fixture_start(&f);
+    CHECK(fixture_until_cursor(&f, 1)); /* though no cut moves it */
+    put_many(&f, 10, one_app, 1, 0);
+    fixture_put(&f, &record, 1);
+    stop(&f);
+    CHECK_INT(fixture_cursor(&f), 12);
+    const lines *l = look(&f);
+    CHECK(l->total == 10 && l->bad == 0 && l->times[1] == 0);
+    CHECK(fixture_ledger(&f).all);
+    fixture_fini(&f);
 }
 
 static void gzip_pieces(void)
@@ -429,6 +593,12 @@ static void gzip_pieces(void)
 
 static const check_test tests[] = {
     TEST(folders),
+    TEST(folders_by_arrival),
+    TEST(times_that_can_be_used),
+    TEST(failures_repeat_byte_for_byte),
+    TEST(plans_come_back),
+    TEST(failed_records),
+    TEST(leaves_failed_records_out),
     TEST(gzip_pieces),
     TEST(all_lines_once),
     TEST(rolls_by_age),

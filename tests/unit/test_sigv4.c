@@ -1,9 +1,10 @@
 /* Signature Version 4: AWS's public vectors where STREAMSTEAM_TESTDATA (or ../shared/data) has them,
  * tampering, limits. */
 #include <dirent.h>
+#include <jansson.h>
 
-#include "plugins/common/json.h"
 #include "plugins/common/sigv4_inside.h"
+#include "plugins/common/url.h"
 #include "tests/unit/check.h"
 
 #define ACCESS "AKIDEXAMPLE"
@@ -371,10 +372,116 @@ static void limits(void)
     CHECK(verify(&m, SECRET, NOW_US) != SIGV4_OK);
 }
 
+/* ---- requests that botocore signed: tests/data/sigv4/make_vectors.py ---- */
+
+#define VECTORS     "tests/data/sigv4/botocore.json"
+#define VECTORS_MIN 40u
+
+static ss_str member(const json_t *object, const char *name)
+{
+    const json_t *v = json_object_get(object, name);
+    return ss_s(json_string_value(v), json_string_length(v));
+}
+
+typedef struct signed_by_botocore {
+    message m;
+    sigv4_scope scope;
+    sigv4_keys keys;
+    ss_str authorization, sent_query;
+    uint32_t expires_s;
+    char hash[SIGV4_HEX + 1];
+} signed_by_botocore;
+
+static void read_vector(signed_by_botocore *v, const json_t *root, const json_t *one)
+{
+    const json_t *headers = json_object_get(one, "headers");
+    memset(v, 0, sizeof *v);
+    v->m.r = (sigv4_request){.method = member(one, "method"),
+                             .path = member(one, "path"),
+                             .query = member(one, "query"),
+                             .headers = v->m.headers};
+    for (size_t i = 0; i < json_array_size(headers); i++) {
+        const json_t *pair = json_array_get(headers, i), *key = json_array_get(pair, 0),
+                     *value = json_array_get(pair, 1);
+        header_add(&v->m, json_string_value(key), ss_s(json_string_value(value), json_string_length(value)));
+        if (sigv4_is(ss_cstr(json_string_value(key)), "x-amz-content-sha256"))
+            v->m.r.payload_hash = ss_cstr(json_string_value(value));
+    }
+    v->m.body = member(one, "body");
+    if (!v->m.r.payload_hash.len) {
+        sigv4_hash(v->hash, v->m.body);
+        v->m.r.payload_hash = ss_cstr(v->hash);
+    }
+    v->scope = (sigv4_scope){.region = member(one, "region"), .service = member(one, "service")};
+    memcpy(v->scope.date, member(root, "date").ptr, SIGV4_DATE);
+    v->keys = (sigv4_keys){member(root, "access_key"), member(root, "secret"), member(one, "token")};
+    v->authorization = member(one, "authorization");
+    v->sent_query = member(one, "sent_query");
+    v->expires_s = (uint32_t)json_integer_value(json_object_get(one, "expires"));
+}
+
+/* What we sign is what botocore signed. */
+static bool signs_alike(const signed_by_botocore *v)
+{
+    static char out[SIGV4_CANONICAL_MAX];
+    if (!v->expires_s) {
+        int64_t len = sigv4_sign(&v->m.r, &v->scope, &v->keys, out, sizeof out);
+        return len > 0 && ss_eq(ss_s(out, (size_t)len), v->authorization);
+    }
+    int64_t len = sigv4_presign(&v->m.r, &v->scope, &v->keys, v->expires_s, false, out, sizeof out);
+    char ours[SIGV4_HEX + 1], theirs[SIGV4_HEX + 1];
+    return len > 0 &&
+           url_query_get(ss_s(out, (size_t)len), "X-Amz-Signature", ours, sizeof ours) == SIGV4_HEX &&
+           url_query_get(v->sent_query, "X-Amz-Signature", theirs, sizeof theirs) == SIGV4_HEX &&
+           memcmp(ours, theirs, SIGV4_HEX) == 0;
+}
+
+static enum sigv4_result verify_vector(signed_by_botocore *v, ss_str secret, int64_t now_us,
+                                       sigv4_claim *claim)
+{
+    sigv4_policy policy = {.region = v->scope.region,
+                           .service = v->scope.service,
+                           .now_us = now_us,
+                           .skew_s = 300,
+                           .allow_unsigned_body = v->m.body.len == 0};
+    if (v->authorization.len)
+        header_add(&v->m, "Authorization", v->authorization);
+    v->m.r.query = v->sent_query;
+    enum sigv4_result result = sigv4_read(&v->m.r, claim);
+    return result == SIGV4_OK ? sigv4_verify(&v->m.r, claim, &policy, secret, v->m.body) : result;
+}
+
+static void botocore_vectors(void)
+{
+    static signed_by_botocore v;
+    sigv4_claim claim;
+    json_error_t why;
+    json_t *root = json_load_file(VECTORS, 0, &why);
+    REQUIRE(root);
+    const json_t *requests = json_object_get(root, "requests");
+    int64_t now_us = sigv4_seconds(member(root, "date").ptr) * 1000000;
+    CHECK(json_array_size(requests) >= VECTORS_MIN);
+    for (size_t i = 0; i < json_array_size(requests); i++) {
+        const json_t *one = json_array_get(requests, i);
+        read_vector(&v, root, one);
+        bool alike = signs_alike(&v);
+        enum sigv4_result result = verify_vector(&v, v.keys.secret, now_us, &claim);
+        if (!alike || result != SIGV4_OK)
+            printf("# %s: %s; %s\n", member(one, "name").ptr, alike ? "signed alike" : "signed otherwise",
+                   sigv4_reason(result));
+        CHECK(alike);
+        CHECK_INT(result, SIGV4_OK);
+        CHECK(ss_eq(claim.token, v.keys.token));
+        read_vector(&v, root, one);
+        CHECK_INT(verify_vector(&v, SS_LIT("another secret"), now_us, &claim), SIGV4_MISMATCH);
+    }
+    json_decref(root);
+}
+
 int main(int argc, char **argv)
 {
-    static const check_test tests[] = {TEST(public_vectors), TEST(tampered_requests_fail),
-                                       TEST(malformed_authorizations), TEST(presigned_requests_expire),
-                                       TEST(limits)};
+    static const check_test tests[] = {
+        TEST(public_vectors),           TEST(botocore_vectors),          TEST(tampered_requests_fail),
+        TEST(malformed_authorizations), TEST(presigned_requests_expire), TEST(limits)};
     return check_main(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }
