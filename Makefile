@@ -228,12 +228,13 @@ docs: all ## the reference of every option, route and field into build/docs/refe
 TO      := $(DESTDIR)$(PREFIX)
 abi      = $$(sed -n 's/.*SS_ABI_$(1) \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)
 install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and all that authors of plugins need
-	install -d $(TO)/bin $(TO)/lib/streamsteam/plugins $(TO)/lib/pkgconfig $(TO)/include/streamsteam/sdk/plugins/common \
+	install -d $(TO)/bin $(TO)/lib/streamsteam/plugins $(TO)/lib/pkgconfig $(TO)/include/streamsteam/sdk/plugins/common/aws \
 	    $(TO)/share/streamsteam/templates $(TO)/etc/streamsteam
 	install -m 755 $(BIN) $(TO)/bin
 	install -m 644 $(PLUGIN_SO) $(TO)/lib/streamsteam/plugins
 	install -m 644 include/streamsteam/plugin.h plugins/sdk/testkit/testkit.h $(TO)/include/streamsteam
 	install -m 644 plugins/common/*.h $(TO)/include/streamsteam/sdk/plugins/common
+	install -m 644 $(filter-out %/client.h %/inside.h,$(wildcard plugins/common/aws/*.h)) $(TO)/include/streamsteam/sdk/plugins/common/aws
 	install -m 644 $(TESTKIT_LIB) $(COMMON_LIB) $(TO)/lib
 	install -m 644 plugins/sdk/plugin.mk $(TO)/share/streamsteam
 	install -m 755 plugins/sdk/run.sh $(TO)/share/streamsteam
@@ -241,6 +242,7 @@ install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and
 	[ -e $(TO)/etc/streamsteam/streamsteam.yaml ] || install -m 644 config/streamsteam.yaml $(TO)/etc/streamsteam
 	sed -e 's,@VERSION@,$(VERSION),' -e "s,@ABI_MAJOR@,$(call abi,MAJOR)," -e "s,@ABI_MINOR@,$(call abi,MINOR)," \
 	    packaging/streamsteam.pc.in > $(TO)/lib/pkgconfig/streamsteam.pc
+	sed -e 's,@VERSION@,$(VERSION),' packaging/streamsteam-aws.pc.in > $(TO)/lib/pkgconfig/streamsteam-aws.pc
 
 clean: ## remove everything built
 	rm -rf build build-*
