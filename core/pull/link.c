@@ -64,7 +64,7 @@ pull_link *pull_link_new(const pull_link_setup *setup, ss_error *err)
     (void)pthread_mutex_init(&l->calls_lock, NULL);
     buf_init(&l->in, WIRE_FRAME_BYTES_MAX + sizeof(wire_head) + 4096);
     buf_init(&l->out, WIRE_FRAME_BYTES_MAX + sizeof(wire_head));
-    buf_init(&l->position, 0);
+    buf_init(&l->position, WIRE_FRAME_BYTES_MAX);
     if (getrandom(&l->nonce, sizeof l->nonce, 0) == (ssize_t)sizeof l->nonce)
         return l;
     (void)ss_fail(err, SS_RETRY, "no random numbers: %s", strerror(errno));

@@ -44,6 +44,7 @@ typedef struct puller {
     void *inst;
     pull_link *link;
     ss_metric *groups, *refused;
+    bool refusing; /* ingest did not take the last group */
 } puller;
 
 /* ---- signals ---------------------------------------------------------------------------------- */
@@ -124,7 +125,13 @@ static int32_t host_pass(ss_call *call, const ss_message *message)
 static int32_t host_call_commit(void *self, ss_call *call, ss_str position, ss_error *err)
 {
     puller *p = self;
-    int32_t status = pull_link_commit(p->link, call, position, err);
+    ss_error local = error_init(), *e = err ? err : &local;
+    int32_t status = pull_link_commit(p->link, call, position, e);
+    if (status != SS_OK)
+        say("state waits: %s", e->text);
+    else if (p->refusing)
+        say("state ");
+    p->refusing = status != SS_OK;
     metrics_add(status == SS_OK ? p->groups : p->refused, 1);
     return status;
 }

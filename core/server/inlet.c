@@ -19,6 +19,7 @@
 #define INLET_CONNECTIONS_MAX 96u /* pull receivers, modules, and some that end just now */
 #define INLET_HELLO_US        2000000
 #define INLET_IDLE_MS         1000
+#define INLET_QUIET_US        10000000
 #define INLET_PARTS_MAX       256u     /* of one group's position */
 #define INLET_ID_SUFFIX       "#group" /* the id of a source's last group is stored as one more part of it */
 #define INLET_PLACES_BYTES    (60u * 1024) /* of all parts together: they stand in one frame of the journal */
@@ -29,7 +30,8 @@ typedef struct peer { /* one place for a connection; its lane and thread are use
     inlet *inlet;
     pthread_t thread;
     bool joinable;
-    bool busy;       /* under the inlet's lock */
+    bool busy; /* under the inlet's lock */
+    int64_t quiet_until_us;
     uint64_t ticket; /* under the lock: who came first */
     pipeline_lane *lane;
     int fd;
@@ -175,8 +177,8 @@ static void take_place(void *arg, const journal_place *place)
 static bool welcome(peer *p)
 {
     durable d = {.source = p->source};
-    buf_init(&d.position, 0);
-    buf_init(&d.parts, 0);
+    buf_init(&d.position, WIRE_FRAME_BYTES_MAX);
+    buf_init(&d.parts, WIRE_FRAME_BYTES_MAX / 2);
     journal_positions(pipeline_journal(p->inlet->pipeline), ss_cstr(p->source), take_place, &d);
     wire_welcome w = {.status = SS_OK,
                       .journal_id = atomic_load(&p->inlet->board->journal.journal_id),
@@ -260,7 +262,7 @@ static bool add_place(void *arg, ss_str part, ss_str value)
 static bool make_places(const peer *p, const wire_group *g, places *to, ss_error *err)
 {
     *to = (places){.peer = p};
-    buf_init(&to->names, 0);
+    buf_init(&to->names, WIRE_FRAME_BYTES_MAX);
     size_t source = strlen(p->source);
     if (!buf_reserve(&to->names,
                      (INLET_PARTS_MAX + 1) * (source + sizeof INLET_ID_SUFFIX) + g->position.len) ||
@@ -322,6 +324,16 @@ static int32_t run_group(peer *p, const wire_group *g, pipeline_group *run, ss_e
     return status;
 }
 
+/* It comes again soon: once in a while is enough. */
+static void tell_refused(peer *p, const char *text)
+{
+    int64_t now = clock_mono_us();
+    if (now < p->quiet_until_us)
+        return;
+    p->quiet_until_us = now + INLET_QUIET_US;
+    log_warn("a group of %s is refused and comes again: %s", p->process, text);
+}
+
 static bool answer_group(peer *p, ss_str body)
 {
     wire_group g;
@@ -337,7 +349,7 @@ static bool answer_group(peer *p, ss_str body)
         metrics_add(p->failed, run.failed);
     } else {
         metrics_add(p->refused, 1);
-        log_debug("a group of %s is refused: %s", p->process, err.text);
+        tell_refused(p, err.text);
     }
     wire_answer answer = {.group = g.id, .status = status, .text = ss_cstr(status == SS_OK ? "" : err.text)};
     wire_put_answer(&p->out, &answer);
