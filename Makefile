@@ -36,7 +36,7 @@ CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto $(IS
 
 # ---- what is built -----------------------------------------------------------------------------------
 CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
-             core/delivery core/admin core/server core/cli plugins/loader
+             core/pull core/delivery core/admin core/server core/cli plugins/loader
 CORE_SRC  := $(filter-out core/cli/main.c,$(wildcard $(addsuffix /*.c,$(CORE_DIRS))))
 COMMON_SRC := $(wildcard plugins/common/*.c plugins/common/aws/*.c)
 # With the code that writes lines: authors get it as one library.

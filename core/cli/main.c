@@ -7,6 +7,7 @@
 #include "core/cli/common.h"
 #include "core/cli/verbs.h"
 #include "core/config/suggest.h"
+#include "core/pull/puller.h"
 #include "core/server/ingest.h"
 #include "core/server/module.h"
 
@@ -95,6 +96,8 @@ static int run_child(const char *name)
         return ingest_main();
     if (strncmp(name, "module ", 7) == 0)
         return module_main();
+    if (strncmp(name, "receiver ", 9) == 0)
+        return puller_main();
     return cli_fail(CLI_USAGE, name, "no such process; start the server with `streamsteam serve`");
 }
 

@@ -24,6 +24,7 @@
 #include "core/observe/metrics.h"
 #include "core/pipeline/crumb.h"
 #include "core/pipeline/pipeline.h"
+#include "core/server/inlet.h"
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5, FD_LISTEN = 6 };
 enum { EXIT_CLEAN = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2 };
@@ -51,6 +52,7 @@ typedef struct ingest {
     ledger *ledger;
     journal_writer *journal;
     http_server *http;
+    inlet *inlet;
     int signals;
     int fds[LISTENERS_MAX * PIPELINE_LANES_MAX];
     journal_metrics metrics;
@@ -231,6 +233,19 @@ static bool start_http(ingest *in, ss_error *err)
     return in->http != NULL;
 }
 
+/* Behind the listeners; not there where ingest runs without a supervisor of ours. */
+static bool start_inlet(ingest *in, ss_error *err)
+{
+    int fd = FD_LISTEN +
+             (int)(node_len(node_get(in->blob, "listeners")) * (size_t)node_int(in->blob, "server.loops"));
+    int listens = 0;
+    socklen_t len = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
+        return true;
+    in->inlet = inlet_start(in->pipeline, in->board, fd, err);
+    return in->inlet != NULL;
+}
+
 /* ---- start ----------------------------------------------------------------------------------- */
 
 /* EXIT_CLEAN, or the exit code. */
@@ -264,7 +279,7 @@ static int start(ingest *in, ss_error *err)
         return EXIT_REFUSED;
     (void)pipeline_swap(in->pipeline, in->set);
     crumb_unbind(); /* the event loops need it more */
-    return start_http(in, err) ? EXIT_CLEAN : EXIT_FAILED;
+    return start_http(in, err) && start_inlet(in, err) ? EXIT_CLEAN : EXIT_FAILED;
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -387,6 +402,7 @@ static void stop(ingest *in)
     int64_t drain_ms = node_int(in->blob, "server.drain_ms");
     if (in->pipeline)
         pipeline_stopping(in->pipeline);
+    inlet_stop(in->inlet);
     http_stop(in->http, drain_ms > 0 && drain_ms < STOP_MS ? drain_ms : STOP_MS);
     if (in->set)
         pipeline_set_drain(in->set, clock_now_us() + STOP_MS * 1000);

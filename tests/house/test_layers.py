@@ -18,13 +18,15 @@ LAYERS = {
     "core/pipeline": ["core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
                       "plugins/common"],
     "core/http": ["core/base", "core/pipeline", "core/journal", "core/observe", "core/config", "plugins/common"],
-    "core/delivery": ["core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
+    # The way of messages from other processes into ingest: the language and its client; ingest's side is in core/server.
+    "core/pull": ["core/base", "core/config", "core/observe", "plugins/loader"],
+    "core/delivery": ["core/pull", "core/base", "core/event", "core/journal", "core/observe", "core/config", "plugins/loader",
                       "plugins/common"],
     "core/admin": ["core/base", "core/config", "core/observe"],
     "core/server": ["core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
-                    "core/observe", "core/pipeline", "plugins/loader", "plugins/common"],
+                    "core/observe", "core/pipeline", "core/pull", "plugins/loader", "plugins/common"],
     "core/cli": ["plugins/sdk", "core/base", "core/admin", "core/config", "core/delivery", "core/event", "core/http", "core/journal",
-                 "core/observe", "core/pipeline", "core/server", "plugins/loader", "plugins/common"],
+                 "core/observe", "core/pipeline", "core/pull", "core/server", "plugins/loader", "plugins/common"],
     "plugins/loader": ["core/base", "core/config", "core/observe"],
     "plugins/common": [],
     # The testkit lends plugins a fake host; it writes lines with the same code as the server.
