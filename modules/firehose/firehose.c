@@ -70,7 +70,7 @@ static bool read_options(firehose *f, const ss_config *cfg, ss_error *err)
     memcpy(f->stream, name.ptr, name.len);
     static const char start[] = "{\"DeliveryStreamName\":";
     memcpy(f->head, start, sizeof start - 1);
-    (void)json_put_string(f->head + sizeof start - 1, name);
+    f->head[sizeof start - 1 + json_put_string(f->head + sizeof start - 1, name)] = '\0';
     return true;
 }
 

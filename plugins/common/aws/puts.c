@@ -1,5 +1,7 @@
 #include "plugins/common/aws/puts.h"
 
+#include <poll.h>
+
 #include "plugins/common/aws/puts_inside.h"
 #include "plugins/common/base64.h"
 #include "plugins/common/json.h"
@@ -205,6 +207,25 @@ static bool call_ready(aws_puts *p, puts_call *call)
     return call->items != NULL;
 }
 
+/* Once: what is tried again, and when, is decided here, item by item. */
+static aws_call *start_call(aws_puts *p, puts_call *call)
+{
+    char target[PUTS_NAME_MAX * 2];
+    (void)snprintf(target, sizeof target, "%s.%s", p->rules.service->target, p->rules.operation);
+    const ss_pair headers[] = {{SS_LIT("Content-Type"), SS_LIT("application/x-amz-json-1.1")},
+                               {SS_LIT("X-Amz-Target"), ss_cstr(target)}};
+    const aws_request request = {.service = p->rules.service,
+                                 .method = SS_LIT("POST"),
+                                 .path = SS_LIT("/"),
+                                 .headers = headers,
+                                 .header_count = sizeof headers / sizeof *headers,
+                                 .body = grow_str(&call->body),
+                                 .deadline_us = p->batch->deadline_us - PUTS_MARGIN_US,
+                                 .flags = AWS_ONCE,
+                                 .user = call};
+    return aws_start(p->client, &request);
+}
+
 /* False: nothing is due, or no memory (err). */
 static bool send_one(aws_puts *p, puts_call *call, ss_error *err)
 {
@@ -216,8 +237,7 @@ static bool send_one(aws_puts *p, puts_call *call, ss_error *err)
     if (call->count == 0)
         return false;
     if (put_body(p, call))
-        call->call = aws_json(p->client, p->rules.service, p->rules.operation, grow_str(&call->body),
-                              p->batch->deadline_us - PUTS_MARGIN_US, call);
+        call->call = start_call(p, call);
     if (!call->call) {
         p->broken = ss_fail(err, SS_RETRY, "%s: no memory for a call", p->rules.operation);
         return false;
@@ -301,7 +321,11 @@ int32_t puts_run(aws_puts *p, ss_result *result, ss_error *err)
             send_all(p, err);
         if (p->in_flight == 0 && (over || p->broken))
             break;
-        (void)aws_poll(p->client, wait_ms(p, http_now_ms()));
+        int64_t ms = wait_ms(p, http_now_ms());
+        if (p->in_flight > 0)
+            (void)aws_poll(p->client, ms);
+        else
+            (void)poll(NULL, 0, (int)ms);
         collect(p, result, err);
     }
     mark_rest(p, result);

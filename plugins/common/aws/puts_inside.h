@@ -59,6 +59,7 @@ struct aws_puts {
     uint64_t flying[PUTS_LANES / 64], held[PUTS_LANES / 64];
     puts_shard shards[PUTS_SHARDS_MAX];
     uint32_t shard_count;
+    uint32_t dice;
     int64_t all_due_ms; /* the service as a whole asked for a pause */
     bool works;         /* something was taken, or the target was looked at */
     uint32_t slow;      /* calls in a row that were told to slow down */

@@ -20,15 +20,13 @@ static void finish(aws_puts *p, puts_item *item, ss_result *result, uint32_t sta
     p->left--;
 }
 
-/* Exponential, full jitter. */
+/* Exponential, full jitter; one throw for an answer: what failed together is sent again together, in a full call. */
 static int64_t pause_ms(const aws_puts *p, uint32_t failures)
 {
     int64_t most = PUTS_PAUSE_MS;
-    uint32_t dice = 0;
     for (uint32_t i = 1; i < failures && most < PUTS_PAUSE_MAX; i++)
         most *= 2;
-    p->host->random(p->host->self, &dice, sizeof dice);
-    return 1 + (int64_t)(dice % (uint32_t)(most < PUTS_PAUSE_MAX ? most : PUTS_PAUSE_MAX));
+    return 1 + (int64_t)(p->dice % (uint32_t)(most < PUTS_PAUSE_MAX ? most : PUTS_PAUSE_MAX));
 }
 
 static void again(aws_puts *p, puts_item *item)
@@ -215,6 +213,7 @@ static void slow_down(aws_puts *p, const aws_reply *reply)
 void puts_judge(aws_puts *p, puts_call *call, ss_result *result, ss_error *err)
 {
     const aws_reply *reply = aws_reply_of(call->call);
+    p->host->random(p->host->self, &p->dice, sizeof p->dice);
     if (reply->result == AWS_OK && is_whole(p, call, reply->body)) {
         p->slow = 0;
         p->works = true;
