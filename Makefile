@@ -37,9 +37,9 @@ CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto -lpq
 
 # ---- what is built -----------------------------------------------------------------------------------
 CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
-             core/delivery core/admin core/server core/cli plugins/loader
+             core/pull core/delivery core/admin core/server core/cli plugins/loader
 CORE_SRC  := $(filter-out core/cli/main.c,$(wildcard $(addsuffix /*.c,$(CORE_DIRS))))
-COMMON_SRC := $(wildcard plugins/common/*.c)
+COMMON_SRC := $(wildcard plugins/common/*.c plugins/common/aws/*.c)
 # With the code that writes lines: authors get it as one library.
 TESTKIT_SRC := $(wildcard plugins/sdk/testkit/*.c core/event/*.c)
 VERIFY_SRC := $(wildcard plugins/sdk/verify/*.c)
@@ -237,12 +237,13 @@ docs: all ## the reference of every option, route and field into build/docs/refe
 TO      := $(DESTDIR)$(PREFIX)
 abi      = $$(sed -n 's/.*SS_ABI_$(1) \([0-9]*\)u.*/\1/p' include/streamsteam/plugin.h)
 install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and all that authors of plugins need
-	install -d $(TO)/bin $(TO)/lib/streamsteam/plugins $(TO)/lib/pkgconfig $(TO)/include/streamsteam/sdk/plugins/common \
+	install -d $(TO)/bin $(TO)/lib/streamsteam/plugins $(TO)/lib/pkgconfig $(TO)/include/streamsteam/sdk/plugins/common/aws \
 	    $(TO)/share/streamsteam/templates $(TO)/etc/streamsteam
 	install -m 755 $(BIN) $(TO)/bin
 	install -m 644 $(PLUGIN_SO) $(TO)/lib/streamsteam/plugins
 	install -m 644 include/streamsteam/plugin.h plugins/sdk/testkit/testkit.h $(TO)/include/streamsteam
 	install -m 644 plugins/common/*.h $(TO)/include/streamsteam/sdk/plugins/common
+	install -m 644 $(filter-out %/client.h %/inside.h,$(wildcard plugins/common/aws/*.h)) $(TO)/include/streamsteam/sdk/plugins/common/aws
 	install -m 644 $(TESTKIT_LIB) $(COMMON_LIB) $(TO)/lib
 	install -m 644 plugins/sdk/plugin.mk $(TO)/share/streamsteam
 	install -m 755 plugins/sdk/run.sh $(TO)/share/streamsteam
@@ -255,6 +256,7 @@ install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and
 	sed -e 's,@PREFIX@,$(PREFIX),g' packaging/systemd/streamsteam.service.in > $(TO)/lib/systemd/system/streamsteam.service
 	sed -e 's,@VERSION@,$(VERSION),' -e "s,@ABI_MAJOR@,$(call abi,MAJOR)," -e "s,@ABI_MINOR@,$(call abi,MINOR)," \
 	    packaging/streamsteam.pc.in > $(TO)/lib/pkgconfig/streamsteam.pc
+	sed -e 's,@VERSION@,$(VERSION),' packaging/streamsteam-aws.pc.in > $(TO)/lib/pkgconfig/streamsteam-aws.pc
 
 clean: ## remove everything built
 	rm -rf build build-*

@@ -7,6 +7,7 @@
 #include "core/cli/common.h"
 #include "core/cli/verbs.h"
 #include "core/config/suggest.h"
+#include "core/pull/puller.h"
 #include "core/server/ingest.h"
 #include "core/server/module.h"
 #include "core/server/setup.h"
@@ -102,6 +103,8 @@ static int run_child(const char *name)
         return module_main();
     if (strncmp(name, SETUP_TITLE, sizeof SETUP_TITLE - 1) == 0)
         return setup_main();
+    if (strncmp(name, "receiver ", 9) == 0)
+        return puller_main();
     return cli_fail(CLI_USAGE, name, "no such process; start the server with `streamsteam serve`");
 }
 

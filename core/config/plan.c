@@ -65,11 +65,12 @@ static json_t *instance_json(const config_instance *i)
     return out;
 }
 
+/* Receivers that pull run in a process of their own, not in ingest. */
 static json_t *instances_json(const config *c, uint32_t kind)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < c->count; i++)
-        if (c->instances[i].kind == kind)
+        if (c->instances[i].kind == kind && !loader_pulls(c->instances[i].plugin))
             (void)json_array_append_new(list, instance_json(&c->instances[i]));
     return list;
 }
@@ -147,6 +148,22 @@ static json_t *modules_of(const config *c)
     return list;
 }
 
+static json_t *pullers_of(const config *c)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < c->count; i++) {
+        const config_instance *r = &c->instances[i];
+        if (r->kind != SS_RECEIVER || !loader_pulls(r->plugin))
+            continue;
+        json_t *blob = json_pack("{s:s, s:s, s:s, s:s, s:O, s:s, s:O, s:O}", "role", "receiver", "name",
+                                 r->name, "use", r->use, "path", r->path, "log_level",
+                                 json_object_get(c->server, "log_level"), "data_dir", c->data_dir, "memory",
+                                 json_object_get(c->server, "memory"), "options", r->options);
+        (void)json_array_append_new(list, json_pack("{s:s, s:o}", "name", r->name, "blob", text_of(blob)));
+    }
+    return list;
+}
+
 static plan *plan_of(json_t *root)
 {
     plan *p = root ? malloc(sizeof *p) : NULL;
@@ -160,11 +177,11 @@ static plan *plan_of(json_t *root)
 plan *plan_from_config(const config *c)
 {
     json_t *listeners = listeners_of(c);
-    return plan_of(json_pack("{s:s, s:O, s:O, s:I, s:o, s:o, s:o}", "data_dir", c->data_dir, "log_level",
+    return plan_of(json_pack("{s:s, s:O, s:O, s:I, s:o, s:o, s:o, s:o}", "data_dir", c->data_dir, "log_level",
                              json_object_get(c->server, "log_level"), "drain_ms",
                              json_object_get(c->server, "drain_ms"), "loops", (json_int_t)loops_of(c),
                              "ingest", text_of(ingest_blob(c, listeners)), "listeners", listeners, "modules",
-                             modules_of(c)));
+                             modules_of(c), "pullers", pullers_of(c)));
 }
 
 plan *plan_load(const char *path, buf *errors)
@@ -187,6 +204,12 @@ static bool complete(const json_t *root)
         !json_is_string(json_object_get(root, "log_level")) ||
         !json_is_string(json_object_get(root, "ingest")) || !json_is_integer(json_object_get(root, "loops")))
         return false;
+    const json_t *pullers = json_object_get(root, "pullers");
+    for (size_t i = 0; i < json_array_size(pullers); i++) {
+        const json_t *r = json_array_get(pullers, i);
+        if (!json_is_string(json_object_get(r, "name")) || !json_is_string(json_object_get(r, "blob")))
+            return false;
+    }
     const json_t *modules = json_object_get(root, "modules"), *listeners = json_object_get(root, "listeners");
     for (size_t i = 0; i < json_array_size(modules); i++) {
         const json_t *m = json_array_get(modules, i);
@@ -196,7 +219,7 @@ static bool complete(const json_t *root)
     for (size_t i = 0; i < json_array_size(listeners); i++)
         if (!json_is_string(json_object_get(json_array_get(listeners, i), "address")))
             return false;
-    return json_is_array(modules) && json_is_array(listeners);
+    return json_is_array(pullers) && json_is_array(modules) && json_is_array(listeners);
 }
 
 plan *plan_from_json(const char *text, size_t len, ss_error *err)
@@ -278,4 +301,15 @@ plan_module plan_module_at(const plan *p, size_t i)
     const json_t *m = json_array_get(json_object_get(p->root, "modules"), i);
     return (plan_module){text_at(m, "name"), text_at(m, "blob"),
                          (uint64_t)json_integer_value(json_object_get(m, "max_bytes"))};
+}
+
+size_t plan_puller_count(const plan *p)
+{
+    return json_array_size(json_object_get(p->root, "pullers"));
+}
+
+plan_puller plan_puller_at(const plan *p, size_t i)
+{
+    const json_t *r = json_array_get(json_object_get(p->root, "pullers"), i);
+    return (plan_puller){text_at(r, "name"), text_at(r, "blob")};
 }

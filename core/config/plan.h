@@ -10,9 +10,11 @@
    "host":{"receivers","types","apps","batch":{"records","bytes","linger_ms"},"start","max_bytes","deadline_ms",
    "retry":{"base_ms","max_ms"},"view","drain_ms"},"views":[{"receiver","path"}],
    "catalog":{"RECEIVER":[{"name","type","flags","doc","source"}]}}; type is enum ss_field_type.
-   In server and host a duration has "_ms" behind its name; options keep the plugin's names. SIZE is bytes,
-   DURATION milliseconds, PATH absolute, ANY JSON text; a secret is {"$secret":"value"} or {"$file":"/path"}:
-   node.h reads both. */
+   A pull receiver's blob:
+   {"role":"receiver","name","use","path","log_level","data_dir","memory","options":{}}; its option `parser`
+   names the receiver of ingest's blob that reads its messages. In server and host a duration has "_ms" behind
+   its name; options keep the plugin's names. SIZE is bytes, DURATION milliseconds, PATH absolute, ANY JSON
+   text; a secret is {"$secret":"value"} or {"$file":"/path"}: node.h reads both. */
 #ifndef CONFIG_PLAN_H
 #define CONFIG_PLAN_H
 
@@ -42,6 +44,11 @@ typedef struct plan_module {
     uint64_t max_bytes; /* what its reader may pin; 0 = no limit */
 } plan_module;
 
+typedef struct plan_puller { /* a receiver with run(): a process of its own */
+    const char *name;
+    const char *blob;
+} plan_puller;
+
 const char *plan_data_dir(const plan *p);  /* absolute */
 const char *plan_log_level(const plan *p); /* debug, info, warning, error */
 int64_t plan_drain_ms(const plan *p);
@@ -51,5 +58,7 @@ plan_listener plan_listener_at(const plan *p, size_t i);
 const char *plan_ingest_blob(const plan *p);
 size_t plan_module_count(const plan *p);
 plan_module plan_module_at(const plan *p, size_t i);
+size_t plan_puller_count(const plan *p);
+plan_puller plan_puller_at(const plan *p, size_t i);
 
 #endif

@@ -322,8 +322,58 @@ static void check_view(config *c, const config_instance *i)
     }
 }
 
+/* ---- messages ---- */
+
+static void offer_parsers(const config *c, suggest *near)
+{
+    for (size_t n = 0; n < c->count; n++) {
+        const config_instance *r = &c->instances[n];
+        if (r->plugin && loader_takes_messages(r->plugin))
+            suggest_offer(near, ss_cstr(r->name));
+    }
+}
+
+/* Who hands messages over names the receiver that reads them. */
+static void check_parser(config *c, const config_instance *i)
+{
+    const char *name = json_string_value(json_object_get(i->options, "parser"));
+    place at = config_key_place(i->node, "parser", i->at);
+    if (!name || !*name) {
+        if (i->kind == SS_RECEIVER)
+            problems_add(
+                &c->problems, i->at,
+                "%s: it takes messages from a source: 'parser' must name the receiver that reads them",
+                i->label);
+        return;
+    }
+    const config_instance *parser = config_instance_find(c, SS_RECEIVER, name);
+    suggest near;
+    char hint[96];
+    suggest_init(&near, ss_cstr(name));
+    offer_parsers(c, &near);
+    if (!parser)
+        problems_add(&c->problems, at, "%s.parser: there is no '%.64s' under 'receivers:'%s", i->label, name,
+                     suggest_text(&near, hint, sizeof hint));
+    else if (parser->plugin && !loader_takes_messages(parser->plugin))
+        problems_add(&c->problems, at,
+                     "%s.parser: receiver %s (%s) does not read messages of others: name one that does",
+                     i->label, name, parser->plugin->name);
+}
+
+static void check_puller(config *c, const config_instance *i)
+{
+    static const char *const keys[] = {"enrich", "routes", "ack"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        if (tree_find(i->node, keys[k]))
+            problems_add(&c->problems, config_key_place(i->node, keys[k], i->at),
+                         "%s.%s: it only fetches messages; set that at the receiver which 'parser' names",
+                         i->label, keys[k]);
+    check_parser(c, i);
+}
+
 static void check_module(config *c, config_instance *i)
 {
+    check_parser(c, i);
     check_names(c, i, "receivers", SS_RECEIVER);
     check_start(c, i);
     check_batch_key(c, i, "records", i->plugin->module->max_records, TABLES_BATCH_RECORDS);
@@ -342,6 +392,8 @@ void config_check_rules(config *c)
         if (!i->plugin)
             continue;
         if (i->kind == SS_RECEIVER) {
+            if (loader_pulls(i->plugin))
+                check_puller(c, i);
             check_names(c, i, "enrich", SS_ENRICHER);
             check_routes(c, i);
             if (!json_object_get(i->host, "ack"))

@@ -150,6 +150,8 @@ static int prepare(delivery *d, ss_error *err)
     if (host_base_init(&d->base, "module", d->spec.name, d->spec.data_dir, err) != 0)
         return DELIVERY_FAILED;
     host_fill(d);
+    if (derive_open(d, err) != 0)
+        return DELIVERY_FAILED;
     register_metrics(d);
     char path[PATH_MAX];
     if (d->setup->replay_id) {
@@ -191,9 +193,12 @@ static int start_instance(delivery *d, ss_error *err)
                         .state = state_blob(d->state),
                         .journal_id = atomic_load(&d->journal->journal_id)};
     for (uint32_t attempt = 0; d->plugin->start; attempt++) {
-        d->in_start = true;
-        int32_t rc = d->plugin->start(d->inst, &resume, err);
-        d->in_start = false;
+        int32_t rc = derive_position(d, &resume.position, err);
+        if (rc == SS_OK) {
+            d->in_start = true;
+            rc = d->plugin->start(d->inst, &resume, err);
+            d->in_start = false;
+        }
         if (rc == SS_OK)
             break;
         if (d->stopping)
@@ -364,6 +369,7 @@ static void release_all(delivery *d)
 {
     if (d->inst)
         d->plugin->destroy(d->inst);
+    pull_link_free(d->derive);
     batch_release(d, true);
     if (d->deadline)
         deadline_fini(d);

@@ -175,12 +175,80 @@ static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg
     return SS_REJECT;
 }
 
+/* ---- derived events: messages for a receiver, which ingest takes
+ * ---------------------------------------------------------------------------------------------- */
+
+/* A call inside deliver() has to come back before that one's deadline. */
+static int64_t derive_until(void *arg)
+{
+    const delivery *d = arg;
+    if (!d->derive_until_us)
+        return 0;
+    int64_t until = atomic_load(&d->process->deliver_until_mono_us);
+    int64_t margin = d->spec.deadline_ms * 1000 / 10;
+    margin = margin < DELIVERY_DERIVE_MARGIN_US ? margin : DELIVERY_DERIVE_MARGIN_US;
+    return until && until - margin < d->derive_until_us ? until - margin : d->derive_until_us;
+}
+
+int derive_open(delivery *d, ss_error *err)
+{
+    ss_str parser = node_str(d->spec.options, "parser");
+    if (parser.len == 0 || d->setup->replay_id)
+        return 0;
+    char source[BOARD_NAME_BYTES];
+    (void)snprintf(source, sizeof source, "module %s", d->spec.name);
+    pull_link_setup setup = {.board = d->setup->board,
+                             .process_index = d->setup->process_index,
+                             .data_dir = d->spec.data_dir,
+                             .source = source,
+                             .parser = parser.ptr,
+                             .until_us = derive_until,
+                             .arg = d};
+    d->derive = pull_link_new(&setup, err);
+    return d->derive ? 0 : -1;
+}
+
+static void derive_begin(delivery *d)
+{
+    d->derive_until_us = clock_mono_us() + d->spec.deadline_ms * 1000;
+}
+
+int32_t derive_position(delivery *d, ss_str *position, ss_error *err)
+{
+    derive_begin(d);
+    int32_t status = d->derive ? pull_link_connect(d->derive, err) : SS_OK;
+    if (status == SS_OK && d->derive)
+        *position = pull_link_position(d->derive);
+    return status;
+}
+
 static ss_call *host_call_begin(void *self)
 {
     delivery *d = self;
-    log_warn("module %s: it wants to emit events, which this server cannot take from modules yet",
-             d->spec.name);
-    return NULL;
+    if (!d->derive) {
+        log_warn("module %s: it wants to hand messages over, but its option `parser` names no receiver%s",
+                 d->spec.name, d->setup->replay_id ? " that a replay would give them to" : "");
+        return NULL;
+    }
+    derive_begin(d);
+    return pull_link_begin(d->derive);
+}
+
+static int32_t host_pass(ss_call *call, const ss_message *message)
+{
+    return pull_link_pass(call, message);
+}
+
+static int32_t host_call_commit(void *self, ss_call *call, ss_str position, ss_error *err)
+{
+    delivery *d = self;
+    derive_begin(d);
+    return pull_link_commit(d->derive, call, position, err);
+}
+
+static void *host_mem(ss_call *call, size_t len)
+{
+    return pull_link_memory(call, len);
 }
 
 void host_fill(delivery *d)
@@ -195,4 +263,7 @@ void host_fill(delivery *d)
     t->stopping = host_stopping;
     t->catalog = host_catalog;
     t->call_begin = host_call_begin;
+    t->pass = host_pass;
+    t->call_commit = host_call_commit;
+    t->mem = host_mem;
 }

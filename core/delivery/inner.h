@@ -11,12 +11,15 @@
 #include "core/delivery/state.h"
 #include "core/delivery/tally.h"
 #include "core/journal/reader.h"
+#include "core/pull/link.h"
 #include "plugins/loader/host_base.h"
 
-#define DELIVERY_COMMIT_US          200000 /* positions are committed at least this often ...              */
-#define DELIVERY_COMMIT_RECORDS     10000u /* ... or after so many records: what a crash delivers again     */
-#define DELIVERY_SYNC_US            1000000 /* and synced this often                                         */
-#define DELIVERY_MEMORY_US          1000000 /* between looks at the memory used                              */
+#define DELIVERY_COMMIT_US      200000  /* positions are committed at least this often ...              */
+#define DELIVERY_COMMIT_RECORDS 10000u  /* ... or after so many records: what a crash delivers again     */
+#define DELIVERY_SYNC_US        1000000 /* and synced this often                                         */
+#define DELIVERY_MEMORY_US      1000000 /* between looks at the memory used                              */
+#define DELIVERY_DERIVE_MARGIN_US                                                                            \
+    2000000 /* a call that hands messages over ends so long before deliver() must */
 #define DELIVERY_IDLE_US            1000000 /* then buffers are given back                                   */
 #define DELIVERY_TIMERS_MAX         64u
 #define DELIVERY_VIEWS_MAX          64u
@@ -99,10 +102,15 @@ typedef struct delivery {
     uint64_t stop_seq;
     char said[256];
     delivery_metrics metrics;
+    pull_link *derive;       /* NULL: it hands no messages over */
+    int64_t derive_until_us; /* monotonic: of the present call  */
 } delivery;
 
 /* host.c: the host table's module calls, timers */
 void host_fill(delivery *d);
+int derive_open(delivery *d, ss_error *err);
+/* What it handed over last, as far as it is durable; SS_RETRY: ingest does not answer now. */
+int32_t derive_position(delivery *d, ss_str *position, ss_error *err);
 int64_t host_run_timers(delivery *d); /* the next one's due time, INT64_MAX = none */
 
 /* batch.c: reading and filtering */

@@ -212,11 +212,62 @@ static size_t request_end(const journal_batch *batch, size_t from)
     return from < batch->bytes ? from : batch->bytes;
 }
 
+static size_t places_bytes(const journal_batch *batch)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->place_count; i++)
+        bytes += names_position_bytes(batch->places[i].source, batch->places[i].position);
+    return bytes;
+}
+
+static void places_put(const journal_batch *batch, buf *out)
+{
+    for (uint32_t i = 0; i < batch->place_count; i++)
+        names_position_put(batch->places[i].source, batch->places[i].position, out);
+}
+
+/* Places alone, in a frame of their own behind what is there already. Its commit_delta says that it proves
+   nothing about the frames that are synced together with it. */
+static int write_places(journal_writer *w, const journal_batch *batch, uint64_t commit_first)
+{
+    if (frame_write(w) != 0)
+        return -1;
+    buf frame;
+    buf_init(&frame, JOURNAL_PLACES_MAX_BYTES + JOURNAL_FRAME_OVERHEAD);
+    journal_frame_head head = {.type = JOURNAL_FRAME_POSITIONS,
+                               .segment_id = w->active.head.segment_id,
+                               .segment_key = w->active.head.segment_key,
+                               .first_seq = w->next_seq,
+                               .commit_delta = (uint32_t)(w->next_seq - commit_first),
+                               .count = batch->place_count,
+                               .body_bytes = (uint32_t)places_bytes(batch),
+                               .commit_us = clock_now_us()};
+    journal_frame_trailer trailer;
+    buf_add(&frame, &head, sizeof head);
+    places_put(batch, &frame);
+    int rc = -1;
+    errno = ENOMEM;
+    if (!frame.failed) {
+        head.extra_crc = journal_crc32c(0, frame.ptr + sizeof head, head.body_bytes);
+        format_frame_seal(&head, &trailer);
+        memcpy(frame.ptr, &head, sizeof head);
+        buf_add(&frame, &trailer, sizeof trailer);
+        rc = frame.failed ? -1 : file_pwrite_all(w->active.fd, frame.ptr, frame.len, (off_t)w->active.offset);
+    }
+    if (rc == 0) {
+        w->active.offset += frame.len;
+        add(&w->bytes, frame.len);
+    }
+    buf_fini(&frame);
+    frame_reset(w, commit_first);
+    return rc;
+}
+
 /* Adds a piece to the frame; where it would get too large, writes the frame first. */
 static int frame_add(journal_writer *w, journal_batch *batch, size_t from, size_t end, uint64_t commit_first)
 {
     writer_frame *f = &w->frame;
-    size_t position = names_position_bytes(batch->position_source, batch->position);
+    size_t position = places_bytes(batch);
     if (f->body_bytes > 0 &&
         (f->body_bytes + (end - from) > JOURNAL_FRAME_BODY_MAX || f->iov_count >= (int)JOURNAL_IOVS ||
          f->positions.len + position > JOURNAL_META_BODY_MAX)) {
@@ -227,14 +278,16 @@ static int frame_add(journal_writer *w, journal_batch *batch, size_t from, size_
     number_records(w, batch, from, end);
     f->iov[f->iov_count++] = (struct iovec){batch->records + from, end - from};
     f->body_bytes += end - from;
-    if (end == batch->bytes && position > 0)
-        names_position_put(batch->position_source, batch->position, &f->positions);
+    if (end == batch->bytes)
+        places_put(batch, &f->positions);
     return 0;
 }
 
 static int write_batch(journal_writer *w, journal_batch *batch, uint64_t commit_first)
 {
     batch->first_seq = w->next_seq;
+    if (batch->count == 0)
+        return write_places(w, batch, commit_first);
     if (batch->bytes <= JOURNAL_FRAME_BODY_MAX)
         return frame_add(w, batch, 0, batch->bytes, commit_first);
     /* Larger than a frame: several frames, but each request in one. */
@@ -302,8 +355,13 @@ static bool batch_sane(const journal_writer *w, const journal_batch *batch, uint
         at += JOURNAL_ALIGN(h->length);
         count++;
     }
-    return count > 0 && count == batch->count && batch->position.len <= JOURNAL_POSITION_MAX &&
-           batch->position_source.len <= JOURNAL_NAME_MAX;
+    for (uint32_t i = 0; i < batch->place_count; i++) {
+        const journal_place *p = &batch->places[i];
+        if (p->source.len == 0 || p->source.len > JOURNAL_NAME_MAX || p->position.len > JOURNAL_POSITION_MAX)
+            return false;
+    }
+    return count == batch->count && (count > 0 || batch->place_count > 0) &&
+           places_bytes(batch) <= JOURNAL_PLACES_MAX_BYTES;
 }
 
 static uint64_t meta_bytes(journal_writer *w)
@@ -323,8 +381,7 @@ static uint64_t meta_bytes(journal_writer *w)
 static uint64_t batch_cost(const journal_batch *batch)
 {
     uint64_t frames = 1 + 2 * (batch->bytes / JOURNAL_FRAME_BODY_MAX);
-    return batch->bytes + frames * JOURNAL_FRAME_OVERHEAD +
-           2 * names_position_bytes(batch->position_source, batch->position);
+    return batch->bytes + frames * JOURNAL_FRAME_OVERHEAD + 2 * places_bytes(batch);
 }
 
 static void group_add(commit_group *g, journal_batch *batch)
@@ -370,12 +427,13 @@ static bool take_group(journal_writer *w, commit_group *g)
 static void apply_positions(journal_writer *w, const commit_group *g)
 {
     for (const journal_batch *b = g->first; b; b = b->next) {
-        if (b->position_source.len == 0)
+        if (b->place_count == 0)
             continue;
         pthread_mutex_lock(&w->lock);
-        if (names_positions_set(&w->positions, b->position_source, b->position) != 0)
-            log_error("journal: no room for the position of source %.*s (at most %u sources)",
-                      (int)b->position_source.len, b->position_source.ptr, JOURNAL_POSITIONS_MAX);
+        for (uint32_t i = 0; i < b->place_count; i++)
+            if (names_positions_set(&w->positions, b->places[i].source, b->places[i].position) != 0)
+                log_error("journal: no room for the position of source %.*s (at most %u sources)",
+                          (int)b->places[i].source.len, b->places[i].source.ptr, JOURNAL_POSITIONS_MAX);
         pthread_mutex_unlock(&w->lock);
     }
 }

@@ -15,9 +15,10 @@
 #define JOURNAL_HEAD_BYTES        (2u * JOURNAL_HEAD_COPY_BYTES)
 #define JOURNAL_FRAME_BODY_MAX    (4u * 1024 * 1024) /* a larger single request has a frame of its own */
 #define JOURNAL_BATCH_MAX         (256u * 1024 * 1024)
-#define JOURNAL_META_BODY_MAX     (64u * 1024) /* dictionary, positions: split into several frames */
-#define JOURNAL_POSITIONS_MAX     256u         /* pull sources                            */
-#define JOURNAL_POSITION_MAX      4096u        /* bytes of one source's position          */
+#define JOURNAL_META_BODY_MAX     (64u * 1024)          /* dictionary, positions: split into several frames */
+#define JOURNAL_POSITIONS_MAX     1024u                 /* pull sources, with all their parts      */
+#define JOURNAL_POSITION_MAX      4096u                 /* bytes of one source's position          */
+#define JOURNAL_PLACES_MAX_BYTES  JOURNAL_META_BODY_MAX /* of one batch: they stand in one frame */
 #define JOURNAL_SOURCES_MAX       65535u
 #define JOURNAL_PAIRS_MAX         1024u /* (source, app) pairs counted by name in one segment */
 #define JOURNAL_SEGMENT_BYTES_MIN (32u * 1024)

@@ -149,11 +149,23 @@ const names_position *names_positions_find(const names_positions *p, ss_str sour
     return NULL;
 }
 
+static void drop_position(names_positions *p, uint32_t i)
+{
+    free(p->items[i].source);
+    free(p->items[i].position);
+    p->items[i] = p->items[--p->count];
+}
+
 int names_positions_set(names_positions *p, ss_str source, ss_str position)
 {
     if (source.len == 0 || source.len > JOURNAL_NAME_MAX || position.len > JOURNAL_POSITION_MAX)
         return -1;
     const names_position *known = names_positions_find(p, source);
+    if (position.len == 0) { /* it is done with */
+        if (known)
+            drop_position(p, (uint32_t)(known - p->items));
+        return 0;
+    }
     if (!known && p->count == JOURNAL_POSITIONS_MAX)
         return -1;
     char *bytes = copy_bytes(position.ptr, position.len);

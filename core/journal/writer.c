@@ -385,6 +385,30 @@ size_t journal_position(journal_writer *w, ss_str source, char *out, size_t size
     return len;
 }
 
+void journal_positions(journal_writer *w, ss_str prefix, void (*visit)(void *arg, const journal_place *place),
+                       void *arg)
+{
+    pthread_mutex_lock(&w->lock);
+    for (uint32_t i = 0; i < w->positions.count; i++) {
+        const names_position *p = &w->positions.items[i];
+        journal_place place = {ss_s(p->source, p->source_len), ss_s(p->position, p->position_len)};
+        if (p->source_len >= prefix.len && memcmp(p->source, prefix.ptr, prefix.len) == 0)
+            visit(arg, &place);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool journal_places_fit(journal_writer *w, const journal_place *places, uint32_t count)
+{
+    pthread_mutex_lock(&w->lock);
+    uint32_t more = 0;
+    for (uint32_t i = 0; i < count; i++)
+        more += places[i].position.len > 0 && !names_positions_find(&w->positions, places[i].source);
+    bool fit = w->positions.count + more <= JOURNAL_POSITIONS_MAX;
+    pthread_mutex_unlock(&w->lock);
+    return fit;
+}
+
 void journal_read_stats(const journal_writer *w, journal_stats *out)
 {
     *out = (journal_stats){.commits = atomic_load(&w->commits),

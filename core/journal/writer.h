@@ -49,6 +49,11 @@ typedef struct journal_source {
     uint64_t catalog_hash;
 } journal_source;
 
+/* How far a pull source (or one part of it: "kafka-in/topic/3") was taken over. */
+typedef struct journal_place {
+    ss_str source, position;
+} journal_place;
+
 enum journal_event { JOURNAL_WRITTEN = 1, JOURNAL_SYNCED = 2, JOURNAL_REFUSED = 3 };
 
 /* A stage full of records, handed over by journal_submit() until notify() was called with SYNCED or REFUSED
@@ -59,9 +64,12 @@ typedef struct journal_batch {
     char *records;
     size_t bytes;
     uint32_t count;
-    uint32_t wants_written;           /* 1: call notify(JOURNAL_WRITTEN) too */
-    ss_str position_source, position; /* pull sources: stored in the same frame; empty = none */
-    uint64_t first_seq;               /* set before SYNCED */
+    uint32_t wants_written; /* 1: call notify(JOURNAL_WRITTEN) too */
+    /* Pull sources: stored in the same frame. Borrowed like the records. A batch without records stores
+       places alone; an empty value takes the source out. */
+    const struct journal_place *places;
+    uint32_t place_count;
+    uint64_t first_seq; /* set before SYNCED */
     /* On the committer thread: must be short, must not block. */
     void (*notify)(struct journal_batch *batch, enum journal_event what);
     void *owner;
@@ -79,6 +87,12 @@ bool journal_ready(const journal_writer *w);
 void journal_submit(journal_writer *w, journal_batch *batch);
 /* The last committed position of a pull source; empty where there is none. Copies into out. */
 size_t journal_position(journal_writer *w, ss_str source, char *out, size_t size);
+/* Calls visit for each source that begins with the prefix, under the writer's lock: visit copies. Any thread.
+ */
+void journal_positions(journal_writer *w, ss_str prefix, void (*visit)(void *arg, const journal_place *place),
+                       void *arg);
+/* False: with these the journal would have more sources than it keeps. Any thread. */
+bool journal_places_fit(journal_writer *w, const journal_place *places, uint32_t count);
 /* Waits until everything submitted is durable (or refused), seals the segment, joins the committer, frees. */
 void journal_close(journal_writer *w);
 

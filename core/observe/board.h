@@ -6,8 +6,10 @@
 
 #include "core/journal/board.h"
 
-#define BOARD_PROCESSES_MAX (JOURNAL_READERS_MAX + 2u) /* [0] supervisor, [1] ingest, [2 + slot] modules */
-#define BOARD_CRUMBS_MAX    16u                        /* ingest threads that run plugin code           */
+#define BOARD_PULLERS_MAX   16u                        /* pull receivers                                */
+#define BOARD_PULLER_FIRST  (JOURNAL_READERS_MAX + 2u) /* [0] supervisor, [1] ingest, [2 + slot] modules, */
+#define BOARD_PROCESSES_MAX (BOARD_PULLER_FIRST + BOARD_PULLERS_MAX) /* [first + i] pull receivers       */
+#define BOARD_CRUMBS_MAX    128u /* ingest threads that run plugin code: loops, timers, the inlet          */
 #define BOARD_METRICS_MAX   512u                       /* per process                                   */
 #define BOARD_NAME_BYTES    64u
 #define BOARD_REJECTS_BYTES (256u * 1024)
@@ -33,6 +35,9 @@ typedef struct board_process {
     _Atomic uint64_t deliver_from, deliver_through;
     _Atomic int64_t deliver_since_mono_us;
     _Atomic int64_t deliver_until_mono_us; /* the supervisor ends it some time after this */
+    /* Of a process that hands groups of messages to ingest: the message (from 1) that parse() has, so that
+       one which ends ingest is known afterwards. 0 = none. */
+    _Atomic uint64_t parsing;
 } board_process;
 
 /* One time series; owned by one process, read by all. */

@@ -12,7 +12,7 @@ static void *call_mem(ss_call *call, size_t len)
     return arena_take(call->open ? &call->lane->event_arena : &call->lane->request_arena, len);
 }
 
-static void close_event(ss_call *call)
+void call_close_event(ss_call *call)
 {
     call->open = false;
     arena_reset_small(&call->lane->event_arena);
@@ -22,7 +22,7 @@ static ss_event *event_new(ss_call *call)
 {
     pipeline_lane *lane = call->lane;
     if (call->open)
-        close_event(call);
+        call_close_event(call);
     size_t words = event_table_words(call->receiver->table);
     memset(lane->present, 0, words * sizeof *lane->present);
     call->event = (ss_event){.struct_size = sizeof(ss_event),
@@ -49,7 +49,7 @@ static int32_t enrich_event(ss_call *call, ss_event *event)
         event->ref_count = step->ref_count;
         crumb_enter(&enricher->crumb, "enrich\0\0\0\0\0\0\0\0\0");
         int32_t status = enricher->plugin->enricher->enrich(enricher->inst, event, &err);
-        crumb_enter(&receiver->instance->crumb, "receive\0\0\0\0\0\0\0\0");
+        crumb_enter(&receiver->instance->crumb, call->callback);
         if (status == SS_DROP) {
             reason_count(enricher, err.text);
             verdict = SS_DROP;
@@ -123,7 +123,7 @@ static int32_t failed(ss_call *call, ss_str app, const char *code, ss_str text, 
 {
     int32_t status = pipeline_failed(call, app, code, text, raw);
     if (call->open)
-        close_event(call);
+        call_close_event(call);
     return status;
 }
 
@@ -139,7 +139,7 @@ static int32_t emit(ss_call *call, ss_event *event)
     } else {
         call->refused = true;
     }
-    close_event(call);
+    call_close_event(call);
     return status;
 }
 
@@ -204,6 +204,7 @@ void call_begin_on(pipeline_lane *lane, pipeline_receiver *receiver, pipeline_re
     call->open = call->refused = call->decoded = false;
     call->mark = stage_mark_here(&lane->stage);
     call->bytes = 0;
+    call->callback = PIPELINE_RECEIVE;
     call->pairs = NULL;
     call->pair_count = 0;
 }
@@ -266,8 +267,7 @@ static void note_result(void *arg, stage_waiter *w, bool stored)
     *(int *)arg = stored ? 1 : 0;
 }
 
-/* Blocks until the lane's batch is on disk or refused. */
-static bool wait_stored(pipeline_lane *lane)
+bool lane_wait_stored(pipeline_lane *lane)
 {
     int result = -1;
     stage_waiter waiter;
@@ -294,16 +294,17 @@ static int32_t call_commit(void *self, ss_call *call, ss_str position, ss_error 
     pipeline_lane *lane = call->lane;
     int32_t status = SS_OK;
     if (call->open)
-        close_event(call);
+        call_close_event(call);
     uint32_t count = stage_mark_here(&lane->stage).count;
+    journal_place place = {ss_cstr(instance->base.name), position};
     if (call->refused) {
         stage_rollback(&lane->stage, call->mark);
         status = ss_fail(err, SS_RETRY, "the journal takes no events now: try again");
     } else if (count) {
-        lane->stage.open->journal.position_source = ss_cstr(instance->base.name);
-        lane->stage.open->journal.position = position;
+        (void)stage_places(&lane->stage, &place,
+                           position.len ? 1 : 0); /* the batch is open: it has records */
         stage_flag(&lane->stage, call->last_record, JOURNAL_REQUEST_END);
-        if (!wait_stored(lane))
+        if (!lane_wait_stored(lane))
             status = ss_fail(err, SS_RETRY, "the journal could not store the events: try again");
         else
             metrics_add(call->receiver->events, count);

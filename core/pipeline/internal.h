@@ -91,11 +91,16 @@ typedef struct lane_count {
     uint64_t events, bytes;
 } lane_count;
 
+/* The callbacks of a receiver as crumbs name them. */
+#define PIPELINE_RECEIVE "receive\0\0\0\0\0\0\0\0"
+#define PIPELINE_PARSE   "parse\0\0\0\0\0\0\0\0\0\0"
+
 /* A call: one request on a lane, or one group between call_begin and call_commit. */
 struct ss_call {
     pipeline_lane *lane;
     pipeline_receiver *receiver;
-    pipeline_request *request; /* NULL: call_begin */
+    pipeline_request *request; /* NULL: call_begin, or a pull group */
+    const char *callback;      /* of the receiver, for its crumb: 16 bytes */
     ss_event event;
     bool open;    /* between event_new and emit                          */
     bool refused; /* an emit could not be taken: the call cannot succeed */
@@ -157,6 +162,9 @@ static inline void arena_reset_small(arena *a)
 /* host.c */
 void pipeline_host_fill(pipeline_instance *instance);
 bool lane_fit_fields(pipeline_lane *lane, uint32_t fields);
+/* Submits the lane's open batch and blocks until it is on disk (true) or refused. */
+bool lane_wait_stored(pipeline_lane *lane);
+void call_close_event(ss_call *call);
 void call_begin_on(pipeline_lane *lane, pipeline_receiver *receiver, pipeline_request *request);
 ss_str pipeline_cut_name(ss_str name); /* to JOURNAL_NAME_MAX bytes */
 ss_str pipeline_header(const ss_request *request, const char *name);

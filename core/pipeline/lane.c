@@ -66,6 +66,11 @@ board *pipeline_board(const pipeline *p)
     return p->board;
 }
 
+journal_writer *pipeline_journal(const pipeline *p)
+{
+    return atomic_load(&p->journal);
+}
+
 void pipeline_stopping(pipeline *p)
 {
     atomic_store(&p->stopping, 1u);

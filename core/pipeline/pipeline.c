@@ -81,7 +81,7 @@ static int32_t call_receiver(pipeline_lane *lane, const route_walk *walk, const 
     r->request.path_param_count = walk->param_count;
     *response = (ss_response){.struct_size = sizeof *response, .status = 204};
     pipeline_instance *instance = receiver->instance;
-    crumb_enter(&instance->crumb, "receive\0\0\0\0\0\0\0\0");
+    crumb_enter(&instance->crumb, PIPELINE_RECEIVE);
     int32_t status = instance->plugin->receiver->receive(instance->inst, &r->request, response, &err);
     crumb_leave();
     if (lane->call.open) {

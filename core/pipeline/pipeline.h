@@ -102,6 +102,26 @@ void pipeline_lane_wake(pipeline_lane *lane);       /* any thread */
 void pipeline_lane_flush_counts(pipeline_lane *lane);
 bool pipeline_lane_counted(const pipeline_lane *lane); /* there is something to flush */
 
+/* ---- groups of messages from other processes: on the lane's own thread, which may wait ---------- */
+
+typedef struct pipeline_group {
+    ss_str parser;             /* the receiver instance that reads the messages                         */
+    _Atomic uint64_t *parsing; /* gets a message's number (from 1) while parse() has it; or NULL        */
+    uint32_t number;           /* of the present message                                                */
+    uint32_t events, failed;   /* what became of them so far                                            */
+} pipeline_group;
+
+/* After pipeline_lane_pass(). SS_OK; SS_RETRY with err: nothing was begun. */
+int32_t pipeline_group_begin(pipeline_lane *lane, pipeline_group *g, ss_error *err);
+/* do_not_parse: keep it as failed, for this reason; else NULL. SS_OK; SS_RETRY: the group must be aborted. */
+int32_t pipeline_group_message(pipeline_lane *lane, pipeline_group *g, const ss_message *m,
+                               const char *do_not_parse, ss_error *err);
+/* Ends the group: SS_OK: on disk. SS_RETRY: nothing is stored. */
+int32_t pipeline_group_commit(pipeline_lane *lane, pipeline_group *g, const journal_place *places,
+                              uint32_t place_count, ss_error *err);
+void pipeline_group_abort(pipeline_lane *lane);
+journal_writer *pipeline_journal(const pipeline *p);
+
 /* Fills response with {"error":"...","error_detail":"..."}; static texts. */
 void pipeline_error(ss_response *response, uint32_t status, const char *json);
 /* The body of such an error for a status that the front end answers itself. */

@@ -251,7 +251,7 @@ static bool add_routes(pipeline_set *set, pipeline_receiver *r, const ss_config 
 {
     const ss_plugin *plugin = r->instance->plugin;
     if (!plugin->receiver->receive || !plugin->receiver->routes) {
-        (void)ss_fail(err, SS_REJECT, "%s: it has no routes; receivers that pull are not run by this version",
+        (void)ss_fail(err, SS_REJECT, "%s: it has no routes: it does not run in ingest",
                       r->instance->crumb.instance);
         return false;
     }

@@ -149,10 +149,20 @@ void stage_wait(stage *s, stage_waiter *w, bool written_is_enough)
         s->open->journal.wants_written = 1;
 }
 
+bool stage_places(stage *s, const journal_place *places, uint32_t count)
+{
+    stage_batch *b = open_batch(s);
+    if (!b)
+        return false;
+    b->journal.places = places;
+    b->journal.place_count = count;
+    return true;
+}
+
 void stage_submit(stage *s)
 {
     stage_batch *b = s->open;
-    if (!b || b->journal.count == 0)
+    if (!b || (b->journal.count == 0 && b->journal.place_count == 0))
         return;
     s->open = NULL;
     if (s->last)

@@ -65,6 +65,9 @@ void stage_flag(stage *s, size_t offset, uint16_t flags); /* on the record at of
 /* Links a waiter to the open batch. */
 void stage_wait(stage *s, stage_waiter *w, bool written_is_enough);
 
+/* Places of pull sources go with the open batch, which may be empty otherwise; borrowed until it is done
+   with. false: out of memory. */
+bool stage_places(stage *s, const journal_place *places, uint32_t count);
 /* Hands the open batch over, if there is something in it. */
 void stage_submit(stage *s);
 /* Calls done() for all waiters whose batch got that far, and takes finished batches back. True: there were

@@ -22,7 +22,13 @@
 #define MESSAGES_MAX   64 /* taken from one child at a time */
 #define BLOB_MAX_BYTES (64u * 1024 * 1024)
 
-#define STAYS_IN_JOURNAL "what it did not pass on stays in the journal for the next start"
+/* What a child that ended had not done yet. */
+static const char *leftovers(const child *c)
+{
+    return c->process >= BOARD_PULLER_FIRST
+               ? "what it did not hand over stays in its source for the next start"
+               : "what it did not pass on stays in the journal for the next start";
+}
 
 static board_process *process_of(const child *c)
 {
@@ -32,6 +38,11 @@ static board_process *process_of(const child *c)
 const char *family_name(const child *c)
 {
     return process_of(c)->name;
+}
+
+static bool is_puller(const child *c)
+{
+    return c->process >= BOARD_PULLER_FIRST;
 }
 
 static bool is_ingest(const child *c)
@@ -57,6 +68,8 @@ void family_init(supervisor *s)
     child_init(s, &s->ingest, 1);
     for (uint32_t i = 0; i < JOURNAL_READERS_MAX; i++)
         child_init(s, &s->modules[i], 2 + i);
+    for (uint32_t i = 0; i < BOARD_PULLERS_MAX; i++)
+        child_init(s, &s->pullers[i], BOARD_PULLER_FIRST + i);
     (void)snprintf(s->board->processes[0].name, BOARD_NAME_BYTES, "supervisor");
     (void)snprintf(s->board->processes[1].name, BOARD_NAME_BYTES, "ingest");
     atomic_store(&s->board->processes[0].pid, (int32_t)getpid());
@@ -201,6 +214,65 @@ bool family_forget(supervisor *s, const char *name, ss_error *err)
     atomic_store(&s->board->journal.slots[c->process - 2].used, 0u);
     c->known = false;
     return true;
+}
+
+/* ---- pull receivers ------------------------------------------------------------------------------ */
+
+child *family_puller(supervisor *s, const char *name)
+{
+    for (size_t i = 0; i < BOARD_PULLERS_MAX; i++) {
+        child *c = &s->pullers[i];
+        if (c->known && strcmp(family_name(c) + strlen("receiver "), name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+child *family_add_puller(supervisor *s, const plan_puller *r, ss_error *err)
+{
+    child *c = family_puller(s, r->name);
+    for (size_t i = 0; i < BOARD_PULLERS_MAX && !c; i++)
+        if (!s->pullers[i].known)
+            c = &s->pullers[i];
+    if (!c) {
+        (void)ss_fail(err, -1, "receiver %s: there may be at most %u receivers that pull", r->name,
+                      BOARD_PULLERS_MAX);
+        return NULL;
+    }
+    if (!c->known) {
+        metrics_forget(s->board, c->process);
+        (void)snprintf(process_of(c)->name, BOARD_NAME_BYTES, "receiver %.40s", r->name);
+    }
+    family_set_blob(c, r->blob);
+    c->known = c->wanted = true;
+    c->history = (restart){0};
+    return c;
+}
+
+int family_take_pullers(supervisor *s, ss_error *err)
+{
+    for (size_t i = 0; i < plan_puller_count(s->plan); i++) {
+        plan_puller r = plan_puller_at(s->plan, i);
+        if (!family_add_puller(s, &r, err))
+            return -1;
+    }
+    return 0;
+}
+
+bool family_pullers_run(const supervisor *s)
+{
+    for (size_t i = 0; i < BOARD_PULLERS_MAX; i++) {
+        if (s->pullers[i].pid != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Its source keeps what it did not take: nothing here has to. */
+void family_forget_puller(child *c)
+{
+    process_of(c)->name[0] = '\0';
+    c->known = false;
 }
 
 /* ---- parked plugins ------------------------------------------------------------------------------- */
@@ -353,7 +425,8 @@ static int blob_of(child *c)
 static pid_t spawn_with(child *c, int blob_fd, int control_fd, ss_error *err)
 {
     supervisor *s = c->owner;
-    size_t listeners = is_ingest(c) ? s->listener_count * s->loops : 0, count = 3 + listeners;
+    size_t listeners = is_ingest(c) ? s->listener_count * s->loops : 0;
+    size_t count = 3 + listeners + (is_ingest(c) ? 1 : 0);
     char title[BOARD_NAME_BYTES + 16];
     (void)snprintf(title, sizeof title, "streamsteam: %s", family_name(c));
     int *fds = calloc(count, sizeof *fds);
@@ -364,6 +437,8 @@ static pid_t spawn_with(child *c, int blob_fd, int control_fd, ss_error *err)
     fds[2] = control_fd;
     for (size_t i = 0; i < listeners; i++)
         fds[3 + i] = s->listen_fds[i];
+    if (is_ingest(c))
+        fds[count - 1] = s->inlet_fd;
     child_spec spec = {.binary_fd = s->binary_fd, .title = title, .fds = fds, .fd_count = count};
     pid_t pid = child_spawn(&spec, err);
     free(fds);
@@ -418,9 +493,10 @@ void family_start(child *c)
 
 void family_start_modules(supervisor *s)
 {
-    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
-        if (s->modules[i].wanted && s->modules[i].pid == 0 && s->modules[i].start_at_us == 0)
-            family_start(&s->modules[i]);
+    for (size_t i = 0; i < FAMILY_OTHERS; i++) {
+        child *c = family_other(s, i);
+        if (c->wanted && c->pid == 0 && c->start_at_us == 0)
+            family_start(c);
     }
 }
 
@@ -437,8 +513,8 @@ static void start_if_due(child *c, int64_t now, int64_t *next)
 void family_start_due(supervisor *s, int64_t now, int64_t *next)
 {
     start_if_due(&s->ingest, now, next);
-    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++)
-        start_if_due(&s->modules[i], now, next);
+    for (size_t i = 0; i < FAMILY_OTHERS; i++)
+        start_if_due(family_other(s, i), now, next);
 }
 
 void family_end_overdue(supervisor *s, int64_t now)
@@ -469,12 +545,11 @@ void family_cannot_drain(supervisor *s)
     if (s->ingest.start_at_us != 0)
         supervisor_stop_failed(s, "ingest was waiting for its restart when the stop was asked for: modules "
                                   "get what it wrote last after the next start");
-    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
-        child *c = &s->modules[i];
+    for (size_t i = 0; i < FAMILY_OTHERS; i++) {
+        child *c = family_other(s, i);
         if (c->wanted && c->pid == 0 && c->start_at_us != 0)
-            supervisor_stop_failed(
-                s, "%s was waiting for its restart when the stop was asked for: " STAYS_IN_JOURNAL,
-                family_name(c));
+            supervisor_stop_failed(s, "%s was waiting for its restart when the stop was asked for: %s",
+                                   family_name(c), leftovers(c));
     }
 }
 
@@ -588,12 +663,14 @@ static void module_died(child *c, int wait_status)
     bool clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_CLEAN;
     if (s->stop != STOP_NOT || !c->wanted) {
         if (!clean && s->stop != STOP_NOT)
-            supervisor_stop_failed(s, "%s ended with %s%s while stopping: " STAYS_IN_JOURNAL, p->name, how,
-                                   inside ? " inside deliver()" : "");
+            supervisor_stop_failed(s, "%s ended with %s%s while stopping: %s", p->name, how,
+                                   inside ? " inside deliver()" : "", leftovers(c));
         else if (!clean)
             log_error("%s ended with %s while stopping", p->name, how);
         else
             log_info("%s stopped", p->name);
+        if (is_puller(c) && !c->wanted)
+            family_forget_puller(c);
         return;
     }
     if (c->refresh) {
@@ -611,9 +688,9 @@ static void module_died(child *c, int wait_status)
 void family_reap(supervisor *s, pid_t pid, int wait_status)
 {
     child *c = s->ingest.pid == pid ? &s->ingest : NULL;
-    for (size_t i = 0; i < JOURNAL_READERS_MAX && !c; i++) {
-        if (s->modules[i].pid == pid)
-            c = &s->modules[i];
+    for (size_t i = 0; i < FAMILY_OTHERS && !c; i++) {
+        if (family_other(s, i)->pid == pid)
+            c = family_other(s, i);
     }
     if (!c)
         return;
@@ -633,8 +710,8 @@ void family_fini(supervisor *s)
 {
     close_control(&s->ingest);
     free(s->ingest.blob);
-    for (size_t i = 0; i < JOURNAL_READERS_MAX; i++) {
-        close_control(&s->modules[i]);
-        free(s->modules[i].blob);
+    for (size_t i = 0; i < FAMILY_OTHERS; i++) {
+        close_control(family_other(s, i));
+        free(family_other(s, i)->blob);
     }
 }

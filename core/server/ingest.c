@@ -26,6 +26,7 @@
 #include "core/pipeline/pipeline.h"
 #include "core/server/applications.h"
 #include "core/server/desk.h"
+#include "core/server/inlet.h"
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5, FD_LISTEN = 6 };
 enum { EXIT_CLEAN = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2 };
@@ -53,8 +54,9 @@ typedef struct ingest {
     ledger *ledger;
     journal_writer *journal;
     http_server *http;
-    desk *desk;         /* NULL: the same */
+    desk *desk;         /* the admin API; NULL: no applications */
     applications *apps; /* NULL: none is configured */
+    inlet *inlet;
     int signals;
     int fds[LISTENERS_MAX * PIPELINE_LANES_MAX];
     journal_metrics metrics;
@@ -252,6 +254,19 @@ static bool open_desk(ingest *in, ss_error *err)
     return true;
 }
 
+/* Behind the listeners; not there where ingest runs without a supervisor of ours. */
+static bool start_inlet(ingest *in, ss_error *err)
+{
+    int fd = FD_LISTEN +
+             (int)(node_len(node_get(in->blob, "listeners")) * (size_t)node_int(in->blob, "server.loops"));
+    int listens = 0;
+    socklen_t len = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
+        return true;
+    in->inlet = inlet_start(in->pipeline, in->board, fd, err);
+    return in->inlet != NULL;
+}
+
 /* ---- start ----------------------------------------------------------------------------------- */
 
 /* EXIT_CLEAN, or the exit code. */
@@ -294,7 +309,7 @@ static int start(ingest *in, ss_error *err)
     crumb_unbind(); /* the event loops need it more */
     if (in->apps)
         applications_await(in->apps);
-    return start_http(in, err) ? EXIT_CLEAN : EXIT_FAILED;
+    return start_http(in, err) && start_inlet(in, err) ? EXIT_CLEAN : EXIT_FAILED;
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -420,6 +435,7 @@ static void stop(ingest *in)
     if (in->pipeline)
         pipeline_stopping(in->pipeline);
     desk_stopping(in->desk);
+    inlet_stop(in->inlet);
     http_stop(in->http, drain_ms > 0 && drain_ms < STOP_MS ? drain_ms : STOP_MS);
     desk_end(in->desk); /* its threads use the store */
     if (in->set)

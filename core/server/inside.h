@@ -55,7 +55,7 @@ typedef struct setup_run { /* a module's setup verb that was asked for */
     control_client *client; /* who waits for its end */
 } setup_run;
 
-enum stop_phase { STOP_NOT, STOP_INGEST, STOP_MODULES, STOP_DONE };
+enum stop_phase { STOP_NOT, STOP_PULLERS, STOP_INGEST, STOP_MODULES, STOP_DONE };
 
 typedef struct supervisor {
     const supervisor_options *options;
@@ -69,7 +69,8 @@ typedef struct supervisor {
     server_listener listeners[SERVER_LISTENERS_MAX];
     size_t listener_count, loops;
     int *listen_fds; /* listener i, loop j at i * loops + j */
-    child ingest, modules[JOURNAL_READERS_MAX];
+    int inlet_fd;    /* where groups of messages come in: ingest inherits it */
+    child ingest, modules[JOURNAL_READERS_MAX], pullers[BOARD_PULLERS_MAX];
     restart_parks parks;
     reload reload;
     setup_run setup;
@@ -88,6 +89,17 @@ child *family_module(supervisor *s, const char *name); /* NULL: no slot has that
 child *family_add_module(supervisor *s, const plan_module *m, ss_error *err);
 /* A module that is off gives up its place in the journal and its directory. false: err says why not. */
 bool family_forget(supervisor *s, const char *name, ss_error *err);
+/* Modules and pull receivers, one after the other: for what is the same for all of them. */
+#define FAMILY_OTHERS (JOURNAL_READERS_MAX + BOARD_PULLERS_MAX)
+static inline child *family_other(supervisor *s, size_t i)
+{
+    return i < JOURNAL_READERS_MAX ? &s->modules[i] : &s->pullers[i - JOURNAL_READERS_MAX];
+}
+int family_take_pullers(supervisor *s, ss_error *err);
+child *family_puller(supervisor *s, const char *name);
+child *family_add_puller(supervisor *s, const plan_puller *r, ss_error *err);
+void family_forget_puller(child *c); /* does not run, is not wanted */
+bool family_pullers_run(const supervisor *s);
 void family_start(child *c); /* now; a failure is logged and tried again */
 void family_start_modules(supervisor *s);
 void family_reap(supervisor *s, pid_t pid, int wait_status);

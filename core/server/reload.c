@@ -167,6 +167,48 @@ static unsigned take_module(supervisor *s, const plan_module *m)
     return 1;
 }
 
+static unsigned retire_pullers(supervisor *s, const plan *next)
+{
+    unsigned gone = 0;
+    for (size_t i = 0; i < BOARD_PULLERS_MAX; i++) {
+        child *c = &s->pullers[i];
+        bool named = false;
+        for (size_t k = 0; k < plan_puller_count(next) && c->known; k++)
+            named |= strcmp(family_name(c) + strlen("receiver "), plan_puller_at(next, k).name) == 0;
+        if (!c->known || !c->wanted || named)
+            continue;
+        c->start_at_us = 0;
+        c->wanted = false;
+        if (c->pid != 0)
+            family_tell(c, SIGTERM);
+        else
+            family_forget_puller(c);
+        gone++;
+    }
+    return gone;
+}
+
+static unsigned take_puller(supervisor *s, const plan_puller *r)
+{
+    ss_error err = error_init();
+    child *c = family_puller(s, r->name);
+    if (c && c->wanted && c->blob && strcmp(c->blob, r->blob) == 0)
+        return 0;
+    c = family_add_puller(s, r, &err);
+    if (!c) {
+        log_error("%s", err.text);
+        buf_addf(&s->reload.notes, "%s\n", err.text);
+        return 0;
+    }
+    if (c->pid != 0) {
+        c->refresh = true;
+        family_tell(c, SIGTERM);
+    } else {
+        family_start(c);
+    }
+    return 1;
+}
+
 static void apply(supervisor *s)
 {
     reload *r = &s->reload;
@@ -177,6 +219,11 @@ static void apply(supervisor *s)
             retire_module(c);
             gone++;
         }
+    }
+    gone += retire_pullers(s, r->next);
+    for (size_t i = 0; i < plan_puller_count(r->next); i++) {
+        plan_puller p = plan_puller_at(r->next, i);
+        changed += take_puller(s, &p);
     }
     bool ingest_changed = strcmp(plan_ingest_blob(s->plan), plan_ingest_blob(r->next)) != 0;
     for (size_t i = 0; i < plan_module_count(r->next); i++) {
@@ -189,7 +236,8 @@ static void apply(supervisor *s)
     r->next = NULL;
     buf text;
     buf_init(&text, RELOAD_TEXT_MAX + 256);
-    buf_addf(&text, "receivers and enrichers %s, %u modules started or restarted, %u stopped\n",
+    buf_addf(&text,
+             "receivers and enrichers %s, %u modules and pull receivers started or restarted, %u stopped\n",
              ingest_changed ? "renewed" : "unchanged", changed, gone);
     buf_add(&text, r->notes.ptr, r->notes.len);
     finish(s, true, buf_text(&text));

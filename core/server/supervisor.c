@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/observe/metrics.h"
+#include "core/pull/link.h"
 #include "core/server/child.h"
 #include "core/server/inside.h"
 
@@ -73,9 +74,19 @@ static void tell_modules(supervisor *s, int signal_number)
         family_tell(&s->modules[i], signal_number);
 }
 
-/* Ingest first: modules get what it still writes. */
+static void tell_pullers(supervisor *s, int signal_number)
+{
+    for (size_t i = 0; i < BOARD_PULLERS_MAX; i++)
+        family_tell(&s->pullers[i], signal_number);
+}
+
+/* Pull receivers first: ingest takes their last group. Then ingest: modules get what it still writes. */
 void supervisor_child_gone(supervisor *s)
 {
+    if (s->stop == STOP_PULLERS && !family_pullers_run(s)) {
+        s->stop = STOP_INGEST;
+        family_tell(&s->ingest, SIGTERM);
+    }
     if (s->stop == STOP_INGEST && s->ingest.pid == 0) {
         s->stop = STOP_MODULES;
         tell_modules(s, SIGTERM);
@@ -88,14 +99,14 @@ void supervisor_begin_stop(supervisor *s, int exit_code)
 {
     if (s->stop != STOP_NOT)
         return;
-    s->stop = STOP_INGEST;
+    s->stop = STOP_PULLERS;
     s->exit_code = exit_code;
     s->stop_by_us = clock_mono_us() + plan_drain_ms(s->plan) * 1000;
     atomic_store(&s->board->processes[0].ready, 0u);
     notify("STOPPING=1\n");
     family_cannot_drain(s);
     setup_cancel(s);
-    family_tell(&s->ingest, SIGTERM);
+    tell_pullers(s, SIGTERM);
     supervisor_child_gone(s);
 }
 
@@ -116,6 +127,7 @@ static void stop_by_force(supervisor *s)
               "journal has it");
     s->exit_code = 1;
     s->stop_by_us = SERVER_NEVER;
+    tell_pullers(s, SIGKILL);
     family_tell(&s->ingest, SIGKILL);
     tell_modules(s, SIGKILL);
 }
@@ -243,9 +255,9 @@ static int open_listeners(supervisor *s, ss_error *err)
 {
     s->loops = plan_loops(s->plan);
     size_t count = plan_listener_count(s->plan);
-    if (count == 0 || count > SERVER_LISTENERS_MAX || count * s->loops + 3 > CHILD_FDS_MAX)
+    if (count == 0 || count > SERVER_LISTENERS_MAX || count * s->loops + 4 > CHILD_FDS_MAX)
         return ss_fail(err, -1, "%zu listeners with %zu loops: there may be 1 to %u listeners and %u sockets",
-                       count, s->loops, SERVER_LISTENERS_MAX, CHILD_FDS_MAX - 3);
+                       count, s->loops, SERVER_LISTENERS_MAX, CHILD_FDS_MAX - 4);
     s->listen_fds = calloc(count * s->loops, sizeof *s->listen_fds);
     if (!s->listen_fds)
         return ss_fail(err, -1, "out of memory");
@@ -263,12 +275,21 @@ static int open_listeners(supervisor *s, ss_error *err)
     return 0;
 }
 
+static int open_inlet(supervisor *s, ss_error *err)
+{
+    s->inlet_fd = pull_listen(s->data_dir);
+    if (s->inlet_fd >= 0)
+        return 0;
+    return ss_fail(err, -1, "cannot make %s/inlet.sock: %s; check the directory's owner and the file system",
+                   s->data_dir, strerror(errno));
+}
+
 static int prepare(supervisor *s, ss_error *err)
 {
     (void)snprintf(s->data_dir, sizeof s->data_dir, "%s", plan_data_dir(s->plan));
     log_init("supervisor", log_level_named(ss_cstr(plan_log_level(s->plan))));
     if (lock_data_dir(s, err) != 0 || make_board(s, err) != 0 || open_listeners(s, err) != 0 ||
-        family_take_modules(s, err) != 0)
+        open_inlet(s, err) != 0 || family_take_modules(s, err) != 0 || family_take_pullers(s, err) != 0)
         return -1;
     s->control = control_open(s->data_dir, s->loop, requests_handle, s, err);
     if (!s->control)
@@ -336,7 +357,9 @@ static void clean_up(supervisor *s)
     for (size_t i = 0; i < s->listener_count * s->loops; i++)
         (void)close(s->listen_fds[i]);
     free(s->listen_fds);
-    int fds[] = {s->board_fd, s->binary_fd, s->lock_fd, s->signals.fd, s->loop};
+    if (s->inlet_fd >= 0)
+        pull_unlink(s->data_dir);
+    int fds[] = {s->board_fd, s->binary_fd, s->inlet_fd, s->lock_fd, s->signals.fd, s->loop};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0)
             (void)close(fds[i]);
@@ -353,7 +376,7 @@ int supervisor_run_with(const supervisor_options *options)
     if (!s)
         return 1;
     s->options = options;
-    s->board_fd = s->binary_fd = s->lock_fd = s->signals.fd = s->reload.checker.result_fd = -1;
+    s->board_fd = s->binary_fd = s->inlet_fd = s->lock_fd = s->signals.fd = s->reload.checker.result_fd = -1;
     s->born_us = clock_mono_us();
     log_init("supervisor", SS_INFO);
     if (!realpath(options->config_path, s->config_path)) /* a reload reads the same file from anywhere */

@@ -233,3 +233,13 @@ int loader_list(const char *dir, loader_visit *visit, void *arg)
     free(entries);
     return 0;
 }
+
+bool loader_pulls(const ss_plugin *p)
+{
+    return p->kind == SS_RECEIVER && p->receiver->run && !p->receiver->receive;
+}
+
+bool loader_takes_messages(const ss_plugin *p)
+{
+    return p->kind == SS_RECEIVER && SS_HAS(ss_receiver, p->receiver, parse) && p->receiver->parse;
+}

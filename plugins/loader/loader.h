@@ -24,6 +24,11 @@ enum loader_code { LOADER_UNKNOWN = 1 };
 typedef void loader_visit(void *arg, const char *path, uint32_t kind, const char *name);
 int loader_list(const char *dir, loader_visit *visit, void *arg);
 
+/* A receiver that pulls: run() and no routes; it runs in a process of its own. */
+bool loader_pulls(const ss_plugin *p);
+/* A receiver that reads messages of others: it has parse(). */
+bool loader_takes_messages(const ss_plugin *p);
+
 /* Rows of the plugin's tables, whose rows may be shorter than ours; the end has name (path) == NULL. */
 ss_field loader_field(const ss_plugin *p, size_t i);
 ss_option loader_option(const ss_plugin *p, const ss_option *table, size_t i);

@@ -91,3 +91,29 @@ int32_t receiver_receive(void *instance, const ss_request *request, ss_response 
     }
     return access_headers(e, request, response) ? status : SS_RETRY;
 }
+
+/* A message of a stream: what a request's body may be, too. It is taken whole or, where something in it is
+   refused, kept whole as failed. */
+int32_t receiver_parse(void *instance, ss_call *call, const ss_message *message, ss_error *err)
+{
+    const events *e = instance;
+    const ss_request request = {.struct_size = sizeof request, .pair_size = sizeof(ss_pair), .call = call};
+    intake in = {.e = e, .request = &request, .type = ss_s("", 0), .pattern_us = PATTERN_US};
+    event_body b;
+    ss_str input;
+    answer_start(&in.answer, e, call);
+    body_start(&b, message->body, ss_s("", 0));
+    while (body_next(&b, &input)) {
+        if (in.answer.index == e->max_events)
+            return ss_fail(err, SS_REJECT, "more events in one message than max_events (%u) allows",
+                           e->max_events);
+        if (event_take(&in, input) == EVENT_RETRY)
+            return ss_fail(err, SS_RETRY, "the server takes no events now");
+    }
+    if (in.answer.index == 0)
+        return ss_fail(err, SS_REJECT, "the message is empty: a JSON object or an array of them is wanted");
+    if (in.answer.counts[EVENT_REJECTED] > 0)
+        return ss_fail(err, SS_REJECT, "%u of its %u events do not fit their types",
+                       in.answer.counts[EVENT_REJECTED], in.answer.index);
+    return SS_OK;
+}

@@ -161,8 +161,10 @@ static void positions_survive(void)
             int len = snprintf(text, sizeof text, "%" PRIu64, n);
             fixture_batch_init(&b);
             fixture_batch_add(&b, f.source, n, true);
-            b.batch.position_source = i == 0 ? ss_cstr("kafka/1") : ss_cstr("kafka/0");
-            b.batch.position = i == 0 ? ss_cstr("fixed") : ss_s(text, (size_t)len + 1);
+            journal_place place = {i == 0 ? ss_cstr("kafka/1") : ss_cstr("kafka/0"),
+                                   i == 0 ? ss_cstr("fixed") : ss_s(text, (size_t)len + 1)};
+            b.batch.places = &place;
+            b.batch.place_count = 1;
             fixture_batch_submit(&f, &b);
             REQUIRE(fixture_batch_wait(&b));
             fixture_batch_fini(&b);

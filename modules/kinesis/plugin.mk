@@ -1,0 +1,1 @@
+LIBS_module-kinesis := -lcurl -lcrypto
