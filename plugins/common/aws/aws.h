@@ -148,8 +148,10 @@ aws_call *aws_done(aws_client *client); /* the next one that is done, once; or N
 const aws_reply *aws_wait(aws_call *call);
 const aws_reply *aws_reply_of(const aws_call *call);       /* when it is done */
 ss_str aws_header(const aws_call *call, const char *name); /* of the answer; empty = none */
-void aws_call_free(aws_call *call);                        /* one in flight is ended */
-size_t aws_in_flight(const aws_client *client);            /* started and not yet done */
+int64_t
+aws_answered_us(const aws_call *call); /* the service's clock in the answer (whole seconds); 0 = none */
+void aws_call_free(aws_call *call);    /* one in flight is ended */
+size_t aws_in_flight(const aws_client *client); /* started and not yet done */
 
 /* What deliver() and check() return for it: SS_OK, SS_RETRY, SS_THROTTLE, SS_PAUSE; AWS_POISON is SS_REJECT.
  */

@@ -293,6 +293,11 @@ ss_str aws_header(const aws_call *call, const char *name)
                                                   : ss_s("", 0);
 }
 
+int64_t aws_answered_us(const aws_call *call)
+{
+    return aws_http_date(aws_header(call, "date"));
+}
+
 void aws_call_free(aws_call *call)
 {
     if (!call)

@@ -1,9 +1,9 @@
-/* The options that every AWS plugin has, so that they are the same everywhere: put AWS_OPTIONS among the rows of
-   the plugin's table, an aws_origin into the instance, and make the client from it.
+/* The options that every AWS plugin has, so that they are the same everywhere: put AWS_OPTIONS among the rows
+   of the plugin's table, an aws_origin into the instance, and make the client from it.
 
        static const ss_option options[] = {AWS_OPTIONS, {.name = "stream", ...}, {0}};
        aws_settings s = aws_settings_of(&inst->aws_origin, host, cfg);
-       inst->aws = aws_client_new(&s, err);                                                                       */
+       inst->aws = aws_client_new(&s, err); */
 #ifndef COMMON_AWS_OPTIONS_H
 #define COMMON_AWS_OPTIONS_H
 
