@@ -76,7 +76,7 @@ bool admin_route_of(ss_str stage, ss_str path, ss_str method, admin_target *out)
     if (!has_method(route, method))
         return true;
     out->route = route;
-    if (count > 1)
+    if (count > 1 && route != ADMIN_SETUP)
         out->app = parts[1];
     if (count > 3)
         out->key = parts[3];
