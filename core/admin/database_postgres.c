@@ -1,17 +1,52 @@
 /* One server behind several nodes. The connection is made anew where it broke; a statement that was under way
-   then fails with STORE_AWAY, and the caller decides. */
+   then fails with STORE_AWAY, and the caller decides.
+
+   libpq is loaded when it is first needed: with what it depends on it costs each process 2 ms to start, and
+   most servers have their store in a file. */
+#include <dlfcn.h>
 #include <libpq-fe.h>
 #include <stdlib.h>
 
 #include "core/admin/database_inside.h"
 
+#define LIBRARY         "libpq.so.5"
 #define CONNECT_SECONDS "5"
 #define NUMBER_MAX      24
 
+/* clang-format off */
+#define CALLS(X) \
+    X(PQclear) X(PQcmdStatus) X(PQcmdTuples) X(PQconnectdbParams) X(PQerrorMessage) \
+    X(PQexec) X(PQexecPrepared) X(PQfinish) X(PQgetisnull) X(PQgetlength) \
+    X(PQgetvalue) X(PQntuples) X(PQprepare) X(PQresultErrorField) X(PQresultErrorMessage) \
+    X(PQresultStatus) X(PQsetNoticeReceiver) X(PQstatus)
+/* clang-format on */
+
+static struct {
+#define POINTER(name) __typeof__(name) *name;
+    CALLS(POINTER)
+#undef POINTER
+} pq;
+static char missing[200]; /* why it cannot be loaded */
+
+static void load_library(void)
+{
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *symbol = NULL;
+    if (!library)
+        (void)snprintf(missing, sizeof missing, "%s is missing (Debian's package libpq5): %.100s", LIBRARY,
+                       dlerror());
+#define LOAD(name)                                                                                           \
+    symbol = library ? dlsym(library, #name) : NULL;                                                         \
+    memcpy(&pq.name, &symbol, sizeof symbol);                                                                \
+    if (library && !symbol)                                                                                  \
+        (void)snprintf(missing, sizeof missing, "%s has no %s: it is too old", LIBRARY, #name);
+    CALLS(LOAD)
+#undef LOAD
+}
+
 static enum store_status status_of(PGconn *c, const PGresult *r)
 {
-    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
-    if (PQstatus(c) != CONNECTION_OK || !state)
+    const char *state = r ? pq.PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    if (pq.PQstatus(c) != CONNECTION_OK || !state)
         return STORE_AWAY;
     if (strncmp(state, "23", 2) == 0)
         return STORE_CONFLICT;
@@ -32,7 +67,7 @@ static enum store_status fail(database *db, const PGresult *r, const char *doing
 {
     PGconn *c = db->connection;
     char why[200];
-    const char *text = r && PQresultErrorMessage(r)[0] ? PQresultErrorMessage(r) : PQerrorMessage(c);
+    const char *text = r && pq.PQresultErrorMessage(r)[0] ? pq.PQresultErrorMessage(r) : pq.PQerrorMessage(c);
     (void)snprintf(why, sizeof why, "%s", text && *text ? text : "out of memory");
     for (char *p = why; *p; p++)
         if (*p == '\n' || *p == '\t')
@@ -47,14 +82,14 @@ static void no_notice(void *arg, const PGresult *result)
 
 static enum store_status pg_script(database *db, const char *sql, ss_error *err)
 {
-    PGresult *r = PQexec(db->connection, sql);
-    ExecStatusType what = PQresultStatus(r);
+    PGresult *r = pq.PQexec(db->connection, sql);
+    ExecStatusType what = pq.PQresultStatus(r);
     enum store_status status =
         what == PGRES_COMMAND_OK || what == PGRES_TUPLES_OK ? STORE_OK : fail(db, r, "write", err);
     /* COMMIT of a transaction that failed before is answered with ROLLBACK, and no error. */
-    if (status == STORE_OK && strcmp(sql, "COMMIT") == 0 && strcmp(PQcmdStatus(r), "COMMIT") != 0)
+    if (status == STORE_OK && strcmp(sql, "COMMIT") == 0 && strcmp(pq.PQcmdStatus(r), "COMMIT") != 0)
         status = database_fail(db, STORE_FAILED, "write", "the transaction was rolled back", err);
-    PQclear(r);
+    pq.PQclear(r);
     return status;
 }
 
@@ -62,12 +97,16 @@ static enum store_status pg_script(database *db, const char *sql, ss_error *err)
 static enum store_status pg_open(database *db, ss_error *err)
 {
     static const char *const names[] = {"connect_timeout", "fallback_application_name", "dbname", NULL};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, load_library);
+    if (*missing)
+        return database_fail(db, STORE_AWAY, "connect", missing, err);
     const char *values[] = {CONNECT_SECONDS, "streamsteam", db->options.connection, NULL};
-    PGconn *c = PQconnectdbParams(names, values, 1);
+    PGconn *c = pq.PQconnectdbParams(names, values, 1);
     db->connection = c;
-    if (PQstatus(c) != CONNECTION_OK)
+    if (pq.PQstatus(c) != CONNECTION_OK)
         return fail(db, NULL, "connect", err);
-    (void)PQsetNoticeReceiver(c, no_notice, NULL);
+    (void)pq.PQsetNoticeReceiver(c, no_notice, NULL);
     char settings[160];
     (void)snprintf(settings, sizeof settings,
                    "SET lock_timeout=%d; SET statement_timeout=30000; SET client_encoding='UTF8';"
@@ -81,13 +120,13 @@ static void pg_close(database *db)
     for (size_t i = 0; i < db->statement_count; i++)
         free(db->statements[i].prepared);
     if (db->connection)
-        PQfinish(db->connection);
+        pq.PQfinish(db->connection);
     db->connection = NULL;
 }
 
 static bool pg_same(database *db)
 {
-    return PQstatus(db->connection) == CONNECTION_OK;
+    return pq.PQstatus(db->connection) == CONNECTION_OK;
 }
 
 static bool pg_moved(database *db)
@@ -111,14 +150,14 @@ static const char *statement(database *db, const char *sql, ss_error *err)
         (void)database_fail(db, STORE_FAILED, "prepare a statement", "too many of them", err);
         return NULL;
     }
-    PGresult *r = PQprepare(db->connection, name, sql, 0, NULL);
-    if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+    PGresult *r = pq.PQprepare(db->connection, name, sql, 0, NULL);
+    if (pq.PQresultStatus(r) != PGRES_COMMAND_OK) {
         (void)fail(db, r, "prepare a statement", err);
-        PQclear(r);
+        pq.PQclear(r);
         free(kept);
         return NULL;
     }
-    PQclear(r);
+    pq.PQclear(r);
     db->statements[db->statement_count].sql = sql;
     db->statements[db->statement_count++].prepared = kept;
     return kept;
@@ -157,36 +196,36 @@ static enum store_status pg_run(database *db, const char *sql, const database_va
     if (count > DATABASE_PARAMS_MAX || !put_values(values, count, texts, made, numbers))
         status = database_fail(db, STORE_INVALID, "read or write", "a value holds a NUL or is too many", err);
     else
-        r = PQexecPrepared(db->connection, name, (int)count, texts, NULL, NULL, 0);
+        r = pq.PQexecPrepared(db->connection, name, (int)count, texts, NULL, NULL, 0);
     for (size_t i = 0; i < DATABASE_PARAMS_MAX; i++)
         free(made[i]);
-    ExecStatusType what = r ? PQresultStatus(r) : PGRES_COMMAND_OK;
+    ExecStatusType what = r ? pq.PQresultStatus(r) : PGRES_COMMAND_OK;
     if (status == STORE_OK && what != PGRES_COMMAND_OK && what != PGRES_TUPLES_OK)
         status = fail(db, r, "read or write", err);
     if (status == STORE_OK && changed)
-        *changed = strtoll(PQcmdTuples(r), NULL, 10);
+        *changed = strtoll(pq.PQcmdTuples(r), NULL, 10);
     database_row row = {.backend = &database_postgres, .result = r};
-    for (; status == STORE_OK && visit && row.number < PQntuples(r); row.number++)
+    for (; status == STORE_OK && visit && row.number < pq.PQntuples(r); row.number++)
         if (!visit(arg, &row))
             break;
-    PQclear(r);
+    pq.PQclear(r);
     return status;
 }
 
 static bool pg_null(const database_row *row, int column)
 {
-    return PQgetisnull(row->result, row->number, column);
+    return pq.PQgetisnull(row->result, row->number, column);
 }
 
 static int64_t pg_int(const database_row *row, int column)
 {
-    return strtoll(PQgetvalue(row->result, row->number, column), NULL, 10);
+    return strtoll(pq.PQgetvalue(row->result, row->number, column), NULL, 10);
 }
 
 static ss_str pg_text(const database_row *row, int column)
 {
-    return ss_s(PQgetvalue(row->result, row->number, column),
-                (size_t)PQgetlength(row->result, row->number, column));
+    return ss_s(pq.PQgetvalue(row->result, row->number, column),
+                (size_t)pq.PQgetlength(row->result, row->number, column));
 }
 
 const database_backend database_postgres = {.open = pg_open,

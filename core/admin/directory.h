@@ -1,4 +1,4 @@
-/* All applications and the hashes of all keys, in memory: about 26 bytes a key and 70 bytes and the name an
+/* All applications and the hashes of all keys, in memory: about 30 bytes a key and 70 bytes and the name an
    application. One writer; readers within the gate, beside it. */
 #ifndef ADMIN_DIRECTORY_H
 #define ADMIN_DIRECTORY_H

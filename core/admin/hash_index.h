@@ -1,4 +1,4 @@
-/* 16-byte keys, already random, to numbers: 20 bytes an entry. One writer beside any number of readers, who
+/* 16-byte keys, already random, to numbers: 24 bytes an entry. One writer beside any number of readers, who
    see an entry whole or not at all. The same key may stand for several numbers. */
 #ifndef ADMIN_HASH_INDEX_H
 #define ADMIN_HASH_INDEX_H

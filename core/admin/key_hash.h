@@ -21,7 +21,7 @@ enum store_status key_hash_note(database *db, const char *app_id, const char *ke
                                 ss_error *err);
 
 key16 key_hash_bytes(const keyed_hash *salt, ss_str value);
-/* 32 hexadecimal digits, dashes between them ignored: false where it is something else. */
+/* 32 hexadecimal digits in lower case, or a UUID: false where it is something else. */
 bool key16_parse(ss_str text, key16 *out);
 void key16_put(key16 k, char out[KEY_HASH_TEXT + 1]);
 void key16_put_uuid(key16 k, char out[STORE_ID_SIZE]);

@@ -24,16 +24,21 @@ void keyed_hash_init(keyed_hash *h, ss_str key)
     explicit_bzero(block, sizeof block);
 }
 
+void keyed_hash_digest(const keyed_hash *h, ss_str text, uint8_t out[SHA256_DIGEST_LENGTH])
+{
+    SHA256_CTX c = h->inner;
+    (void)SHA256_Update(&c, text.ptr, text.len);
+    (void)SHA256_Final(out, &c);
+    c = h->outer;
+    (void)SHA256_Update(&c, out, SHA256_DIGEST_LENGTH);
+    (void)SHA256_Final(out, &c);
+}
+
 void keyed_hash_put(const keyed_hash *h, ss_str text, char *out, size_t digits)
 {
     static const char hex[] = "0123456789abcdef";
     uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA256_CTX c = h->inner;
-    (void)SHA256_Update(&c, text.ptr, text.len);
-    (void)SHA256_Final(digest, &c);
-    c = h->outer;
-    (void)SHA256_Update(&c, digest, sizeof digest);
-    (void)SHA256_Final(digest, &c);
+    keyed_hash_digest(h, text, digest);
     for (size_t i = 0; i < digits && i < KEYED_HASH_DIGITS; i++)
         out[i] = hex[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
 }

@@ -19,6 +19,7 @@ typedef struct keyed_hash {
 } keyed_hash;
 
 void keyed_hash_init(keyed_hash *h, ss_str key);
+void keyed_hash_digest(const keyed_hash *h, ss_str text, uint8_t out[SHA256_DIGEST_LENGTH]);
 /* The first `digits` (up to KEYED_HASH_DIGITS) of the hash in lower case, without NUL. */
 void keyed_hash_put(const keyed_hash *h, ss_str text, char *out, size_t digits);
 /* From a SECRET option, forgotten again afterwards. name: the option, for the error. */
