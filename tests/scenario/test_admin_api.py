@@ -646,6 +646,42 @@ def _(t):
     check("has no policy events:" in log and writer.secret not in log, "the log has the reason and no secret")
 
 
+# ---- the manual --------------------------------------------------------------------------------------------
+
+EXAMPLE = ROOT / "config" / "examples" / "game-admin.yaml"
+MANUAL = ROOT / "docs" / "admin-api.md"
+VOLATILE = [(re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), "<id>"),
+            (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"), (re.compile(r"[A-Za-z0-9+/]{86}=="), "<value>")]
+
+
+def steady(text):
+    for pattern, name in VOLATILE:
+        text = pattern.sub(name, text)
+    return json.dumps(json.loads(text))  # with the order of keys
+
+
+@test("the manual's story: each curl line, on the example's configuration, gives the answer that is printed below it")
+def _(t):
+    t.need("curl")
+    server = t.server(yaml=EXAMPLE.read_text(), start=False)
+    server.env.update(STREAMSTEAM_LISTEN="127.0.0.1:0", STREAMSTEAM_ADMIN="127.0.0.1:0", STREAMSTEAM_DATA=str(server.data))
+    server.verb("check", check=True)
+    server.start()
+    key = new_key(server, "admin")
+    (t.tmp / "admin.curl").write_text(f'aws-sigv4 = "aws:amz:us-east-1:execute-api"\nuser = "{key.access}:{key.secret}"\n')
+    env = {**os.environ, "U": f"http://127.0.0.1:{server.port}/live", "APP": "", "KEY": ""}
+    ran = 0
+    for command, wanted in re.findall(r"```sh\n(curl .*?)\n```\n```json\n(.*?)```", MANUAL.read_text(), re.S):
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=t.tmp, env=env)
+        equal(steady(result.stdout), steady(wanted), command)
+        made = json.loads(result.stdout)
+        if isinstance(made, dict):
+            env["APP"] = env["APP"] or made.get("ApplicationId", "")
+            env["KEY"] = env["KEY"] or made.get("ApiKeyId", "")
+        ran += 1
+    equal(ran, 11)
+
+
 # ---- load and life -----------------------------------------------------------------------------------------
 
 @test("many clients at once: every call is answered, those beyond the queue with 503, and events go on meanwhile")
