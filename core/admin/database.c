@@ -158,16 +158,30 @@ enum store_status database_run(database *db, const char *sql, const database_val
     enum store_status status = ready(db, err);
     if (status == STORE_OK)
         status = run(db, sql, values, count, visit, arg, changed, err);
+    /* A connection that broke while nobody used it is noticed by the first statement. */
+    if (status == STORE_AWAY && !db->in_transaction && strncmp(sql, "SELECT", 6) == 0 &&
+        ready(db, err) == STORE_OK)
+        status = run(db, sql, values, count, visit, arg, changed, err);
     (void)pthread_mutex_unlock(&db->lock);
+    return status;
+}
+
+static enum store_status begin(database *db, ss_error *err)
+{
+    enum store_status status = ready(db, err);
+    if (status == STORE_OK)
+        status = db->backend->script(db, db->backend->begin, err);
+    if (status == STORE_DAMAGED || status == STORE_AWAY)
+        shut(db);
     return status;
 }
 
 enum store_status database_begin(database *db, ss_error *err)
 {
     (void)pthread_mutex_lock(&db->lock);
-    enum store_status status = ready(db, err);
-    if (status == STORE_OK)
-        status = db->backend->script(db, db->backend->begin, err);
+    enum store_status status = begin(db, err);
+    if (status == STORE_AWAY && db->last == STORE_OK) /* as above; nothing was written yet */
+        status = begin(db, err);
     db->in_transaction = status == STORE_OK;
     if (status == STORE_OK && db->backend->begin_lock) {
         status = db->backend->run(db, db->backend->begin_lock, NULL, 0, NULL, NULL, NULL, err);
@@ -176,11 +190,8 @@ enum store_status database_begin(database *db, ss_error *err)
             return status;
         }
     }
-    if (status != STORE_OK) {
-        if (status == STORE_DAMAGED || status == STORE_AWAY)
-            shut(db);
+    if (status != STORE_OK)
         (void)pthread_mutex_unlock(&db->lock);
-    }
     return status;
 }
 

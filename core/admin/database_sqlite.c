@@ -139,6 +139,8 @@ static bool sqlite_same(database *db)
 
 static enum store_status sqlite_script(database *db, const char *sql, ss_error *err)
 {
+    if (strcmp(sql, "ROLLBACK") == 0 && sqlite3_get_autocommit(db->connection))
+        return STORE_OK; /* SQLite rolled back itself, as it does on a full disk */
     return sqlite3_exec(db->connection, sql, NULL, NULL, NULL) == SQLITE_OK ? STORE_OK
                                                                             : fail(db, "write", err);
 }

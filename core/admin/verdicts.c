@@ -85,7 +85,7 @@ key16 verdicts_question(const verdicts *v, key16 app, ss_str value)
         memcpy(&word, value.ptr + at, sizeof word);
         take(s, word);
     }
-    uint64_t last = (uint64_t)value.len << 56;
+    uint64_t last = (uint64_t)(value.len + sizeof app) << 56;
     for (size_t i = 0; at + i < value.len; i++)
         last |= (uint64_t)(unsigned char)value.ptr[at + i] << 8 * i;
     take(s, last);

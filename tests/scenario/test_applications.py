@@ -261,7 +261,7 @@ def _(t):
 @test("PostgreSQL: two nodes share one store, and notice each other's changes and its absence")
 def _(t):
     pg = postgres.Postgres(t)
-    options = {"store": "postgres", "postgres": {"connection": pg.conninfo(), "poll": "100ms"}}
+    options = {"store": "postgres", "postgres": {"connection": pg.conninfo(), "poll": "100ms"}, "per_application": {"quota": 1000}}
     one, two = server_of(t, options), server_of(t, options)
     app, key = create(one, "Shared '; DROP TABLE applications; --")
     a, k, value = app["ApplicationId"], key["ApiKeyId"], key["ApiKeyValue"]
@@ -271,6 +271,9 @@ def _(t):
     two.verb("key", "disable", a, k, check=True)
     for node in (one, two):
         becomes(node, a, value, "REJECT")
+    counted = 2 * int(pg.value("SELECT coalesce(sum(count), 0) FROM usage"))  # nothing yet, or what both told
+    one.restart()
+    check(int(pg.value("SELECT count FROM usage WHERE kind = 'app'")) > counted, "a stop tells the store what was counted")
     one.verb("key", "enable", a, k, check=True)
     becomes(two, a, value, "OK")
     equal(pg.value("SELECT count(*) FROM applications"), "1")

@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -594,6 +595,110 @@ static void a_newer_version_is_refused(void)
     drop_place(&p);
 }
 
+/* The file may grow no more: as on a full disk. */
+static void a_full_disk_changes_nothing_and_says_so(void)
+{
+    place p = make_place();
+    ss_error err = error_init();
+    database *db = open_at(p.path, false);
+    store *s = store_new(db, false);
+    CHECK_INT(database_run(db, "PRAGMA max_page_count=1", NULL, 0, NULL, NULL, NULL, &err), STORE_OK);
+    char text[STORE_DESCRIPTION_MAX];
+    memset(text, 'x', sizeof text);
+    ss_str description = ss_s(text, sizeof text);
+    int64_t count = 0;
+    int made = 0;
+    while (store_app_create(s, SS_LIT("A"), &description, NULL, NULL, &err) == STORE_OK && made < 1000)
+        made++;
+    CHECK(made < 1000);
+    CHECK_INT(store_app_create(s, SS_LIT("A"), &description, NULL, NULL, &err), STORE_FULL);
+    CHECK(strstr(err.text, "free some disk space"));
+    CHECK_INT(store_app_count(s, &count, &err), STORE_OK);
+    CHECK_INT(count, made);
+    CHECK_INT(database_run(db, "PRAGMA max_page_count=100000", NULL, 0, NULL, NULL, NULL, &err), STORE_OK);
+    CHECK_INT(store_app_create(s, SS_LIT("A"), &description, NULL, NULL, &err), STORE_OK);
+    store_free(s);
+    database_free(db);
+    drop_place(&p);
+}
+
+/* A process that is killed right after a change was acknowledged leaves it behind. */
+static void what_was_acknowledged_is_in_the_file(void)
+{
+    place p = make_place();
+    ss_error err = error_init();
+    for (int i = 1; i <= 5; i++) {
+        (void)fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+            database *mine = open_at(p.path, false);
+            store *s = store_new(mine, false);
+            if (store_app_create(s, SS_LIT("A"), NULL, NULL, NULL, &err) == STORE_OK)
+                (void)kill(getpid(), SIGKILL);
+            _exit(1);
+        }
+        int status = 0;
+        CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+        database *db = open_at(p.path, true);
+        store *s = store_new(db, false);
+        int64_t count = 0;
+        CHECK_INT(store_app_count(s, &count, &err), STORE_OK);
+        CHECK_INT(count, i);
+        store_free(s);
+        database_free(db);
+    }
+    drop_place(&p);
+}
+
+static void ids_are_read_and_written_alike(void)
+{
+    char out[STORE_ID_SIZE], hex[KEY_HASH_TEXT + 1];
+    key16 k = {0, 0};
+    CHECK(key16_parse(SS_LIT("d76d064f-ca8b-41ff-839f-4735e9a4b69d"), &k));
+    key16_put_uuid(k, out);
+    CHECK_STR(out, "d76d064f-ca8b-41ff-839f-4735e9a4b69d");
+    key16_put(k, hex);
+    CHECK_STR(hex, "d76d064fca8b41ff839f4735e9a4b69d");
+    CHECK(key16_parse(ss_cstr(hex), &k));
+    static const char *const wrong[] = {"",
+                                        "d76d064f-ca8b-41ff-839f-4735e9a4b69",
+                                        "d76d064f-ca8b-41ff-839f-4735e9a4b69D",
+                                        "d76d064f-ca8b-41ff-839f-4735e9a4b69g",
+                                        "d76d064fca8b-41ff--839f-4735e9a4b69d",
+                                        "d76d064f-ca8b-41ff-839f-4735e9a4b69d0",
+                                        "d76d064fca8b41ff839f4735e9a4b69-",
+                                        "------------------------------------"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CHECK(!key16_parse(ss_cstr(wrong[i]), &k));
+    keyed_hash salt;
+    keyed_hash_init(&salt, SS_LIT("salt"));
+    char digits[KEY_HASH_TEXT];
+    keyed_hash_put(&salt, SS_LIT("value"), digits, sizeof digits);
+    key16_put(key_hash_bytes(&salt, SS_LIT("value")), hex);
+    CHECK(memcmp(hex, digits, sizeof digits) == 0);
+}
+
+/* SipHash-2-4-128 of 00 01 02 ... under the key 00 01 ... 0f, as its authors publish it (two lengths). */
+static void questions_are_named_by_siphash(void)
+{
+    struct {
+        uint64_t key[2];
+        void *table;
+    } v;
+    uint8_t bytes[64];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
+    memcpy(v.key, bytes, sizeof v.key);
+    key16 app;
+    memcpy(&app.a, bytes, 8); /* the application is the message's first 16 bytes */
+    memcpy(&app.b, bytes + 8, 8);
+    const verdicts *fake = (const verdicts *)(const void *)&v;
+    key16 got = verdicts_question(fake, app, ss_s((const char *)bytes + 16, 47));
+    const uint8_t want[16] = {0x51, 0x50, 0xd1, 0x77, 0x2f, 0x50, 0x83, 0x4a,
+                              0x50, 0x3e, 0x06, 0x9a, 0x97, 0x3f, 0xbd, 0x7c};
+    CHECK(memcmp(&got.a, want, 8) == 0 && memcmp(&got.b, want + 8, 8) == 0);
+}
+
 static void a_transaction_is_all_or_nothing(void)
 {
     place p = make_place();
@@ -803,6 +908,10 @@ static const check_test tests[] = {
     TEST(a_locked_file_is_busy_not_broken),
     TEST(a_newer_version_is_refused),
     TEST(a_transaction_is_all_or_nothing),
+    TEST(a_full_disk_changes_nothing_and_says_so),
+    TEST(what_was_acknowledged_is_in_the_file),
+    TEST(ids_are_read_and_written_alike),
+    TEST(questions_are_named_by_siphash),
     TEST(buckets_fill_and_days_end),
     TEST(limits_of_applications_and_keys_throttle),
     TEST(quotas_survive_a_restart),
