@@ -14,8 +14,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.lib import http, sigv4
-from tests.lib.server import ROOT
+from tests.lib import http, postgres, sigv4
+from tests.lib.server import ROOT, merged
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -42,12 +42,9 @@ def invalid(detail):
 class Api:
     """A server with an access key, and calls signed with it."""
 
-    def __init__(self, t, policy="admin", **options):
-        config = options.pop("config", {})
-        apps = {"server": {"applications": {"api": options.pop("api", {})}}}
-        self.server = t.server(config={**config, "server": {**config.get("server", {}), **apps["server"]}}, **options)
+    def __init__(self, t, policy="admin", config=None, api=None, **options):
+        self.server = t.server(config=merged(config or {}, {"server": {"applications": {"api": api or {}}}}), **options)
         self.key = new_key(self.server, policy)
-        self.seen = set()
 
     def headers(self, method, target, body=b"", key=None, **more):
         """The same call twice in a second is the same signature: a header makes them differ."""
@@ -327,6 +324,7 @@ def _(t):
         equal(api(method, path, {"Name": "x"}, key=reader), (403, DENIED), f"{method} {path}")
     for policy in (f"events:{app}", "events:*"):
         equal(api("GET", APPS, key=new_key(api.server, policy)), (403, DENIED))
+    equal(api.server.reload().returncode, 0)
     both = new_key(api.server, f"read-only,events:{app}")
     equal(api("GET", f"{APPS}/{app}", key=both)[0], 200)
 
@@ -746,6 +744,27 @@ def _(t):
     equal(api("GET", APPS), (500, error("InternalFailure", "An error occurred on the server side.")))
     equal(api.server.hit("with a damaged store").status, 200)
     api.server.wait_log("admin: access keys: .*applications.db")
+
+
+@test("two nodes on one PostgreSQL: keys, applications and used signatures are those of both")
+def _(t):
+    pg = postgres.Postgres(t)
+    store = {"server": {"applications": {"store": "postgres", "postgres": {"connection": pg.conninfo(), "poll": "100ms"}}}}
+    one = Api(t, config=store)
+    two = t.server(config=store)
+    body = b'{"Name":"shared"}'
+    headers = one.headers("POST", APPS, body)
+    status, made = one("POST", APPS, body, headers=headers)
+    equal(status, 200)
+    again = two.post(APPS, body, headers)
+    equal((again.status, "used before" in again.body.decode()), (400, True), "a replay on the other node")
+    path = f"{APPS}/{made['ApplicationId']}"
+    equal(json.loads(two.get(path, one.headers("GET", path)).body), made)
+    one.server.verb("iam", "disable", one.key.access, check=True)
+    equal(two.get(path, one.headers("GET", path)).status, 400)
+    one.server.verb("iam", "enable", one.key.access, check=True)
+    equal(json.loads(one.server.verb("iam", "list", "--json", check=True).stdout)[0]["Status"], "Active")
+    equal(two.get(path, one.headers("GET", path)).status, 200)
 
 
 # ---- redshift/setup ----------------------------------------------------------------------------------------
