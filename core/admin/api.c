@@ -60,7 +60,7 @@ bool admin_route_of(ss_str stage, ss_str path, ss_str method, admin_target *out)
 {
     ss_str parts[4], rest, one;
     size_t count = 0;
-    *out = (admin_target){.route = ADMIN_UNKNOWN};
+    *out = (admin_target){.route = ADMIN_UNKNOWN, .app = {"", 0}, .key = {"", 0}};
     if (path.len < stage.len || memcmp(path.ptr, stage.ptr, stage.len) != 0 ||
         (path.len > stage.len && path.ptr[stage.len] != '/'))
         return false;
@@ -75,8 +75,11 @@ bool admin_route_of(ss_str stage, ss_str path, ss_str method, admin_target *out)
     enum admin_route route = route_named(parts, count);
     if (!has_method(route, method))
         return true;
-    *out =
-        (admin_target){.route = route, .app = count > 1 ? parts[1] : one, .key = count > 3 ? parts[3] : one};
+    out->route = route;
+    if (count > 1 && route != ADMIN_SETUP)
+        out->app = parts[1];
+    if (count > 3)
+        out->key = parts[3];
     return true;
 }
 

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define FIRST_KEYS 16u
+
 typedef struct key_list {
     iam_key *keys;
     size_t count, size;
@@ -40,25 +42,34 @@ void keyring_free(keyring *k)
     free(k);
 }
 
+/* By hand instead of realloc(), so that no copy of a secret is left behind. */
+static bool grow(key_list *l)
+{
+    size_t size = l->size ? l->size * 2 : FIRST_KEYS, count = l->count;
+    iam_key *old = l->keys;
+    l->keys = malloc(size * sizeof *l->keys);
+    if (!l->keys) {
+        l->keys = old;
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        l->keys[i] = old[i];
+        iam_forget(&old[i]);
+    }
+    free(old);
+    l->size = size;
+    return true;
+}
+
 static void add(void *arg, const iam_key *key)
 {
     key_list *l = arg;
     if (l->failed || l->count >= IAM_KEYS_MAX)
         return;
-    if (l->count == l->size) { /* by hand, so that no copy of a secret is left behind */
-        size_t size = l->size ? l->size * 2 : 16;
-        iam_key *grown = malloc(size * sizeof *grown);
-        if (!grown) {
-            l->failed = true;
-            return;
-        }
-        if (l->count)
-            memcpy(grown, l->keys, l->count * sizeof *grown);
-        size_t count = l->count;
-        list_fini(l);
-        *l = (key_list){grown, count, size, false};
-    }
-    l->keys[l->count++] = *key;
+    if (l->count == l->size && !grow(l))
+        l->failed = true;
+    else
+        l->keys[l->count++] = *key;
 }
 
 static int compare(const void *a, const void *b)

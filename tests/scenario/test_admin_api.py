@@ -7,14 +7,15 @@ import json
 import os
 import pathlib
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.lib import http, sigv4
-from tests.lib.server import ROOT
+from tests.lib import http, postgres, sigv4
+from tests.lib.server import ROOT, merged
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -41,12 +42,9 @@ def invalid(detail):
 class Api:
     """A server with an access key, and calls signed with it."""
 
-    def __init__(self, t, policy="admin", **options):
-        config = options.pop("config", {})
-        apps = {"server": {"applications": {"api": options.pop("api", {})}}}
-        self.server = t.server(config={**config, "server": {**config.get("server", {}), **apps["server"]}}, **options)
+    def __init__(self, t, policy="admin", config=None, api=None, **options):
+        self.server = t.server(config=merged(config or {}, {"server": {"applications": {"api": api or {}}}}), **options)
         self.key = new_key(self.server, policy)
-        self.seen = set()
 
     def headers(self, method, target, body=b"", key=None, **more):
         """The same call twice in a second is the same signature: a header makes them differ."""
@@ -326,6 +324,7 @@ def _(t):
         equal(api(method, path, {"Name": "x"}, key=reader), (403, DENIED), f"{method} {path}")
     for policy in (f"events:{app}", "events:*"):
         equal(api("GET", APPS, key=new_key(api.server, policy)), (403, DENIED))
+    equal(api.server.reload().returncode, 0)
     both = new_key(api.server, f"read-only,events:{app}")
     equal(api("GET", f"{APPS}/{app}", key=both)[0], 200)
 
@@ -573,6 +572,114 @@ def _(t):
     equal(curl(url)[0], 400)
 
 
+# ---- signed events -----------------------------------------------------------------------------------------
+
+GATE = '''
+#include <streamsteam/plugin.h>
+static const ss_host *lent;
+static int32_t create(const ss_host *host, const ss_config *cfg, void **inst, ss_error *err)
+{ (void)cfg; (void)err; static int one; *inst = &one; lent = host; return SS_OK; }
+static void destroy(void *inst) { (void)inst; }
+static int32_t receive(void *inst, const ss_request *request, ss_response *response, ss_error *err)
+{
+    (void)inst;
+    ss_app app = {.struct_size = sizeof app};
+    int32_t status = lent->app_check(request, request->path_params[0].value, SS_PROOF_KEY | SS_PROOF_SIGV4, 1, &app, err);
+    response->status = status == SS_OK ? 200 : status == SS_REJECT ? 403 : 503;
+    response->body = ss_cstr(status == SS_OK ? "in" : "out");
+    if (status != SS_OK)
+        ss_logf(lent, SS_INFO, "gate: %s", err->text);
+    return SS_OK;
+}
+static const ss_route routes[] = {{.path = "/live/applications/{id}/events", .methods = "POST", .doc = "Events."}, {.path = NULL}};
+static const ss_receiver receiver = {.struct_size = sizeof receiver, .route_size = sizeof(ss_route), .view_size = sizeof(ss_view),
+    .routes = routes, .receive = receive};
+static const ss_plugin plugin = {SS_PLUGIN_HEADER, .kind = SS_RECEIVER, .name = "gate", .version = "1", .summary = "A test.", .license = "MIT",
+    .receiver = &receiver, .create = create, .destroy = destroy};
+SS_PLUGIN(plugin);
+'''
+
+
+@test("events may be signed: by a key with the policy events:<application>, as they are on the wire")
+def _(t):
+    t.need("gcc")
+    (t.tmp / "gate.c").write_text(GATE)
+    so = t.tmp / "receiver-gate.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", f"-I{ROOT / 'include'}", "-o", so, t.tmp / "gate.c"], check=True)
+    api = Api(t, config={"receivers": {"gate": {"use": str(so)}}})
+    app, other = api.app(), api.app("Other")
+    events, elsewhere = f"{APPS}/{app}/events", f"{APPS}/{other}/events"
+    writer, reader, temporary = (new_key(api.server, *w) for w in ((f"events:{app}",), ("read-only",), ("events:*", "--session", "1h")))
+    body = b'{"events":[]}' * 50
+
+    def send(key, path=events, signed=None, sent=body, target=None, headers=()):
+        target = target or path
+        return api.raw("POST", target, sent, headers=sigv4.sign(key, "POST", path, sent if signed is None else signed, headers=list(headers))).status
+
+    for key in (writer, temporary):  # made last: then all are known
+        until(lambda k=key: send(k) == 200, 10, "the keys to be known on the event loops")
+    equal(send(writer, elsewhere), 403, "of another application")
+    equal(send(reader), 403, "without the policy")
+    equal(send(api.key), 200, "an administrator's")
+    equal(send(sigv4.Key(temporary.access, temporary.secret)), 403, "without its token")
+    equal(send(writer, signed=body + b" "), 403, "another body")
+    equal(send(sigv4.Key(writer.access, "x" * 40)), 403, "another secret")
+    equal(send(sigv4.Key("AKIAIOSFODNN7EXAMPLE", writer.secret)), 403, "no such key")
+    packed = gzip.compress(body)
+    equal(send(writer, sent=packed, headers=[("Content-Encoding", "gzip")]), 200, "compressed, and signed so")
+    equal(send(writer, sent=packed, signed=body, headers=[("Content-Encoding", "gzip")]), 403, "compressed after signing")
+    equal(send(writer, path=f"/live/applications/{app}/%65vents"), 200, "a path that is spelled otherwise")
+    equal(send(writer, path=events, target=f"/live/applications/{app}/%65vents"), 403, "... and signed as another")
+    link = sigv4.presign(writer, "POST", events, body=body)
+    equal([api.raw("POST", link, body, headers=[]).status for _ in range(2)], [200, 200], "presigned")
+    equal(api.raw("POST", link.replace(app, other), body, headers=[]).status, 403)
+    headers = sigv4.sign(writer, "POST", events, body)
+    equal([api.raw("POST", events, body, headers=headers).status for _ in range(3)], [200] * 3, "retries of the same second are no replays")
+    value = api.authorization(app)["ApiKeyValue"]
+    equal(api.raw("POST", events, body, headers=[("Authorization", value)]).status, 200, "API keys beside it")
+    api.server.verb("iam", "disable", writer.access, check=True)
+    until(lambda: send(writer) == 403, 10, "the end of a disabled key")
+    equal(api.raw("GET", events, headers=[]).status, 403, "another method is an unknown route")
+    log = api.server.log_text()
+    check("has no policy events:" in log and writer.secret not in log, "the log has the reason and no secret")
+
+
+# ---- the manual --------------------------------------------------------------------------------------------
+
+EXAMPLE = ROOT / "config" / "examples" / "game-admin.yaml"
+MANUAL = ROOT / "docs" / "admin-api.md"
+VOLATILE = [(re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), "<id>"),
+            (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"), (re.compile(r"[A-Za-z0-9+/]{86}=="), "<value>")]
+
+
+def steady(text):
+    for pattern, name in VOLATILE:
+        text = pattern.sub(name, text)
+    return json.dumps(json.loads(text))  # with the order of keys
+
+
+@test("the manual's story: each curl line, on the example's configuration, gives the answer that is printed below it")
+def _(t):
+    t.need("curl")
+    server = t.server(yaml=EXAMPLE.read_text(), start=False)
+    server.env.update(STREAMSTEAM_LISTEN="127.0.0.1:0", STREAMSTEAM_ADMIN="127.0.0.1:0", STREAMSTEAM_DATA=str(server.data))
+    server.verb("check", check=True)
+    server.start()
+    key = new_key(server, "admin")
+    (t.tmp / "admin.curl").write_text(f'aws-sigv4 = "aws:amz:us-east-1:execute-api"\nuser = "{key.access}:{key.secret}"\n')
+    env = {**os.environ, "U": f"http://127.0.0.1:{server.port}/live", "APP": "", "KEY": ""}
+    ran = 0
+    for command, wanted in re.findall(r"```sh\n(curl .*?)\n```\n```json\n(.*?)```", MANUAL.read_text(), re.S):
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=t.tmp, env=env)
+        equal(steady(result.stdout), steady(wanted), command)
+        made = json.loads(result.stdout)
+        if isinstance(made, dict):
+            env["APP"] = env["APP"] or made.get("ApplicationId", "")
+            env["KEY"] = env["KEY"] or made.get("ApiKeyId", "")
+        ran += 1
+    equal(ran, 11)
+
+
 # ---- load and life -----------------------------------------------------------------------------------------
 
 @test("many clients at once: every call is answered, those beyond the queue with 503, and events go on meanwhile")
@@ -610,6 +717,54 @@ def _(t):
     api.server.start()
     count = api("GET", APPS)[1]["Count"]
     check(50 <= count <= 60, f"{count}")
+
+
+@test("a store that is locked, then damaged: 500 InternalFailure in its time, and hits go on")
+def _(t):
+    api = Api(t)
+    app = api.app()
+    store = sqlite3.connect(api.server.data / "applications.db", isolation_level=None)
+    store.execute("BEGIN IMMEDIATE")
+    equal(api("GET", APPS)[0], 200, "reading goes on")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        change = pool.submit(api, "POST", f"{APPS}/{app}/authorizations", {"Name": "k"})
+        begun = time.monotonic()
+        for i in range(20):
+            equal(api.server.hit(f"meanwhile {i}").status, 200)
+        check(time.monotonic() - begun < 2, "the event loops do not wait for the store")
+        status, answer = change.result(30)
+    equal((status, answer["error"]), (500, "InternalFailure"))
+    store.execute("ROLLBACK")
+    store.close()
+    equal(api("POST", f"{APPS}/{app}/authorizations", {"Name": "k"})[0], 200, "as soon as it is free")
+    api.server.stop()
+    for path in api.server.data.glob("applications.db*"):
+        path.unlink() if path.suffix != ".db" else path.write_bytes(b"this is no database" * 1000)
+    api.server.start()
+    equal(api("GET", APPS), (500, error("InternalFailure", "An error occurred on the server side.")))
+    equal(api.server.hit("with a damaged store").status, 200)
+    api.server.wait_log("admin: access keys: .*applications.db")
+
+
+@test("two nodes on one PostgreSQL: keys, applications and used signatures are those of both")
+def _(t):
+    pg = postgres.Postgres(t)
+    store = {"server": {"applications": {"store": "postgres", "postgres": {"connection": pg.conninfo(), "poll": "100ms"}}}}
+    one = Api(t, config=store)
+    two = t.server(config=store)
+    body = b'{"Name":"shared"}'
+    headers = one.headers("POST", APPS, body)
+    status, made = one("POST", APPS, body, headers=headers)
+    equal(status, 200)
+    again = two.post(APPS, body, headers)
+    equal((again.status, "used before" in again.body.decode()), (400, True), "a replay on the other node")
+    path = f"{APPS}/{made['ApplicationId']}"
+    equal(json.loads(two.get(path, one.headers("GET", path)).body), made)
+    one.server.verb("iam", "disable", one.key.access, check=True)
+    equal(two.get(path, one.headers("GET", path)).status, 400)
+    one.server.verb("iam", "enable", one.key.access, check=True)
+    equal(json.loads(one.server.verb("iam", "list", "--json", check=True).stdout)[0]["Status"], "Active")
+    equal(two.get(path, one.headers("GET", path)).status, 200)
 
 
 # ---- redshift/setup ----------------------------------------------------------------------------------------
