@@ -1,4 +1,5 @@
 /* streamsteam catalog: the fields of the configured receivers, as schemas for others and as a manual. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "core/base/log.h"
@@ -6,7 +7,8 @@
 #include "core/cli/verbs.h"
 #include "core/config/config.h"
 #include "core/config/suggest.h"
-#include "core/event/catalog.h"
+#include "core/event/table.h"
+#include "plugins/common/catalog.h"
 
 static const char help[] =
     "usage: streamsteam catalog [-c FILE] [--receiver R] [--format F] [--table NAME] [--location URI]\n"
@@ -17,13 +19,17 @@ static const char help[] =
     "  --receiver R       this receiver alone (default: all, one after the other)\n"
     "  --format F         text (default) or markdown: the manual, with what each field means\n"
     "                     glue        TableInput for `aws glue create-table`, over the lake's JSON lines\n"
-    "                     redshift, sqlite, flink, spark   CREATE TABLE\n"
+    "                     redshift, sqlite, postgres, flink, spark   CREATE TABLE\n"
     "                     opensearch  body of an index template\n"
     "                     parquet     message type\n"
     "  --table NAME       name of the table, index or message (default: the receiver's)\n"
     "  --location URI     root of the lake, for glue, flink and spark (default: s3://BUCKET/lake)\n"
     "\n"
     "Exit code: 0 = printed, 1 = the configuration is wrong, 2 = wrong use.\n";
+
+static_assert(CATALOG_FIELD_NAME_MAX == EVENT_FIELD_NAME_MAX &&
+                  CATALOG_FIELD_DEPTH_MAX == EVENT_FIELD_DEPTH_MAX && CATALOG_FIELDS_MAX == EVENT_FIELDS_MAX,
+              "a catalog holds what an event may have");
 
 typedef struct wanted {
     const char *config, *receiver, *format, *table, *location;

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # folder -> folders of the project that it may include besides itself and include/
 LAYERS = {
-    "core/base": [],
+    "core/base": ["plugins/common"],  # the byte buffer, which plugins need as well
     "core/journal": ["core/base"],
     "core/observe": ["core/base", "core/journal", "plugins/common"],
     "core/config": ["core/base", "core/observe", "plugins/loader"],
@@ -44,6 +44,7 @@ OWNERS = {
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
+    "libpq-fe.h": (["plugins/common"], "PostgreSQL's client"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),

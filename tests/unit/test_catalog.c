@@ -4,7 +4,7 @@
 #include <sqlite3.h>
 
 #include "core/base/error.h"
-#include "core/event/catalog.h"
+#include "plugins/common/catalog.h"
 #include "tests/unit/check.h"
 
 #define GOLDEN "tests/golden/catalog/"
@@ -129,6 +129,64 @@ static void sqlite_takes_it(void)
     (void)sqlite3_close(db);
     sqlite3_free(why);
     buf_fini(&out);
+}
+
+/* What modules make their tables of is what the DDL has. */
+static void columns_are_the_same(void)
+{
+    static const char *const flat[] = {"sqlite", "postgres"};
+    for (size_t i = 0; i < sizeof flat / sizeof *flat; i++) {
+        buf out, line;
+        size_t count = 0;
+        print(fields, flat[i], &target, &out);
+        buf_init(&line, CATALOG_BYTES_MAX);
+        catalog *c = make(fields);
+        REQUIRE(c);
+        catalog_column *columns = catalog_columns(c, flat[i], NULL, &count);
+        REQUIRE(columns);
+        CHECK_INT(count, 19);
+        for (size_t k = 0; k < count; k++) {
+            buf_reset(&line);
+            buf_adds(&line, "  ");
+            catalog_put_name(&line, columns[k].name);
+            buf_addf(&line, " %s%s", columns[k].type, k + 1 < count ? "," : "");
+            CHECK(strstr(buf_text(&out), buf_text(&line)) != NULL);
+        }
+        free(columns);
+        static const char *const taken[] = {"year", "On", NULL};
+        columns = catalog_columns(c, flat[i], taken, &count);
+        REQUIRE(columns);
+        CHECK_STR(columns[13].name, "on_2");
+        CHECK_STR(columns[14].name, "year_2");
+        free(columns);
+        CHECK(!catalog_columns(c, "glue", NULL, &count));
+        catalog_free(c);
+        buf_fini(&out);
+        buf_fini(&line);
+    }
+}
+
+/* PostgreSQL would cut them itself, and two would become one. */
+static void long_names_stay_apart(void)
+{
+    char one[100], two[100];
+    memset(one, 'x', sizeof one);
+    memset(two, 'x', sizeof two);
+    one[80] = two[81] = '\0';
+    const ss_field list[] = {{one, SS_FIELD_STRING, 0, "One.", NULL},
+                             {two, SS_FIELD_STRING, 0, "Two.", NULL},
+                             {"ctid", SS_FIELD_STRING, 0, "A name that PostgreSQL has.", NULL},
+                             {NULL, 0, 0, NULL, NULL}};
+    size_t count = 0;
+    catalog *c = make(list);
+    REQUIRE(c);
+    catalog_column *columns = catalog_columns(c, "postgres", NULL, &count);
+    REQUIRE(columns && count == 3);
+    CHECK_INT(strlen(columns[0].name), 63);
+    CHECK(strlen(columns[1].name) <= 63 && strcmp(columns[0].name, columns[1].name) != 0);
+    CHECK_STR(columns[2].name, "ctid_2");
+    free(columns);
+    catalog_free(c);
 }
 
 static json_t *parsed(const char *format)
@@ -338,8 +396,15 @@ static void empty(void)
     }
 }
 
-static const check_test tests[] = {
-    TEST(golden),    TEST(sqlite_takes_it), TEST(glue_is_json),   TEST(opensearch_is_json),
-    TEST(odd_names), TEST(refused),         TEST(unknown_format), TEST(the_largest),
-    TEST(empty)};
+static const check_test tests[] = {TEST(golden),
+                                   TEST(sqlite_takes_it),
+                                   TEST(glue_is_json),
+                                   TEST(opensearch_is_json),
+                                   TEST(odd_names),
+                                   TEST(refused),
+                                   TEST(unknown_format),
+                                   TEST(the_largest),
+                                   TEST(empty),
+                                   TEST(columns_are_the_same),
+                                   TEST(long_names_stay_apart)};
 CHECK_MAIN(tests)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "core/event/catalog_inside.h"
+#include "plugins/common/catalog_inside.h"
 #include "plugins/common/json.h"
 
 #define GLUE_COMMENT_MAX 255u

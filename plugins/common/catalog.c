@@ -1,22 +1,22 @@
-#include "core/event/catalog.h"
+#include "plugins/common/catalog.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
-#include "core/event/catalog_inside.h"
+#include "plugins/common/catalog_inside.h"
 
 typedef struct catalog_format {
     catalog_writer *write;
     bool single;
 } catalog_format;
 
-const char *const catalog_formats[] = {"text",       "markdown", "glue",  "redshift", "sqlite",
+const char *const catalog_formats[] = {"text",       "markdown", "glue",  "redshift", "sqlite", "postgres",
                                        "opensearch", "parquet",  "flink", "spark",    NULL};
 static const catalog_format formats[] = {
-    {catalog_text, false},     {catalog_markdown, false}, {catalog_glue, true},
-    {catalog_redshift, false}, {catalog_sqlite, false},   {catalog_opensearch, true},
-    {catalog_parquet, false},  {catalog_flink, false},    {catalog_spark, false}};
+    {catalog_text, false},   {catalog_markdown, false}, {catalog_glue, true},       {catalog_redshift, false},
+    {catalog_sqlite, false}, {catalog_postgres, false}, {catalog_opensearch, true}, {catalog_parquet, false},
+    {catalog_flink, false},  {catalog_spark, false}};
 static_assert(sizeof formats / sizeof *formats + 1 == sizeof catalog_formats / sizeof *catalog_formats,
               "a format without a writer");
 
@@ -87,13 +87,13 @@ static uint16_t node_append(catalog *c, uint16_t parent, ss_str path, size_t nam
 static bool name_ok(const char *name)
 {
     size_t len = strlen(name), depth = 0;
-    bool good = len > 0 && len <= EVENT_FIELD_NAME_MAX && name[0] != '.' && name[len - 1] != '.' &&
+    bool good = len > 0 && len <= CATALOG_FIELD_NAME_MAX && name[0] != '.' && name[len - 1] != '.' &&
                 !strstr(name, "..");
     for (const char *p = name; *p; p++) {
         good &= (unsigned char)*p > ' ' && (unsigned char)*p < 127;
         depth += *p == '.';
     }
-    return good && depth <= EVENT_FIELD_DEPTH_MAX;
+    return good && depth <= CATALOG_FIELD_DEPTH_MAX;
 }
 
 bool catalog_add(catalog *c, const ss_field *field, const char *from, ss_error *err)
@@ -102,7 +102,7 @@ bool catalog_add(catalog *c, const ss_field *field, const char *from, ss_error *
     if (!name_ok(name) || field->type < SS_FIELD_STRING || field->type > SS_FIELD_JSON)
         return ss_fail(err, 0, "the field \"%.128s\" of %s has no valid name, or the unknown type %u", name,
                        from, field->type);
-    if (c->count + EVENT_FIELD_DEPTH_MAX + 1u > CATALOG_NODES_MAX)
+    if (c->count + CATALOG_FIELD_DEPTH_MAX + 1u > CATALOG_NODES_MAX)
         return ss_fail(err, 0, "%s: more fields and objects than a catalog holds (%u)", from,
                        CATALOG_NODES_MAX);
     uint16_t parent = CATALOG_NONE;
@@ -157,7 +157,7 @@ void catalog_location(const catalog_target *target, const char *below, buf *out)
 
 void catalog_fold(const catalog_rule *rule, ss_str text, catalog_name out)
 {
-    size_t len = text.len < EVENT_FIELD_NAME_MAX ? text.len : EVENT_FIELD_NAME_MAX;
+    size_t len = text.len < CATALOG_FIELD_NAME_MAX ? text.len : CATALOG_FIELD_NAME_MAX;
     for (size_t i = 0; i < len; i++) {
         char b = text.ptr[i];
         bool capital = b >= 'A' && b <= 'Z';
@@ -167,6 +167,8 @@ void catalog_fold(const catalog_rule *rule, ss_str text, catalog_name out)
         out[i] = rule->lower && capital ? (char)(b | 0x20) : b;
     }
     out[len] = '\0';
+    if (rule->longest && len > rule->longest)
+        out[rule->longest] = '\0';
 }
 
 static bool name_same(const catalog_rule *rule, const char *a, const char *b)
@@ -196,6 +198,8 @@ catalog_name *catalog_names(const catalog *c, const catalog_rule *rule)
             continue;
         catalog_fold(rule, rule->flat ? node->path : node->name, names[n]);
         size_t len = strlen(names[n]);
+        if (rule->longest && len > rule->longest - CATALOG_SUFFIX_MAX)
+            len = rule->longest - CATALOG_SUFFIX_MAX;
         for (unsigned more = 2; name_taken(c, rule, names, n); more++)
             (void)snprintf(names[n] + len, sizeof names[n] - len, "_%u", more);
     }

@@ -1,4 +1,4 @@
-#include "core/base/buf.h"
+#include "plugins/common/buf.h"
 
 #include <stdlib.h>
 

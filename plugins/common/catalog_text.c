@@ -1,7 +1,7 @@
 /* The formats for people, and Parquet's message type. */
 #include <stdlib.h>
 
-#include "core/event/catalog_inside.h"
+#include "plugins/common/catalog_inside.h"
 
 /* ---- the manual ---- */
 

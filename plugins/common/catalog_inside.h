@@ -1,15 +1,14 @@
 /* What the formats of the catalog share; nobody else. */
-#ifndef EVENT_CATALOG_INSIDE_H
-#define EVENT_CATALOG_INSIDE_H
+#ifndef COMMON_CATALOG_INSIDE_H
+#define COMMON_CATALOG_INSIDE_H
 
-#include "core/event/catalog.h"
-#include "core/event/table.h"
+#include "plugins/common/catalog.h"
 
-#define CATALOG_NONE      0xFFFFu
-#define CATALOG_NODES_MAX (CATALOG_FIELDS_MAX * 2u)
-#define CATALOG_NAME_SIZE (EVENT_FIELD_NAME_MAX + 16u) /* a name, a suffix that makes it unique, NUL */
-#define CATALOG_OBJECT    0u                           /* type of an object, beside enum ss_field_type */
-#define CATALOG_TYPES     (SS_FIELD_JSON + 1)
+#define CATALOG_NONE       0xFFFFu
+#define CATALOG_NODES_MAX  (CATALOG_FIELDS_MAX * 2u)
+#define CATALOG_SUFFIX_MAX 6u /* _2, _3, ...: fewer than a million fields */
+#define CATALOG_OBJECT     0u /* type of an object, beside enum ss_field_type */
+#define CATALOG_TYPES      (SS_FIELD_JSON + 1)
 
 typedef struct catalog_node {
     ss_str name;    /* last part of the path */
@@ -35,6 +34,7 @@ typedef struct catalog_rule {
     bool plain;                  /* letters, digits and '_' alone         */
     bool lower;                  /* no capitals                           */
     bool cased;                  /* names may differ in capitals alone    */
+    size_t longest;              /* bytes of a name; 0 = no limit         */
     const char *const *reserved; /* names at the top that are taken, NULL at the end; or NULL */
 } catalog_rule;
 
@@ -59,6 +59,6 @@ void catalog_put_line(buf *out, const char *text);
 
 typedef bool catalog_writer(const catalog *c, const catalog_target *target, buf *out);
 catalog_writer catalog_text, catalog_markdown, catalog_parquet, catalog_glue, catalog_opensearch;
-catalog_writer catalog_sqlite, catalog_redshift, catalog_flink, catalog_spark;
+catalog_writer catalog_sqlite, catalog_postgres, catalog_redshift, catalog_flink, catalog_spark;
 
 #endif

@@ -2,7 +2,9 @@
    Spark in a row or struct. Every name is quoted. */
 #include <stdlib.h>
 
-#include "core/event/catalog_inside.h"
+#include "plugins/common/catalog_inside.h"
+
+#define RESERVED_MAX 64u /* names that a flat table may not have */
 
 enum comment_style { COMMENT_BEHIND, COMMENT_CLAUSE, COMMENT_STATEMENT };
 
@@ -29,6 +31,23 @@ static const dialect sqlite = {
               [SS_FIELD_TIMESTAMP] = "TEXT",
               [SS_FIELD_DATETIME] = "TEXT",
               [SS_FIELD_JSON] = "TEXT"},
+};
+
+/* Its own columns of every table. */
+static const char *const postgres_system[] = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", NULL};
+
+/* Not cased: the columns have the same names as SQLite's, so that one query serves both. */
+static const dialect postgres = {
+    .rule = {.flat = true, .longest = 63, .reserved = postgres_system},
+    .quote = '"',
+    .comments = COMMENT_STATEMENT,
+    .types = {[SS_FIELD_STRING] = "text",
+              [SS_FIELD_INT] = "bigint",
+              [SS_FIELD_DOUBLE] = "double precision",
+              [SS_FIELD_BOOL] = "boolean",
+              [SS_FIELD_TIMESTAMP] = "timestamptz",
+              [SS_FIELD_DATETIME] = "timestamp",
+              [SS_FIELD_JSON] = "jsonb"},
 };
 
 static const dialect redshift = {
@@ -215,6 +234,35 @@ bool catalog_sqlite(const catalog *c, const catalog_target *target, buf *out)
     return true;
 }
 
+/* Behind the table: what each column means. */
+static void put_comments(const catalog *c, const dialect *d, const char *table, catalog_name *names, buf *out)
+{
+    for (uint16_t n = 0; n < c->count; n++) {
+        if (!is_column(c, d, n) || !c->nodes[n].field.doc)
+            continue;
+        buf_adds(out, "COMMENT ON COLUMN ");
+        put_name(d, table, out);
+        buf_adds(out, ".");
+        put_name(d, names[n], out);
+        buf_adds(out, " IS ");
+        put_literal(d, c->nodes[n].field.doc, out);
+        buf_adds(out, ";\n");
+    }
+}
+
+bool catalog_postgres(const catalog *c, const catalog_target *target, buf *out)
+{
+    catalog_name *names = catalog_names(c, &postgres.rule);
+    if (!names)
+        return false;
+    put_head(&postgres, target->table, out);
+    put_columns(c, &postgres, names, false, out);
+    buf_adds(out, ");\n");
+    put_comments(c, &postgres, target->table, names, out);
+    free(names);
+    return true;
+}
+
 bool catalog_redshift(const catalog *c, const catalog_target *target, buf *out)
 {
     catalog_name *names = catalog_names(c, &redshift.rule);
@@ -224,17 +272,7 @@ bool catalog_redshift(const catalog *c, const catalog_target *target, buf *out)
     put_columns(c, &redshift, names, false, out);
     uint16_t key = find_received_at(c);
     buf_adds(out, key == CATALOG_NONE ? ");\n" : ")\nDISTSTYLE AUTO\nSORTKEY (\"received_at\");\n");
-    for (uint16_t n = c->first; n != CATALOG_NONE; n = c->nodes[n].next) {
-        if (!c->nodes[n].field.doc)
-            continue;
-        buf_adds(out, "COMMENT ON COLUMN ");
-        put_name(&redshift, target->table, out);
-        buf_adds(out, ".");
-        put_name(&redshift, names[n], out);
-        buf_adds(out, " IS ");
-        put_literal(&redshift, c->nodes[n].field.doc, out);
-        buf_adds(out, ";\n");
-    }
+    put_comments(c, &redshift, target->table, names, out);
     free(names);
     return true;
 }
@@ -303,4 +341,61 @@ bool catalog_spark(const catalog *c, const catalog_target *target, buf *out)
     buf_adds(out, ";\n");
     free(names);
     return true;
+}
+
+/* ---- for modules that make their tables themselves ---- */
+
+static const char *const *both(const char *const *a, const char *const *b, const char *out[], size_t size)
+{
+    size_t n = 0;
+    for (; a && *a && n + 1 < size; a++)
+        out[n++] = *a;
+    for (; b && *b && n + 1 < size; b++)
+        out[n++] = *b;
+    out[n] = NULL;
+    return out;
+}
+
+catalog_column *catalog_columns(const catalog *c, const char *format, const char *const *reserved,
+                                size_t *count)
+{
+    const dialect *d = strcmp(format, "sqlite") == 0     ? &sqlite
+                       : strcmp(format, "postgres") == 0 ? &postgres
+                                                         : NULL;
+    const char *taken[RESERVED_MAX];
+    if (!d)
+        return NULL;
+    catalog_rule rule = d->rule;
+    rule.reserved = both(d->rule.reserved, reserved, taken, RESERVED_MAX);
+    catalog_name *names = catalog_names(c, &rule);
+    catalog_column *columns = calloc(c->count + 1u, sizeof *columns);
+    *count = 0;
+    for (uint16_t n = 0; names && columns && n < c->count; n++) {
+        const catalog_node *node = &c->nodes[n];
+        if (catalog_is_object(node))
+            continue;
+        catalog_column *column = &columns[(*count)++];
+        memcpy(column->name, names[n], sizeof column->name);
+        column->type = d->types[node->field.type];
+        column->field_type = node->field.type;
+        column->flags = node->field.flags;
+        column->path = node->path;
+        column->doc = node->field.doc;
+    }
+    if (!names) {
+        free(columns);
+        columns = NULL;
+    }
+    free(names);
+    return columns;
+}
+
+void catalog_put_name(buf *out, const char *name)
+{
+    put_name(&postgres, name, out);
+}
+
+void catalog_put_text(buf *out, const char *text)
+{
+    put_literal(&postgres, text, out);
 }
