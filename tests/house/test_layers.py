@@ -44,7 +44,7 @@ OWNERS = {
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "openssl": (["plugins/common"], "SHA-256, HMAC and constant-time comparison"),
-    "libpq-fe.h": (["plugins/common"], "PostgreSQL's client"),
+    "postgresql": (["plugins/common"], "PostgreSQL's client"),
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),

@@ -1,0 +1,1 @@
+LIBS_module-warehouse := -lsqlite3 -lpq
