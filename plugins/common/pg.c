@@ -217,6 +217,11 @@ const char *pg_cell(const pg_rows *rows, int row, int column)
     return PQgetvalue(rows->result, row, column);
 }
 
+uint64_t pg_changed(const pg_rows *rows)
+{
+    return rows->result ? strtoull(PQcmdTuples(rows->result), NULL, 10) : 0;
+}
+
 void pg_rows_free(pg_rows *rows)
 {
     PQclear(rows->result);

@@ -45,6 +45,7 @@ int32_t pg_run(pg *p, const char *sql, ss_error *err);
 int32_t pg_ask(pg *p, const char *sql, const char *const *values, int count, pg_rows *rows, ss_error *err);
 /* A cell as text; NULL = null, or there is no such cell. Borrowed until pg_rows_free(). */
 const char *pg_cell(const pg_rows *rows, int row, int column);
+uint64_t pg_changed(const pg_rows *rows); /* rows that INSERT, UPDATE or DELETE touched */
 void pg_rows_free(pg_rows *rows);
 
 /* COPY ... FROM STDIN: begin, put, end. A failure of put or end has ended the COPY. */
