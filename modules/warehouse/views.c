@@ -9,16 +9,17 @@
 
 #define VIEW(called, text)                                                                                   \
     {                                                                                                        \
-        .name = called, .sqlite = text(SQLITE), .postgres = text(POSTGRES), .columns = COLUMNS               \
+        .name = called, .sqlite = text(SQLITE, "{table}"), .postgres = text(POSTGRES, "{table}"),            \
+        .columns = COLUMNS                                                                                   \
     }
 #define VIEW_BY_LEVEL(called, type, count)                                                                   \
     {                                                                                                        \
-        .name = called, .sqlite = GAME_BY_LEVEL(SQLITE, type, count),                                        \
-        .postgres = GAME_BY_LEVEL(POSTGRES, type, count), .columns = COLUMNS                                 \
+        .name = called, .sqlite = GAME_BY_LEVEL(SQLITE, "{table}", type, count),                             \
+        .postgres = GAME_BY_LEVEL(POSTGRES, "{table}", type, count), .columns = COLUMNS                      \
     }
 
 const warehouse_view warehouse_views[] = {
-    {.name = "event_data", .sqlite = GAME_EVENTS_TEXT, .postgres = GAME_EVENTS_TEXT, .columns = COLUMNS},
+    VIEW("event_data", GAME_EVENTS),
     VIEW("latest_events", GAME_LATEST_VIEW),
     VIEW("total_events", GAME_TOTAL),
     VIEW("total_events_last_month", GAME_TOTAL_MONTH),

@@ -5,10 +5,11 @@
 
 #include "plugins/common/game_sql_text.h"
 
-#define EACH(text) .texts = {[SQL_SQLITE] = text(SQLITE), [SQL_POSTGRES] = text(POSTGRES)}
+#define EACH(text)                                                                                           \
+    .texts = {[SQL_SQLITE] = text(SQLITE, "event_data"), [SQL_POSTGRES] = text(POSTGRES, "event_data")}
 #define LEVEL(type, count)                                                                                   \
-    .texts = {[SQL_SQLITE] = GAME_BY_LEVEL(SQLITE, type, count),                                             \
-              [SQL_POSTGRES] = GAME_BY_LEVEL(POSTGRES, type, count)}
+    .texts = {[SQL_SQLITE] = GAME_BY_LEVEL(SQLITE, "event_data", type, count),                               \
+              [SQL_POSTGRES] = GAME_BY_LEVEL(POSTGRES, "event_data", type, count)}
 
 const game_query game_queries[] = {
     {.name = "LatestEventsQuery",

@@ -62,68 +62,69 @@
     "to_char(" POSTGRES_AT("America/New_York") ", 'YYYY-MM-DD HH24:MI:SS') || '.000 America/New_York'"
 #define POSTGRES_BYTES    " COLLATE \"C\""
 
-/* ---- the relations; {table} is that of the game's receiver ---- */
+/* ---- the relations; T is what they read: "event_data", or "{table}" for the table of the game's receiver. Views read
+   the table, so that none depends on another ---- */
 
-#define GAME_EVENTS_TEXT "SELECT " GAME_SQL_COLUMNS " FROM {table}"
+#define GAME_EVENTS(D, T) "SELECT " GAME_SQL_COLUMNS " FROM " T
 
-#define GAME_LATEST(D, time) \
+#define GAME_LATEST(D, T, time) \
     "SELECT " GAME_SQL_COLUMNS ", " time "\n" \
-    "FROM event_data\n" \
-    "ORDER BY event_timestamp DESC NULLS LAST, event_id" D##_BYTES "\n" \
+    "FROM " T "\n" \
+    "ORDER BY event_timestamp DESC NULLS LAST, event_id" D##_BYTES ", application_id" D##_BYTES "\n" \
     "LIMIT 10"
-#define GAME_LATEST_QUERY(D) GAME_LATEST(D, D##_NEW_YORK " AS event_timestamp_america_new_york")
-#define GAME_LATEST_VIEW(D)  GAME_LATEST(D, D##_TIME " AS parsed_date")
+#define GAME_LATEST_QUERY(D, T) GAME_LATEST(D, T, D##_NEW_YORK " AS event_timestamp_america_new_york")
+#define GAME_LATEST_VIEW(D, T)  GAME_LATEST(D, T, D##_TIME " AS parsed_date")
 
-#define GAME_TOTAL(D) \
+#define GAME_TOTAL(D, T) \
     "SELECT application_id, count(DISTINCT event_id) AS event_count\n" \
-    "FROM event_data\n" \
+    "FROM " T "\n" \
     "GROUP BY application_id\n" \
     "ORDER BY application_id" D##_BYTES " NULLS LAST"
 
-#define GAME_TOTAL_MONTH(D) \
+#define GAME_TOTAL_MONTH(D, T) \
     "SELECT month, application_id, count(DISTINCT event_id) AS event_count\n" \
-    "FROM (SELECT " D##_MONTH " AS month, application_id, event_id FROM event_data) AS t\n" \
+    "FROM (SELECT " D##_MONTH " AS month, application_id, event_id FROM " T ") AS t\n" \
     "GROUP BY month, application_id\n" \
     "ORDER BY month NULLS LAST, application_id" D##_BYTES " NULLS LAST"
 
-#define GAME_TRANSACTIONS(D) \
+#define GAME_TRANSACTIONS(D, T) \
     "SELECT month, application_id, count(DISTINCT transaction_id) AS transaction_count\n" \
     "FROM (SELECT " D##_MONTH " AS month, application_id, " D##_TEXT("transaction_id") " AS transaction_id\n" \
-    "      FROM event_data WHERE event_type = 'iap_transaction') AS t\n" \
+    "      FROM " T " WHERE event_type = 'iap_transaction') AS t\n" \
     "WHERE transaction_id IS NOT NULL\n" \
     "GROUP BY month, application_id\n" \
     "ORDER BY month NULLS LAST, application_id" D##_BYTES " NULLS LAST"
 
-#define GAME_NEW_USERS(D) \
+#define GAME_NEW_USERS(D, T) \
     "SELECT month, count(*) AS new_accounts\n" \
-    "FROM (SELECT " D##_MONTH " AS month FROM event_data WHERE event_type = 'user_registration') AS t\n" \
+    "FROM (SELECT " D##_MONTH " AS month FROM " T " WHERE event_type = 'user_registration') AS t\n" \
     "GROUP BY month\n" \
     "ORDER BY month NULLS LAST"
 
-#define GAME_LEVELS(D, type, count) \
+#define GAME_LEVELS(D, T, type, count) \
     "SELECT level, count(level) AS " count "\n" \
-    "FROM (SELECT " D##_TEXT("level_id") " AS level FROM event_data WHERE event_type = '" type "') AS t\n" \
+    "FROM (SELECT " D##_TEXT("level_id") " AS level FROM " T " WHERE event_type = '" type "') AS t\n" \
     "GROUP BY level"
-#define GAME_BY_LEVEL(D, type, count) \
-    GAME_LEVELS(D, type, count) "\n" \
+#define GAME_BY_LEVEL(D, T, type, count) \
+    GAME_LEVELS(D, T, type, count) "\n" \
     "ORDER BY level" D##_BYTES " NULLS LAST"
 
-#define GAME_RATE(D) \
+#define GAME_RATE(D, T) \
     "SELECT completed.level, CAST(completed.n AS double precision) / (completed.n + started.n) * 100 AS level_completion_rate\n" \
-    "FROM (" GAME_LEVELS(D, "level_started", "n") ") AS started\n" \
-    "JOIN (" GAME_LEVELS(D, "level_completed", "n") ") AS completed ON started.level = completed.level\n" \
+    "FROM (" GAME_LEVELS(D, T, "level_started", "n") ") AS started\n" \
+    "JOIN (" GAME_LEVELS(D, T, "level_completed", "n") ") AS completed ON started.level = completed.level\n" \
     "ORDER BY completed.level" D##_BYTES
 
-#define GAME_SENTIMENT(D) \
+#define GAME_SENTIMENT(D, T) \
     "SELECT avg(rating) AS average_user_rating, event_date\n" \
-    "FROM (SELECT " D##_NUMBER("user_rating") " AS rating, " D##_DATE " AS event_date FROM event_data) AS t\n" \
+    "FROM (SELECT " D##_NUMBER("user_rating") " AS rating, " D##_DATE " AS event_date FROM " T ") AS t\n" \
     "WHERE rating IS NOT NULL\n" \
     "GROUP BY event_date\n" \
     "ORDER BY event_date NULLS LAST"
 
-#define GAME_REASONS(D) \
+#define GAME_REASONS(D, T) \
     "SELECT count(report_reason) AS count_of_reports, report_reason\n" \
-    "FROM (SELECT " D##_TEXT("report_reason") " AS report_reason FROM event_data) AS t\n" \
+    "FROM (SELECT " D##_TEXT("report_reason") " AS report_reason FROM " T ") AS t\n" \
     "GROUP BY report_reason\n" \
     "ORDER BY report_reason" D##_BYTES " DESC NULLS LAST"
 

@@ -83,7 +83,7 @@ def counted(values):
 
 def latest(events):
     return sorted(events, key=lambda e: (e.get("event_timestamp") is None, -(e.get("event_timestamp") or 0),
-                                         e.get("event_id") is None, by_bytes(e.get("event_id") or "")))[:10]
+                                         e.get("event_id") is None, by_bytes(e.get("event_id") or ""), by_bytes(e["application_id"] or "")))[:10]
 
 
 def shown(event):
