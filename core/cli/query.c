@@ -246,8 +246,8 @@ static int unknown_query(const char *name)
         if (q->view)
             suggest_offer(&near, ss_cstr(q->view));
     }
-    return cli_fail(CLI_USAGE, "query", "no saved query '%.64s'%s; `streamsteam query --list` has them all",
-                    name, suggest_text(&near, hint, sizeof hint));
+    return cli_fail(CLI_USAGE, "query", "no saved query '%.64s'%s%s `streamsteam query --list` has them all",
+                    name, suggest_text(&near, hint, sizeof hint), near.best.len > 0 ? "" : ";");
 }
 
 static int read_standard_input(question *q)

@@ -130,6 +130,12 @@ static void america_new_york(sqlite3_context *context, int count, sqlite3_value 
         sqlite3_result_text(context, text, (int)len, SQLITE_TRANSIENT);
 }
 
+/* Their first use declares them, which the authorizer could not tell from a change of the schema. */
+static const char table_functions[] =
+    "SELECT 1 FROM json_each('[]'), json_tree('[]'), pragma_table_info('t'), pragma_table_xinfo('t'), "
+    "pragma_table_list, pragma_index_list('t'), pragma_index_info('t'), pragma_index_xinfo('t'), "
+    "pragma_function_list, pragma_compile_options LIMIT 0";
+
 static bool open_file(reading *r, const char *path)
 {
     if (access(path, F_OK) != 0)
@@ -148,6 +154,8 @@ static bool open_file(reading *r, const char *path)
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(r->db, "PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema", NULL, NULL,
                           NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(r->db, table_functions, NULL, NULL, NULL);
     if (rc == SQLITE_CANTOPEN)
         return warehouse_fail(
             r->fault, WAREHOUSE_UNREACHABLE, -1,
