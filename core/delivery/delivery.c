@@ -191,7 +191,9 @@ static int start_instance(delivery *d, ss_error *err)
                         .state = state_blob(d->state),
                         .journal_id = atomic_load(&d->journal->journal_id)};
     for (uint32_t attempt = 0; d->plugin->start; attempt++) {
+        d->in_start = true;
         int32_t rc = d->plugin->start(d->inst, &resume, err);
+        d->in_start = false;
         if (rc == SS_OK)
             break;
         if (d->stopping)

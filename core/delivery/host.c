@@ -68,6 +68,15 @@ static void host_result(void *self, ss_result *result, uint32_t i, uint32_t stat
     *r = (ss_record_result){.status = status, .code = code, .text = ss_s(copy ? copy : "", copy ? len : 0)};
 }
 
+static int32_t host_rewind(void *self, uint64_t *seq, ss_error *err)
+{
+    delivery *d = self;
+    if (!d->commits || !d->in_start || d->setup->replay_id)
+        return ss_fail(err, SS_DECLINE,
+                       "rewind: only modules with SS_MODULE_COMMITS, in start(), and not in a replay");
+    return position_rewind(d, seq, err);
+}
+
 /* ---- timers
  * ------------------------------------------------------------------------------------------------ */
 
@@ -180,6 +189,7 @@ void host_fill(delivery *d)
     t->self = d;
     t->commit = host_commit;
     t->result = host_result;
+    t->rewind = host_rewind;
     t->every = host_every;
     t->once = host_once;
     t->stopping = host_stopping;

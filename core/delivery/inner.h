@@ -81,7 +81,7 @@ typedef struct delivery {
     bool commit_now;
     uint64_t limit_seq; /* replay: the last one; else UINT64_MAX                              */
     batch batch;
-    bool in_deliver;
+    bool in_deliver, in_start;
     delivery_view views[DELIVERY_VIEWS_MAX];
     size_t view_count;
     struct ss_timer timers[DELIVERY_TIMERS_MAX];
@@ -130,6 +130,7 @@ void deadline_fini(delivery *d);
 
 /* position.c: commit, sync, first position */
 int position_open(delivery *d, ss_error *err); /* enum delivery_exit */
+int32_t position_rewind(delivery *d, uint64_t *seq, ss_error *err);
 int position_commit(delivery *d, state_change *c, ss_error *err);
 int position_sync(delivery *d, ss_error *err);
 int64_t position_service(delivery *d); /* commits and syncs what is due; the next due time */

@@ -70,7 +70,47 @@ static int position_check(delivery *d, ss_error *err)
               "record of this one",
               d->spec.name, (unsigned long long)state_cursor(d->state), (unsigned long long)start.journal_id);
     start = (state_start){.journal_id = id, .start_seq = first ? first - 1 : 0};
-    return state_restart(d->state, &start, err) == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
+    return state_restart(d->state, &start, NULL, err) == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
+}
+
+/* What must be passed over, where reading begins. */
+static int position_load(delivery *d, ss_error *err)
+{
+    free(d->skips);
+    free(d->skip_kinds);
+    d->skip_at = 0;
+    d->done_through = 0;
+    if (state_skips(d->state, &d->skips, &d->skip_kinds, &d->skip_count, err) != 0)
+        return DELIVERY_FAILED;
+    for (size_t i = 0; i < d->skip_count; i++)
+        if (d->skip_kinds[i] == OUTCOME_DELIVERED)
+            d->done_through = d->skips[i];
+    d->read_seq = d->done_seq = state_cursor(d->state);
+    trail_init(&d->trail, d->read_seq);
+    atomic_store(&d->slot->cursor, d->read_seq);
+    return position_sync(d, err) == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
+}
+
+/* The module's other end has lost what came after *seq. */
+int32_t position_rewind(delivery *d, uint64_t *seq, ss_error *err)
+{
+    uint64_t first = atomic_load(&d->journal->first_seq), earliest = first ? first - 1 : 0;
+    if (*seq < earliest)
+        *seq = earliest;
+    if (*seq >= state_cursor(d->state))
+        return SS_OK;
+    state_start start = {.journal_id = atomic_load(&d->journal->journal_id), .start_seq = *seq};
+    tally baseline = {0};
+    int rc = ledger_accepted(d->spec.data_dir, d->spec.journal_dir, *seq, &baseline, err);
+    if (rc == 0)
+        rc = state_restart(d->state, &start, &baseline, err);
+    tally_fini(&baseline);
+    if (rc != 0)
+        return SS_RETRY;
+    trail_fini(&d->trail);
+    log_warn("module %s: goes back to record %llu, because it asks for that", d->spec.name,
+             (unsigned long long)*seq);
+    return position_load(d, err) == DELIVERY_CLEAN ? SS_OK : SS_RETRY;
 }
 
 /* The filter and view that were in force when the module's own state was made stay so until its next commit:
@@ -105,15 +145,7 @@ int position_open(delivery *d, ss_error *err)
     FAULT_POINT("delivery.positioned");
     if (poison_learn(d, err) != 0 || position_host(d, err) != 0)
         return DELIVERY_FAILED;
-    if (state_skips(d->state, &d->skips, &d->skip_kinds, &d->skip_count, err) != 0)
-        return DELIVERY_FAILED;
-    for (size_t i = 0; i < d->skip_count; i++)
-        if (d->skip_kinds[i] == OUTCOME_DELIVERED)
-            d->done_through = d->skips[i];
-    d->read_seq = d->done_seq = state_cursor(d->state);
-    trail_init(&d->trail, d->read_seq);
-    atomic_store(&d->slot->cursor, d->read_seq);
-    return position_sync(d, err) == 0 ? DELIVERY_CLEAN : DELIVERY_FAILED;
+    return position_load(d, err);
 }
 
 /* ---- commit and sync

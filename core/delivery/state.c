@@ -479,7 +479,7 @@ int state_begin(state *s, const state_start *start, const tally *baseline, ss_er
     return rc;
 }
 
-int state_restart(state *s, const state_start *start, ss_error *err)
+int state_restart(state *s, const state_start *start, const tally *baseline, ss_error *err)
 {
     int rc = state_run(s, Q_BEGIN);
     if (rc == 0)
@@ -488,6 +488,8 @@ int state_restart(state *s, const state_start *start, ss_error *err)
                  : -1;
     if (rc == 0)
         rc = state_set_start(s, start);
+    if (rc == 0)
+        rc = state_write_baseline(s, baseline);
     return state_started_at(s, start, rc, err);
 }
 

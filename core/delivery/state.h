@@ -83,7 +83,7 @@ int state_skips(state *s, uint64_t **seqs, uint8_t **kinds, size_t *count, ss_er
 int state_put(state *s, const char *key, ss_str value, ss_error *err);
 bool state_get(state *s, const char *key, buf *out);
 /* The journal got a new id or lost its history: the position is set anew; counts start again. */
-int state_restart(state *s, const state_start *start, ss_error *err);
+int state_restart(state *s, const state_start *start, const tally *baseline, ss_error *err);
 
 /* One moment of a file that a module writes to: cursor and counts that belong together. */
 int state_freeze(state *s, ss_error *err);

@@ -36,7 +36,7 @@
  *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
  *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message, host->pass(),
  *        ss_receiver.parse(). Inputs that cannot become events: host->failed(), SS_RECORD_FAILED,
- *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside.
+ *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside. Modules: host->rewind().
  */
 /* Laid out by hand: the columns of comments are the manual. */
 /* clang-format off */
@@ -453,6 +453,10 @@ typedef struct ss_host {
        message to the receiver that the instance's option `parser` names, which runs where events are taken in.
        Copies. SS_OK; SS_LIMIT: the call is full, commit it and begin another.                            */
     int32_t (*pass)(ss_call *call, const ss_message *message);
+    /* 0.3: Modules with SS_MODULE_COMMITS, in start(): the other end has less than it had (a backup was put back).
+       The records after *seq come again, as far as the journal has them; *seq becomes the last one that does not.
+       The ledger of the module begins anew there. SS_DECLINE: not in start(), or this is a replay.         */
+    int32_t (*rewind)(void *self, uint64_t *seq, ss_error *err);
 } ss_host;
 
 /* ---- receiver ---------------------------------------------------------------------------------- */

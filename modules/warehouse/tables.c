@@ -232,7 +232,7 @@ static int32_t make_indexes(tables *s, table *t, ss_error *err)
 {
     const ss_config *map = s->host->cfg_get(s->cfg, "indexes");
     size_t count = map ? s->host->cfg_len(map) : 0;
-    int32_t rc = s->by_event ? make_index(s, t, SS_LIT("ss_event_us"), err) : SS_OK;
+    int32_t rc = s->age_index ? make_index(s, t, ss_cstr(s->age_index), err) : SS_OK;
     for (size_t i = 0; rc == SS_OK && i < count; i++) {
         const ss_config *list = s->host->cfg_at(map, i);
         if (!ss_eq(s->host->cfg_key(map, i), t->receiver))

@@ -11,9 +11,9 @@
 typedef struct tables {
     db *db;
     const ss_host *host;
-    const ss_config *cfg; /* tables, indexes, views */
-    bool by_event;        /* rows are deleted by their event's time: that needs an index */
-    table *first;         /* owned */
+    const ss_config *cfg;  /* tables, indexes, views */
+    const char *age_index; /* the column by which old rows are looked for, or NULL */
+    table *first;          /* owned */
     size_t count;
     table *last_used;
 } tables;

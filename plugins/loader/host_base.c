@@ -341,6 +341,12 @@ static int32_t no_pass(ss_call *call, const ss_message *message)
     return SS_DECLINE;
 }
 
+static int32_t no_rewind(void *self, uint64_t *seq, ss_error *err)
+{
+    (void)self, (void)seq;
+    return ss_fail(err, SS_DECLINE, "rewind: only modules with SS_MODULE_COMMITS, in start()");
+}
+
 /* ---- life ---- */
 
 static const ss_host base_table = {
@@ -386,6 +392,7 @@ static const ss_host base_table = {
     .app_get = no_app_get,
     .failed = no_failed,
     .pass = no_pass,
+    .rewind = no_rewind,
 };
 
 static void init(host_base *b, const char *kind, const char *name)
