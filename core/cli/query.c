@@ -7,8 +7,8 @@
 #include "core/base/log.h"
 #include "core/cli/common.h"
 #include "core/cli/files.h"
+#include "core/cli/query_list.h"
 #include "core/cli/query_print.h"
-#include "core/cli/query_text.h"
 #include "core/cli/verbs.h"
 #include "core/config/suggest.h"
 #include "core/config/value.h"
@@ -19,7 +19,6 @@
 #define TABLE_ROWS      1000 /* what a person may want to see */
 #define TIMEOUT_MAX_MS  (24ll * 3600 * 1000)
 #define MEMORY_MAX      (1ll << 40)
-#define LIST_COLUMNS    110
 #define SAVED_VIEW_MAX  128u
 #define EXCERPT_MAX     100 /* bytes of the line with a mistake */
 
@@ -216,69 +215,10 @@ static int ask(const question *q, const found *where, enum query_format format, 
     return code;
 }
 
-static void print_name(const char *name, size_t len, const char *kind, size_t kind_len)
-{
-    buf out;
-    buf_init(&out, SQL_BYTES_MAX);
-    (void)query_text_put(&out, ss_s(name, len), SQL_BYTES_MAX);
-    (void)printf("  %s%s%.*s%s\n", buf_text(&out), kind_len ? " (" : "", (int)kind_len, kind,
-                 kind_len ? ")" : "");
-    buf_fini(&out);
-}
-
-/* "a, b, c", in lines that break behind commas. */
-static void print_columns(ss_str columns)
-{
-    buf out;
-    buf_init(&out, SQL_BYTES_MAX);
-    (void)query_text_put(&out, columns, SQL_BYTES_MAX);
-    const char *line = buf_text(&out);
-    while (strlen(line) > LIST_COLUMNS) {
-        size_t cut = LIST_COLUMNS;
-        while (cut > 0 && !(line[cut - 1] == ',' && line[cut] == ' '))
-            cut--;
-        if (cut == 0)
-            break;
-        (void)printf("      %.*s\n", (int)cut, line);
-        line += cut + 1;
-    }
-    (void)printf("      %s\n", line);
-    buf_fini(&out);
-}
-
-static void list_saved(void)
-{
-    (void)puts("Saved queries (--saved NAME), the views with the same rows, their columns:\n");
-    for (const game_query *s = game_queries; s->name; s++) {
-        const char *view = s->view ? s->view : "";
-        print_name(s->name, strlen(s->name), view, strlen(view));
-        (void)printf("      %s\n", s->doc);
-        if (*s->columns)
-            print_columns(ss_cstr(s->columns));
-    }
-    (void)fflush(stdout); /* before what goes to stderr */
-}
-
-static bool heads_are_known(void *arg, const char *const *names, size_t count)
-{
-    (void)arg;
-    (void)names;
-    return count == 3;
-}
-
-static bool print_relation(void *arg, const warehouse_cell *cells, size_t count)
-{
-    (void)arg;
-    (void)count;
-    print_name(cells[0].text.ptr, cells[0].text.len, cells[1].text.ptr, cells[1].text.len);
-    print_columns(cells[2].text);
-    return true;
-}
-
 static int list_relations(const question *q, const found *where)
 {
     question relations = *q;
-    warehouse_rows rows = {.columns = heads_are_known, .row = print_relation};
+    warehouse_rows rows = query_list_rows();
     warehouse_fault fault;
     relations.sql = warehouse_relations(where->source.dialect);
     (void)printf("\nTables and views of module %s:\n\n", where->module);
@@ -401,7 +341,7 @@ static int answer(question *q)
     if (code != CLI_OK)
         return code;
     if (q->list)
-        list_saved();
+        query_list_saved();
     code = cli_load("query", q->config, &files);
     if (code == CLI_OK)
         code = find_warehouse(files.config, q->database, &where);

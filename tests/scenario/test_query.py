@@ -133,7 +133,7 @@ def _(t, make):
     loaded(server, 1)
     result = server.verb("query", "--list")
     equal(result.returncode, 0, result.stderr)
-    for word in ("LatestEventsQuery (latest_events)", "columns: level, level_completion_rate", "CTASCreateIcebergTables", " matomo ", "load_log",
+    for word in ("LatestEventsQuery (latest_events)", "      level, level_completion_rate\n", "CTASCreateIcebergTables", "  matomo (table)\n", "load_log",
                  "event_value_name"):
         check(word in result.stdout, f"{word}: {result.stdout}")
 
