@@ -20,19 +20,20 @@ Q     := $(if $(V),,@)
 say    = $(if $(V),,@echo "  $(1)  $(patsubst $(BUILD)/%,%,$@)")
 
 PKG_CONFIG ?= pkg-config
+PG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags libpq 2>/dev/null)
 HAVE_ISAL  := $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror)
 OPTIMISE := $(if $(DEBUG),-O0,-O2) -g
 HARDEN   := $(if $(SAN)$(DEBUG),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -DSS_VERSION='"$(VERSION)"' -DSS_PREFIX='"$(PREFIX)"' \
+CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude $(PG_CFLAGS) -DSS_VERSION='"$(VERSION)"' -DSS_PREFIX='"$(PREFIX)"' \
             $(if $(HAVE_ISAL),-DHAVE_ISAL) $(if $(FAULTS),-DSS_FAULTS)
 CFLAGS   += -std=c11 -fvisibility=hidden -fPIC $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANFLAGS) \
             $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
 LDFLAGS  += -Wl,-z,relro,-z,now $(SANFLAGS)
 ISAL     := $(if $(HAVE_ISAL),-lisal)
-CORE_LIBS := -lpq -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto $(ISAL) -ldl -lpthread -lm
+CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto -lpq $(ISAL) -ldl -lpthread -lm
 
 # ---- what is built -----------------------------------------------------------------------------------
 CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
