@@ -76,7 +76,7 @@ help: ## this list
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 # The hot path: what runs for each event.
-HOT := core/event receivers/matomo receivers/events plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
+HOT := core/event receivers/matomo receivers/events receivers/game plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
 $(foreach d,$(HOT),$(eval $(O)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g))
 
 $(O)/%.o: %.c
@@ -126,6 +126,11 @@ $(BUILD)/tests/device_lines: tests/interop/device_lines.c $(COMMON_LIB)
 	$(call say,link   )
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) $(COMMON_LIB) $(LDFLAGS) \
 	    $$(sed -n 's,^// libs: ,,p' $<) -lm
+$(BUILD)/tests/game_lines: tests/interop/game_lines.c $(wildcard receivers/game/*.[ch]) $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
+	@mkdir -p $(@D)
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
+	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 
 $(BUILD)/tests/%.so: tests/%.c include/streamsteam/plugin.h
 	@mkdir -p $(@D)
@@ -165,7 +170,7 @@ check-fast: tests-build ## the unit and house tests only
 
 interop: ## the tests against real clients and servers from the package registries
 	@packaging/setup.sh build test interop
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines $(BUILD)/tests/game_lines
 	@python3 tests/interop/run_interop.py --build $(BUILD)
 
 bench: ## the comparison table (nginx and wrk from Debian)

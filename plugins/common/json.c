@@ -21,8 +21,10 @@ static inline void scan_space(json_scan *s)
 {
     /* Mostly there is none: one comparison says so. */
     while (s->at < s->end && (unsigned char)*s->at <= ' ' &&
-           (*s->at == ' ' || *s->at == '\n' || *s->at == '\t' || *s->at == '\r'))
+           (*s->at == ' ' || *s->at == '\n' || *s->at == '\t' || *s->at == '\r')) {
         s->at++;
+        s->spaced = true;
+    }
 }
 
 static inline int hex_digit(char c)
@@ -82,6 +84,7 @@ static bool scan_escape(json_scan *s)
     if (c == 'u') {
         if (s->end - s->at < 6 || hex_unit(s->at + 2) < 0)
             return scan_fail(s, "\\u is not followed by four hexadecimal digits");
+        s->halves |= (s->at[2] | 0x20) == 'd' && s->at[3] >= '8';
         s->at += 6;
         return true;
     }
