@@ -220,7 +220,9 @@ static uint32_t postgres_type_of(const char *type)
                  {"bigint", SS_FIELD_INT},
                  {"double precision", SS_FIELD_DOUBLE},
                  {"boolean", SS_FIELD_BOOL},
+                 {"timestamptz", SS_FIELD_TIMESTAMP},
                  {"timestamp with time zone", SS_FIELD_TIMESTAMP},
+                 {"timestamp", SS_FIELD_DATETIME},
                  {"timestamp without time zone", SS_FIELD_DATETIME},
                  {"jsonb", SS_FIELD_JSON},
                  {"json", SS_FIELD_JSON}};

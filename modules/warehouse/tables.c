@@ -112,7 +112,7 @@ static void see_column(void *arg, const char *const *cells, int count)
             continue;
         uint32_t wanted = e->s->db->ops->type_of(c->type), have = e->s->db->ops->type_of(cells[1]);
         sh->used[i] = have != 0;
-        if (strcasecmp(c->type, cells[1]) != 0 && wanted != have) {
+        if (wanted != have) {
             ss_logf(e->s->host, SS_WARNING,
                     "table %.64s: the column %.64s is %.32s, the catalog wants %s: it stays, and what does "
                     "not fit goes "
