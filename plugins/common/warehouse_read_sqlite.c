@@ -84,7 +84,6 @@ static void set_limits(reading *r)
     (void)sqlite3_limit(r->db, SQLITE_LIMIT_ATTACHED, 0);
     (void)sqlite3_limit(r->db, SQLITE_LIMIT_WORKER_THREADS, 0);
     (void)sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    (void)sqlite3_db_config(r->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_progress_handler(r->db, STEPS_PER_LOOK, look_at_clock, r);
     (void)sqlite3_busy_timeout(r->db,
                                (int)(r->limits->timeout_ms < INT32_MAX ? r->limits->timeout_ms : INT32_MAX));

@@ -47,6 +47,7 @@ def odd(applications, seed="odd"):
     events += [event("iap_transaction", 1772323199 + n % 2, {"transaction_id": value}) for n, value in enumerate(TRANSACTIONS)]
     events += [event(kind, 1772700000, data) for kind in ("level_started", "user_sentiment", "iap_transaction", "user_registration")
                for data in (None, {}, {"Level_Id": "1", "User_Rating": 3}, {"level_id ": "1"}, {"a.level_id": "1"}, {"x": {"level_id": "1"}})]
+    events += [event("user_registration", at, {}) for at in (1772323199.999, 1772323200.001, 1772323199.9999999, 0.5, 1e3)]  # Date.now() / 1000
     events += [dict(chance.choice(events)) for _ in range(60)]  # the same ids once more
     same = events[-1]["event_id"]
     events += [dict(event("login", 1793520000, {"again": True}), event_id=same) for _ in range(2)]

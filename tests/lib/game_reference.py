@@ -82,12 +82,14 @@ def counted(values):
 
 
 def latest(events):
-    return sorted(events, key=lambda e: (e.get("event_timestamp") is None, -(e.get("event_timestamp") or 0),
+    return sorted(events, key=lambda e: (e.get("event_timestamp") is None, -math.trunc(e.get("event_timestamp") or 0),
                                          e.get("event_id") is None, by_bytes(e.get("event_id") or ""), by_bytes(e["application_id"] or "")))[:10]
 
 
 def shown(event):
-    return [event.get(name) for name in COLUMNS]
+    """The column of times has whole seconds."""
+    at = event.get("event_timestamp")
+    return [math.trunc(at) if name == "event_timestamp" and at is not None else event.get(name) for name in COLUMNS]
 
 
 def latest_events_query(events):
