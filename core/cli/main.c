@@ -42,6 +42,7 @@ static const verb verbs[] = {
     {"new", verb_new, "a folder to write a plugin in: source, test, Makefile, example, CI"},
     {"schema-check", verb_schema_check,
      "does this JSON fit that JSON Schema? As the receiver events decides"},
+    {"query", verb_query, "ask the warehouse with SQL, or a saved query, while the server writes it"},
     {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

@@ -5,6 +5,7 @@
 
 #define ROW_EXTRA_MAX (64u << 20)
 #define SHAPE_KEY_MAX (6u * CATALOG_FIELD_NAME_MAX) /* a name, all of it escaped */
+#define WHOLE_MAX     9.2e18                        /* a double below it fits 64 bits */
 
 typedef struct reading {
     row *row;
@@ -167,6 +168,25 @@ static bool is_time(ss_str t, char between)
 
 /* ---- one value into its column ---- */
 
+static bool put_integer(cell *c, ss_str number)
+{
+    bool good = json_i64(number, &c->as.i64);
+    if (good)
+        c->kind = CELL_INT;
+    return good;
+}
+
+/* A client that counts in fractions of seconds still has a time; never the whole of what it said. */
+static bool put_whole_part(cell *c, ss_str number)
+{
+    double value;
+    if (json_double(number, &value) && value > -WHOLE_MAX && value < WHOLE_MAX) {
+        c->as.i64 = (int64_t)value;
+        c->kind = CELL_INT;
+    }
+    return false;
+}
+
 /* true: the cell says everything that the value said. */
 static bool put_scalar(reading *g, cell *c, uint32_t type, const json_value *v, ss_str raw)
 {
@@ -174,10 +194,7 @@ static bool put_scalar(reading *g, cell *c, uint32_t type, const json_value *v, 
     case SS_FIELD_STRING:
         return v->kind == JSON_STRING ? put_string(g, c, v) : put_raw(g, c, raw); /* a number as its text */
     case SS_FIELD_INT:
-        if (v->kind != JSON_NUMBER || !json_i64(v->text, &c->as.i64))
-            return false;
-        c->kind = CELL_INT;
-        return true;
+        return v->kind == JSON_NUMBER && (put_integer(c, v->text) || put_whole_part(c, v->text));
     case SS_FIELD_DOUBLE:
         if (v->kind != JSON_NUMBER || !json_double(v->text, &c->as.f64))
             return false;

@@ -1,11 +1,35 @@
 #include "modules/warehouse/views.h"
 
+#include "plugins/common/game_sql_text.h"
+
+/* Only of tables with all that the guidance's have: those of game receivers. */
+#define COLUMNS                                                                                              \
+    "event_id event_type event_name event_version event_timestamp app_version application_id "               \
+    "application_name event_data metadata"
+
+#define VIEW(called, text)                                                                                   \
+    {                                                                                                        \
+        .name = called, .sqlite = text(SQLITE, "{table}"), .postgres = text(POSTGRES, "{table}"),            \
+        .columns = COLUMNS                                                                                   \
+    }
+#define VIEW_BY_LEVEL(called, type, count)                                                                   \
+    {                                                                                                        \
+        .name = called, .sqlite = GAME_BY_LEVEL(SQLITE, "{table}", type, count),                             \
+        .postgres = GAME_BY_LEVEL(POSTGRES, "{table}", type, count), .columns = COLUMNS                      \
+    }
+
 const warehouse_view warehouse_views[] = {
-    {.name = "total_events",
-     .sqlite = "SELECT application_id, count(DISTINCT event_id) AS event_count FROM {table} GROUP BY "
-               "application_id",
-     .postgres = "SELECT application_id, count(DISTINCT event_id) AS event_count FROM {table} GROUP BY "
-                 "application_id",
-     .columns = "application_id event_id"},
+    VIEW("event_data", GAME_EVENTS),
+    VIEW("latest_events", GAME_LATEST_VIEW),
+    VIEW("total_events", GAME_TOTAL),
+    VIEW("total_events_last_month", GAME_TOTAL_MONTH),
+    VIEW("total_iap_transactions_last_month", GAME_TRANSACTIONS),
+    VIEW("new_users_last_month", GAME_NEW_USERS),
+    VIEW_BY_LEVEL("total_plays_by_level", "level_started", "number_of_plays"),
+    VIEW_BY_LEVEL("total_failures_by_level", "level_failed", "number_of_failures"),
+    VIEW_BY_LEVEL("total_completions_by_level", "level_completed", "number_of_completions"),
+    VIEW("level_completion_rate", GAME_RATE),
+    VIEW("average_sentiment_per_day", GAME_SENTIMENT),
+    VIEW("user_reported_reasons_count", GAME_REASONS),
     {.name = NULL},
 };
