@@ -94,12 +94,9 @@ static bool scan_escape(json_scan *s)
     return true;
 }
 
-/* at: behind the opening quote; left behind the closing one. */
-static bool scan_string(json_scan *s, json_value *v)
+/* From a byte in a string that is neither plain nor the closing quote, on to behind that quote. */
+static __attribute__((noinline)) bool scan_string_on(json_scan *s, json_value *v, const char *from)
 {
-    const char *from = s->at;
-    v->kind = JSON_STRING;
-    v->escaped = false;
     for (;;) {
         s->at = scan_plain(s->at, s->end);
         if (s->at == s->end)
@@ -125,7 +122,27 @@ static bool scan_string(json_scan *s, json_value *v)
     return true;
 }
 
-static bool scan_digits(json_scan *s)
+/* at: behind the opening quote; left behind the closing one. Most strings are plain and short: their end is
+   in the first block. */
+static inline __attribute__((always_inline)) bool scan_string_inline(json_scan *s, json_value *v)
+{
+    const char *from = s->at;
+    v->kind = JSON_STRING;
+    v->escaped = false;
+    if (__builtin_expect((size_t)(s->end - from) >= BLOCK_BYTES, 1)) {
+        uint32_t special = block_special(block_load(from));
+        const char *stop = special ? from + block_first(special) : from;
+        if (__builtin_expect(special && *stop == '"', 1)) {
+            v->text = ss_s(from, (size_t)(stop - from));
+            s->at = stop + 1;
+            return true;
+        }
+        s->at = special ? stop : from + BLOCK_BYTES;
+    }
+    return scan_string_on(s, v, from);
+}
+
+static inline bool scan_digits(json_scan *s)
 {
     const char *from = s->at;
     while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
@@ -201,7 +218,7 @@ bool json_read(json_scan *s, json_value *v)
         return scan_open(s, v, JSON_ARRAY);
     case '"':
         s->at++;
-        ok = scan_string(s, v);
+        ok = scan_string_inline(s, v);
         break;
     case 't':
         ok = scan_word(s, v, "true", JSON_TRUE);
@@ -255,22 +272,29 @@ static inline bool scan_more(json_scan *s, bool object)
     return true;
 }
 
+/* A key with its colon, and the white space behind it. */
+static inline __attribute__((always_inline)) bool scan_key(json_scan *s, json_value *key)
+{
+    if (s->at == s->end || *s->at != '"')
+        return scan_fail(s, "a key in quotes should be here");
+    s->at++;
+    if (!scan_string_inline(s, key))
+        return false;
+    scan_space(s);
+    if (s->at == s->end || *s->at != ':')
+        return scan_fail(s, "a colon should be here");
+    s->at++;
+    scan_space(s);
+    return true;
+}
+
 bool json_member(json_scan *s, json_value *key)
 {
     *key = (json_value){.text = {"", 0}};
     if (!scan_more(s, true))
         return false;
     scan_space(s);
-    if (s->at == s->end || *s->at != '"')
-        return scan_fail(s, "a key in quotes should be here");
-    s->at++;
-    if (!scan_string(s, key))
-        return false;
-    scan_space(s);
-    if (s->at == s->end || *s->at != ':')
-        return scan_fail(s, "a colon should be here");
-    s->at++;
-    return true;
+    return scan_key(s, key);
 }
 
 bool json_item(json_scan *s)
@@ -278,16 +302,49 @@ bool json_item(json_scan *s)
     return scan_more(s, false);
 }
 
-/* Walks until the container at that depth is closed. */
+/* A value that nobody looks at: passed over without being taken apart. A container is opened. */
+static inline __attribute__((always_inline)) bool pass_value(json_scan *s)
+{
+    json_value unused;
+    if (s->at == s->end)
+        return scan_fail(s, "the text ends where a value should be");
+    switch (*s->at) {
+    case '"':
+        s->at++;
+        return scan_string_inline(s, &unused);
+    case '{':
+        return scan_open(s, &unused, JSON_OBJECT);
+    case '[':
+        return scan_open(s, &unused, JSON_ARRAY);
+    case 't':
+        return scan_word(s, &unused, "true", JSON_TRUE);
+    case 'f':
+        return scan_word(s, &unused, "false", JSON_FALSE);
+    case 'n':
+        return scan_word(s, &unused, "null", JSON_NULL);
+    default:
+        if (*s->at != '-' && (*s->at < '0' || *s->at > '9'))
+            return scan_fail(s, "not a JSON value");
+        return scan_number(s, &unused);
+    }
+}
+
+/* Walks until the container at that depth is closed. The same grammar as json_member() and json_read(), in
+   one loop: most of what is stored passes here, some of it twice. */
 static bool scan_down_to(json_scan *s, uint32_t depth)
 {
-    json_value v;
-    while (s->depth > depth && !s->problem) {
+    json_value key;
+    bool good = !s->problem;
+    while (good && s->depth > depth) {
         bool object = s->objects >> (s->depth - 1) & 1u;
-        if (object ? json_member(s, &v) : json_item(s))
-            (void)json_read(s, &v);
+        if (!scan_more(s, object)) {
+            good = !s->problem;
+            continue;
+        }
+        scan_space(s);
+        good = (!object || scan_key(s, &key)) && pass_value(s);
     }
-    return !s->problem;
+    return good;
 }
 
 bool json_skip(json_scan *s, ss_str *raw)
@@ -296,7 +353,7 @@ bool json_skip(json_scan *s, ss_str *raw)
     const char *from = s->at;
     uint32_t depth = s->depth;
     json_value v;
-    if (!json_read(s, &v) || !scan_down_to(s, depth))
+    if (!json_read(s, &v) || (s->depth > depth && !scan_down_to(s, depth)))
         return false;
     if (raw)
         *raw = ss_s(from, (size_t)(s->at - from));
