@@ -404,8 +404,8 @@ const db_ops db_sqlite = {
     .lock = "",
     .columns_of = "SELECT name, type FROM pragma_table_info($1)",
     .object_of = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = $1",
-    .delete_received = "DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s ORDER BY rowid LIMIT $2) AND "
-                       "ss_received_us < $1 + 0",
+    .delete_received = "DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s ORDER BY rowid LIMIT ?2) AND "
+                       "ss_received_us < ?1 + 0",
     .delete_event = "DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE ss_event_us < $1 + 0 ORDER BY "
                     "ss_event_us LIMIT $2)",
     .close = sqlite_close,
