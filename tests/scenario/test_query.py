@@ -5,12 +5,13 @@ import csv
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-from tests.lib import http
+from tests.lib import game_reference, http
 from tests.lib.postgres import Postgres
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
@@ -201,6 +202,27 @@ def _(t):
     server = t.server(start=False)
     equal(server.verb("query", "--help", config=False).stdout, HELP.read_text())
     check("  query " in server.verb("help", config=False).stdout, "help")
+
+
+@test("docs/queries.md has every saved query with its view and columns, and its own queries can be asked")
+def _(t):
+    page = (ROOT / "docs" / "queries.md").read_text()
+    server = t.server(config={"receivers": {"game": {}}, "modules": {"lake": None, "warehouse": FAST}})
+    until(lambda: server.verb("query", "SELECT * FROM event_data").returncode == 0, 20, "the views")
+    listed = server.verb("query", "--list", check=True).stdout
+    for name, (view, columns, _) in game_reference.QUERIES.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` | `{view}` |"))
+        check(f"  {name} ({view})\n" in listed, name)
+        wanted = "the ten above, `event_timestamp_america_new_york`" if view == "latest_events" else ", ".join(f"`{c}`" for c in columns)
+        check(f"| {wanted} " in row, row)
+    questions = re.findall(r"`(SELECT [^`]+)`", page) + re.findall(r"query (?:--format csv )?'(SELECT [^']+)'", page)
+    check(len(questions) >= 4, questions)
+    for sql in questions:
+        equal(server.verb("query", sql).returncode, 0, sql)
+    for expression in ("datetime(event_timestamp, 'unixepoch')", "event_data ->> 'level_id'", "metadata ->> '$.processing_result.status'",
+                       "event_timestamp >= unixepoch('2026-03-01') AND event_timestamp < unixepoch('2026-04-01')"):
+        check(expression in page, expression)
+        equal(server.verb("query", f"SELECT {expression} FROM event_data").returncode, 0, expression)
 
 
 if __name__ == "__main__":
