@@ -155,9 +155,9 @@ def _(t):
         for i in range(20):
             put(server, f"{round_number}-{i}".encode(), fail="processing-failed")
             put(server, note=f"{round_number}-{i}", time="null")
-        server.child("module lake")
-        server.kill_child("module lake")
-        until(lambda n=round_number: server.log_text().count("module lake is ready") == n + 2, 60, "the module's next life")
+        old = server.kill_child("module lake")
+        until(lambda killed=old: server.children().get("module lake", killed) != killed, 60, "the module's next life")
+    until(lambda: all(process["ready"] for process in server.status()["processes"]), 60, "the module ready")
     server.stop()
     found = folders(server)
     want = sorted(f"{r}-{i}" for r in range(4) for i in range(20))
