@@ -126,7 +126,7 @@ void cut_clear(cut *c)
     if (c->slots)
         memset(c->slots, 0, c->slot_count * sizeof *c->slots);
     c->part_count = c->open_count = 0;
-    c->raw_bytes = c->count = c->ticks = 0;
+    c->raw_bytes = c->count = c->ticks = c->failed = 0;
     c->manifest_done = false;
 }
 
@@ -413,6 +413,7 @@ static int32_t add_line(cut *c, const ss_record *r, ss_error *err)
     p->count++;
     p->used = ++c->ticks;
     c->count++;
+    c->failed += failed;
     c->raw_bytes += r->body.len + 1;
     c->b = r->seq;
     return SS_OK;

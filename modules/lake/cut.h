@@ -62,6 +62,7 @@ typedef struct cut {
     char *spare_lines;      /* CUT_CHUNK_BYTES, or NULL */
     uint64_t a, b;          /* b: the last record taken */
     uint64_t raw_bytes, count, ticks;
+    uint64_t failed;           /* of count: below errors */
     cut_part **parts, **slots; /* slots: by directory, open addressing */
     size_t part_count, part_size, slot_count;
     cut_part *open[CUT_OPEN_MAX];

@@ -23,7 +23,7 @@ typedef struct lake {
     uint64_t left_b; /* the last record that was left out, where it is behind the last one taken */
     int64_t opened_us;
     char why[sizeof((ss_error *)0)->text];
-    ss_metric *objects, *bytes, *records, *cuts, *left_out;
+    ss_metric *objects, *bytes, *records, *errors, *cuts, *left_out;
 } lake;
 
 /* ---- options
@@ -210,6 +210,7 @@ static int32_t lake_seal(lake *l, ss_error *err)
     h->metric_add(l->objects, (double)l->cut.objects);
     h->metric_add(l->bytes, (double)l->cut.object_bytes);
     h->metric_add(l->records, (double)l->cut.count);
+    h->metric_add(l->errors, (double)l->cut.failed);
     h->metric_add(l->cuts, 1);
     h->alarm(h->self, "lake", NULL);
     ss_logf(h, SS_DEBUG, "sealed %llu..%llu: %llu records in %llu objects", (unsigned long long)l->cut.a + 1,
@@ -279,6 +280,8 @@ static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **ins
     l->objects = host->counter(host->self, "lake_objects_total", "Files that were finished.", "");
     l->bytes = host->counter(host->self, "lake_object_bytes_total", "Their bytes, as they are on disk.", "");
     l->records = host->counter(host->self, "lake_records_total", "Records in them.", "");
+    l->errors = host->counter(host->self, "lake_errors_total",
+                              "Of these: failed inputs and events without a usable time, below errors.", "");
     l->cuts = host->counter(host->self, "lake_cuts_total", "Cuts that were sealed.", "");
     l->left_out = host->counter(host->self, "lake_left_out_total",
                                 "Failed inputs that were not written, as errors: off says.", "");

@@ -117,12 +117,18 @@ def _(t):
 
 @test("error folders may have dates, which are those of the arrival")
 def _(t):
-    server = serve(t, lake=dict(A4, errors="bad/%Y/%m/%d/{type}/{app}/"))
+    server = serve(t, lake=dict(A4, errors="bad/%Y/%m/%d/{type}/{app}/", roll={"age": "200ms"}))
     put(server, note="x", time="null")
     put(server, b"y", fail="processing-failed")
+    put(server, note="z", time="1737658977")
+
+    def counted():
+        found = server.metrics()
+        return [sum(value for name, value in found.items() if name.startswith(f"streamsteam_lake_{kind}_total")) for kind in ("errors", "records")]
+    until(lambda: counted() == [2, 3], 20, "the metrics of the lake")
     server.stop()
     today = time.strftime("bad/%Y/%m/%d", time.gmtime())
-    equal(sorted(folders(server)), [f"{today}/metadata-extraction-failed/app-1", f"{today}/processing-failed/app-1"])
+    equal(sorted(folders(server)), [f"{today}/metadata-extraction-failed/app-1", f"{today}/processing-failed/app-1", f"raw_events/{EVENT_DAY}"])
 
 
 @test("a backup is a second lake: the view's bytes, by arrival, beside the first")
@@ -155,9 +161,9 @@ def _(t):
         for i in range(20):
             put(server, f"{round_number}-{i}".encode(), fail="processing-failed")
             put(server, note=f"{round_number}-{i}", time="null")
-        server.child("module lake")
-        server.kill_child("module lake")
-        until(lambda n=round_number: server.log_text().count("module lake is ready") == n + 2, 60, "the module's next life")
+        old = server.kill_child("module lake")
+        until(lambda killed=old: server.children().get("module lake", killed) != killed, 60, "the module's next life")
+    until(lambda: all(process["ready"] for process in server.status()["processes"]), 60, "the module ready")
     server.stop()
     found = folders(server)
     want = sorted(f"{r}-{i}" for r in range(4) for i in range(20))

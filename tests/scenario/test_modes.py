@@ -154,6 +154,18 @@ def _(t):
     lake.check_manifests(server.lake)
 
 
+@test("CONVERT_TIMESTAMP in the presets is the view processed_iso; folders stay those of the event's day")
+def _(t):
+    server = serve(t, preset("data-lake-direct-batch").replace("    # view: processed_iso", "    view: processed_iso"))
+    app_id, key = application(server)
+    post(server, app_id, key, [event(DAYS[0], 1)])
+    server.stop()
+    (path,) = lake.objects(server.lake)
+    equal(path.parent.relative_to(server.lake).as_posix(), time.strftime("raw_events/year=%Y/month=%m/day=%d", time.gmtime(DAYS[0])))
+    (line,) = lake.lines(server.lake)
+    equal((line["event_id"], line["event_timestamp"]), (event(DAYS[0], 1)["event_id"], "2025-01-23T19:02:57.000Z"))
+
+
 @test("every part loads where its module is installed; else that is all that is said against it")
 def _(t):
     for name in NAMES:
