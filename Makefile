@@ -33,7 +33,7 @@ CFLAGS   += -std=c11 -fvisibility=hidden -fPIC $(OPTIMISE) $(WARNINGS) $(HARDEN)
             $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
 LDFLAGS  += -Wl,-z,relro,-z,now $(SANFLAGS)
 ISAL     := $(if $(HAVE_ISAL),-lisal)
-CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto $(ISAL) -ldl -lpthread -lm
+CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto -lpq $(ISAL) -ldl -lpthread -lm
 
 # ---- what is built -----------------------------------------------------------------------------------
 CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
