@@ -24,6 +24,7 @@
 #define INLET_ID_SUFFIX       "#group" /* the id of a source's last group is stored as one more part of it */
 #define INLET_PLACES_BYTES    (60u * 1024) /* of all parts together: they stand in one frame of the journal */
 #define INLET_READ_BYTES      (64u * 1024)
+#define INLET_LOOK_MS         500
 #define INLET_KEEP_BYTES      (256u * 1024) /* of a connection's buffer, between groups */
 
 typedef struct peer { /* one place for a connection; its lane and thread are used again */
@@ -481,8 +482,8 @@ static void *run_inlet(void *arg)
 {
     inlet *in = arg;
     struct pollfd wait[2] = {{in->listen_fd, POLLIN, 0}, {in->stop_fd, POLLIN, 0}};
-    while (!atomic_load(&in->stopping))
-        if (poll(wait, 2, -1) > 0 && wait[0].revents && !wait[1].revents)
+    while (!atomic_load(&in->stopping)) /* a look now and then: a plugin may have closed what would wake us */
+        if (poll(wait, 2, INLET_LOOK_MS) > 0 && wait[0].revents && !wait[1].revents)
             accept_one(in);
     return NULL;
 }

@@ -41,7 +41,7 @@ OWNERS = {
     "microhttpd.h": (["core/http"], "HTTP/1.1 server"),
     "yaml.h": (["core/config", "enrichers/device"], "YAML with positions; the regex files of device-detector"),
     "jansson.h": (["core/config", "core/admin"], "configuration handed to children; never per event"),
-    "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
+    "sqlite3.h": (["core/delivery", "core/admin", "plugins/common", "modules/warehouse"], "state that must be transactional; the warehouse is a SQLite file"),
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
