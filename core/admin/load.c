@@ -4,6 +4,7 @@
 #include "core/admin/authorizer_inside.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "plugins/common/utf8.h"
 
 #define PAGE 5000 /* rows of one statement */
 
@@ -24,12 +25,13 @@ bool authorizer_read_app(void *arg, const database_row *row)
 {
     authorizer_reading *r = arg;
     key16 id;
-    ss_str text = database_row_text(row, 0);
+    ss_str text = database_row_text(row, 0), name = database_row_text(row, 1);
     store_limits limits = limits_of(row, 3);
     r->rows++;
     authorizer_copy_text(r->last_app, sizeof r->last_app, text);
-    if (key16_parse(text, &id) && !directory_put_app(r->directory, id, database_row_text(row, 1),
-                                                     (uint32_t)database_row_int(row, 2), &limits))
+    name.len = utf8_cut(name.ptr, name.len, STORE_NAME_MAX); /* others may write into this database, too */
+    if (key16_parse(text, &id) &&
+        !directory_put_app(r->directory, id, name, (uint32_t)database_row_int(row, 2), &limits))
         r->failed = true;
     return !r->failed;
 }

@@ -229,6 +229,23 @@ def _(t):
     server.verb("app", "create", "Free", check=True)
 
 
+@test("a file that another process has to itself: 503 for whoever needs keys, others go on, and it recovers")
+def _(t):
+    server = server_of(t, start=False)
+    app, key = create(server)
+    with contextlib.closing(sqlite3.connect(server.data / "applications.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE other(x)")
+        server.start()
+        equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "RETRY")
+        equal(server.hit("goes-on").status, 200)
+        server.wait_log("alarm applications: .*applications.db.*locked.*another process holds the file")
+        other.execute("ROLLBACK")
+    becomes(server, app["ApplicationId"], key["ApiKeyValue"], "OK")
+    server.wait_log("alarm applications is over")
+
+
 @test("a server without applications makes no file, one without a store says so")
 def _(t):
     server = server_of(t)
