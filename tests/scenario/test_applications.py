@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import sys
 import time
@@ -16,6 +17,7 @@ from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 from tests.torture.faults import Faults
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNKNOWN = "d76d064f-ca8b-41ff-839f-4735e9a4b69d"
 RECEIVER = {"receivers": {"app": {"use": str(build_dir() / "tests" / "contract" / "plugin_app_receiver.so")}}}
 
@@ -186,6 +188,26 @@ def _(t):
     for value in (old["ApiKeyValue"], new["ApiKeyValue"]):
         equal(ask(server, app["ApplicationId"], value)[0], "OK")
     equal(ask(server, app["ApplicationId"], new["ApiKeyValue"][:8])[0], "REJECT", "the prefix is no key")
+
+
+@test("config/examples/applications.yaml is right, and runs; the manual's options are those of the table")
+def _(t):
+    example = (ROOT / "config" / "examples" / "applications.yaml").read_text()
+    server = t.server(yaml=example, env={"STREAMSTEAM_LISTEN": "127.0.0.1:0", "STREAMSTEAM_ADMIN": "127.0.0.1:0", "STREAMSTEAM_DATA": str(t.tmp / "data")}, start=False)
+    server.verb("check", check=True)
+    server.start()
+    app = json.loads(server.verb("app", "create", "My game", "--with-key", "--json", check=True).stdout)
+    shown = json.loads(server.verb("key", "list", app["Application"]["ApplicationId"], "--json", check=True).stdout)
+    check("ApiKeyValue" not in shown["Authorizations"][0], shown)
+    manual = (ROOT / "docs" / "applications.md").read_text()
+    for text in re.findall(r"^```yaml\n(.*?)^```$", manual, re.M | re.S):
+        given = merged(server_of(t, start=False).config, {})
+        file = t.tmp / "manual.yaml"
+        secret = t.tmp / "pg"
+        secret.write_text("host=nowhere dbname=x")
+        file.write_text(text.replace("/etc/streamsteam/pg", str(secret)) + f"  plugin_dirs: [{given['server']['plugin_dirs'][0]}]\n  data_dir: {t.tmp / 'data'}\nreceivers: {{matomo: {{}}}}\nmodules: {{lake: {{}}}}\n")
+        result = server.verb("check", "-c", file, config=False)
+        equal(result.returncode, 0, (text, result))
 
 
 @test("a damaged file: a clear error and an alarm, other receivers go on, and it recovers")

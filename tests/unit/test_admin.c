@@ -662,6 +662,54 @@ static void what_was_acknowledged_is_in_the_file(void)
     drop_place(&p);
 }
 
+static int32_t verify(void *arg, const ss_request *request,
+                      ss_str (*header)(const ss_request *request, const char *name), ss_str app,
+                      ss_error *err)
+{
+    (void)request, (void)header;
+    int *asked = arg;
+    ++*asked;
+    return app.len == STORE_ID_SIZE - 1 && *asked % 2 ? SS_OK
+                                                      : ss_fail(err, SS_REJECT, "the signature is wrong");
+}
+
+static int32_t prove(const bench *b, const char *app, const char *authorization, const char *query,
+                     uint32_t proofs)
+{
+    ss_request r = {.struct_size = sizeof r, .raw_query = ss_cstr(query)};
+    ss_app out = {.struct_size = sizeof out};
+    ss_error err = error_init();
+    char text[AUTHORIZER_TEXT_SIZE];
+    return authorizer_check(b->a, &r, ss_cstr(authorization), no_header, ss_cstr(app), proofs, 1, &out, text,
+                            &err);
+}
+
+/* Which proof a request offers, and whether the receiver takes that kind. */
+static void signatures_go_to_who_verifies_them(void)
+{
+    bench b = start(&(authorizer_options){.ttl_ms = 300000}, NULL);
+    static const char signed_header[] = "AWS4-HMAC-SHA256 Credential=...",
+                      presigned[] = "a=1&X-Amz-Signature=00";
+    static const uint32_t both = SS_PROOF_KEY | SS_PROOF_SIGV4;
+    const char *app = b.app.id, *key = b.key.value;
+    int asked = 0;
+    CHECK_INT(prove(&b, app, signed_header, "", both), SS_REJECT); /* nobody verifies them here */
+    authorizer_set_signature(b.a, (authorizer_signature){.arg = &asked, .verify = verify});
+    CHECK_INT(prove(&b, app, signed_header, "", both), SS_OK);
+    CHECK_INT(prove(&b, app, signed_header, "", both), SS_REJECT);
+    CHECK_INT(prove(&b, app, "", presigned, SS_PROOF_SIGV4), SS_OK);
+    CHECK_INT(asked, 3);
+    CHECK_INT(prove(&b, app, key, presigned, both), SS_OK); /* the key is what it offers */
+    CHECK_INT(prove(&b, app, key, "", SS_PROOF_SIGV4), SS_REJECT);
+    CHECK_INT(prove(&b, app, signed_header, "", SS_PROOF_KEY), SS_REJECT);
+    CHECK_INT(prove(&b, app, "", presigned, SS_PROOF_KEY), SS_REJECT);
+    CHECK_INT(prove(&b, app, "", "", both), SS_REJECT);
+    CHECK_INT(prove(&b, app, key, "", 0), SS_REJECT);
+    CHECK_INT(prove(&b, "d76d064f-ca8b-41ff-839f-4735e9a4b69d", signed_header, "", both), SS_REJECT);
+    CHECK_INT(asked, 3);
+    end(&b);
+}
+
 /* An administrator has sqlite3 and psql, too. */
 static void rows_that_others_wrote_do_no_harm(void)
 {
@@ -991,6 +1039,7 @@ static const check_test tests[] = {
     TEST(a_transaction_is_all_or_nothing),
     TEST(a_full_disk_changes_nothing_and_says_so),
     TEST(what_was_acknowledged_is_in_the_file),
+    TEST(signatures_go_to_who_verifies_them),
     TEST(rows_that_others_wrote_do_no_harm),
     TEST(what_is_deleted_makes_room),
     TEST(ids_are_read_and_written_alike),
