@@ -775,7 +775,10 @@ NOT_DEPLOYED = (400, error("BadRequest", "Redshift is not deployed and can not b
 @test("redshift/setup: 400 in the lake's mode and where no such module is configured")
 def _(t):
     equal(Api(t)("POST", SETUP), NOT_DEPLOYED, "no module")
-    equal(Api(t, config={"server": {"mode": "data-lake"}})("POST", SETUP), NOT_DEPLOYED, "mode data-lake")
+    mark = t.tmp / "mark"
+    module = setup_module(t, "warehouse", f'FILE *f = fopen("{mark}", "w"); if (f) fclose(f); return SS_OK;')
+    equal(Api(t, config={"server": {"mode": "data-lake"}}, modules={"wh": module})("POST", SETUP), NOT_DEPLOYED, "mode data-lake")
+    check(not mark.exists(), "nothing was set up")
 
 
 def setup_module(t, name, body):
