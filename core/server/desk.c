@@ -298,7 +298,7 @@ static enum http_taken take(void *self, const pipeline_lane *lane, const pipelin
     return answer_now(response, 503, busy, cors_busy, 2);
 }
 
-/* A gateway's 4xx are all 400 BadRequest. */
+/* A gateway's 4xx are all 400 BadRequest, its 5xx InternalFailure. */
 static bool dress(void *self, ss_str path, uint32_t status, const char *json, char *text, size_t size,
                   ss_response *response)
 {
@@ -306,14 +306,15 @@ static bool dress(void *self, ss_str path, uint32_t status, const char *json, ch
     const desk *d = self;
     admin_target target;
     const char *detail = strstr(json, key);
-    if (status >= 500 || !detail || !admin_route_of(d->stage_str, path, SS_LIT("GET"), &target))
+    bool ours = status >= 500;
+    if (!detail || !admin_route_of(d->stage_str, path, SS_LIT("GET"), &target))
         return false;
     detail += sizeof key - 1;
-    int len = snprintf(text, size, "{\"error\":\"BadRequest\",\"error_detail\":%.*s",
-                       (int)strcspn(detail, "\n"), detail);
+    int len = snprintf(text, size, "{\"error\":\"%s\",\"error_detail\":%.*s",
+                       ours ? "InternalFailure" : "BadRequest", (int)strcspn(detail, "\n"), detail);
     if (len < 0 || (size_t)len >= size)
         return false;
-    (void)answer_now(response, 400, text, cors_any, 1);
+    (void)answer_now(response, ours ? status : 400, text, ours ? cors_busy : cors_any, ours ? 2 : 1);
     return true;
 }
 
