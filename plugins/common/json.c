@@ -302,30 +302,75 @@ bool json_item(json_scan *s)
     return scan_more(s, false);
 }
 
-/* A value that nobody looks at: passed over without being taken apart. A container is opened. */
-static inline __attribute__((always_inline)) bool pass_value(json_scan *s)
+/* A string of which nobody wants to know anything; at: behind the opening quote. NULL: s->problem. */
+static inline __attribute__((always_inline)) const char *pass_string(json_scan *s, const char *at)
 {
     json_value unused;
-    if (s->at == s->end)
-        return scan_fail(s, "the text ends where a value should be");
-    switch (*s->at) {
-    case '"':
-        s->at++;
-        return scan_string_inline(s, &unused);
-    case '{':
-        return scan_open(s, &unused, JSON_OBJECT);
-    case '[':
-        return scan_open(s, &unused, JSON_ARRAY);
-    case 't':
-        return scan_word(s, &unused, "true", JSON_TRUE);
-    case 'f':
-        return scan_word(s, &unused, "false", JSON_FALSE);
-    case 'n':
-        return scan_word(s, &unused, "null", JSON_NULL);
-    default:
-        if (*s->at != '-' && (*s->at < '0' || *s->at > '9'))
-            return scan_fail(s, "not a JSON value");
-        return scan_number(s, &unused);
+    if (__builtin_expect((size_t)(s->end - at) >= BLOCK_BYTES, 1)) {
+        uint32_t special = block_special(block_load(at));
+        if (__builtin_expect(special && at[block_first(special)] == '"', 1))
+            return at + block_first(special) + 1;
+    }
+    s->at = at;
+    return scan_string_on(s, &unused, at) ? s->at : NULL;
+}
+
+static inline const char *pass_space(json_scan *s, const char *at)
+{
+    if (__builtin_expect(at < s->end && (unsigned char)*at > ' ', 1))
+        return at;
+    s->at = at;
+    scan_space(s);
+    return s->at;
+}
+
+/* Digits alone, as most numbers are; others, and words, the long way. NULL: s->problem. */
+static inline __attribute__((always_inline)) const char *pass_scalar(json_scan *s, const char *at)
+{
+    json_value unused;
+    if (*at >= '1' && *at <= '9') {
+        const char *p = at + 1;
+        while (p < s->end && *p >= '0' && *p <= '9')
+            p++;
+        if (p < s->end && *p != '.' && (*p | 0x20) != 'e' && p - at <= (ptrdiff_t)JSON_NUMBER_MAX)
+            return p;
+    }
+    s->at = at;
+    bool ok = *at == 't'                                 ? scan_word(s, &unused, "true", JSON_TRUE)
+              : *at == 'f'                               ? scan_word(s, &unused, "false", JSON_FALSE)
+              : *at == 'n'                               ? scan_word(s, &unused, "null", JSON_NULL)
+              : *at == '-' || (*at >= '0' && *at <= '9') ? scan_number(s, &unused)
+                                                         : scan_fail(s, "not a JSON value");
+    return ok ? s->at : NULL;
+}
+
+/* Behind a value or an opening bracket, up to where the next value (in an object: its key) begins; closes
+   what ends before it. NULL: s->problem, or that depth was reached, with s->at there. */
+static inline __attribute__((always_inline)) const char *pass_between(json_scan *s, const char *at,
+                                                                      uint32_t depth)
+{
+    for (;;) {
+        at = pass_space(s, at);
+        bool object = s->objects >> (s->depth - 1) & 1u;
+        uint64_t bit = (uint64_t)1 << (s->depth - 1);
+        s->at = at;
+        if (at == s->end)
+            return scan_fail(s, "the text ends inside a container"), NULL;
+        if (*at == (object ? '}' : ']')) {
+            scan_close(s);
+            at = s->at;
+            if (s->depth == depth)
+                return NULL;
+            continue;
+        }
+        if (s->started & bit) {
+            if (*at != ',')
+                return scan_fail(s, object ? "a comma or } should be here" : "a comma or ] should be here"),
+                       NULL;
+            at = pass_space(s, at + 1);
+        }
+        s->started |= bit;
+        return at;
     }
 }
 
@@ -333,18 +378,36 @@ static inline __attribute__((always_inline)) bool pass_value(json_scan *s)
    one loop: most of what is stored passes here, some of it twice. */
 static bool scan_down_to(json_scan *s, uint32_t depth)
 {
-    json_value key;
-    bool good = !s->problem;
-    while (good && s->depth > depth) {
-        bool object = s->objects >> (s->depth - 1) & 1u;
-        if (!scan_more(s, object)) {
-            good = !s->problem;
+    json_value unused;
+    const char *at = s->at;
+    if (s->problem || s->depth <= depth)
+        return !s->problem;
+    while ((at = pass_between(s, at, depth)) != NULL) {
+        if (s->objects >> (s->depth - 1) & 1u) {
+            s->at = at;
+            if (at == s->end || *at != '"')
+                return scan_fail(s, "a key in quotes should be here");
+            if ((at = pass_string(s, at + 1)) == NULL)
+                return false;
+            s->at = at = pass_space(s, at);
+            if (at == s->end || *at != ':')
+                return scan_fail(s, "a colon should be here");
+            at = pass_space(s, at + 1);
+        }
+        s->at = at;
+        if (at == s->end)
+            return scan_fail(s, "the text ends where a value should be");
+        if (*at == '{' || *at == '[') {
+            if (!scan_open(s, &unused, *at == '{' ? JSON_OBJECT : JSON_ARRAY))
+                return false;
+            at = s->at;
             continue;
         }
-        scan_space(s);
-        good = (!object || scan_key(s, &key)) && pass_value(s);
+        at = *at == '"' ? pass_string(s, at + 1) : pass_scalar(s, at);
+        if (!at)
+            return false;
     }
-    return good;
+    return !s->problem;
 }
 
 bool json_skip(json_scan *s, ss_str *raw)
