@@ -277,8 +277,11 @@ def _(t):
     one.verb("key", "enable", a, k, check=True)
     becomes(two, a, value, "OK")
     equal(pg.value("SELECT count(*) FROM applications"), "1")
+    one.verb("check", "--connect", check=True)
     pg.stop()
     one.wait_log("alarm applications: PostgreSQL")
+    result = one.verb("check", "--connect")
+    check(result.returncode == 1 and "PostgreSQL: cannot connect" in result.stderr and postgres.PASSWORD not in result.stderr, result)
     equal(ask(one, a, value)[0], "OK", "what was read goes on to count")
     result = one.verb("app", "list")
     equal(result.returncode, 1)
@@ -292,6 +295,11 @@ def _(t):
     until(lambda: ask(two, a, None, how="get")[0] == "REJECT", 10, "the deletion", 0.02)
     equal(pg.value("SELECT count(*) FROM authorizations"), "0")
     check(postgres.PASSWORD not in one.log_text(), "the connection is logged")
+    for connection in ("no-pairs hunter2secret", "host='hunter2secret", "postgresql://u:hunter2secret@[/x", "hunter2secret=1"):
+        one.write_config(merged(one.config, {"server": {"applications": {"postgres": {"connection": connection}}}}))
+        result = one.verb("app", "list")
+        equal(result.returncode, 1)
+        check("libpq knows" in result.stderr and "hunter2secret" not in result.stderr, result)
 
 
 if __name__ == "__main__":
