@@ -253,6 +253,8 @@ def _(t):
             equal((answer.status, json.loads(answer.body)["error"]), (400, "BadRequest"), f"{what}, {path}")
             equal(answer.header("Access-Control-Allow-Origin"), "*", what)
     equal(api.raw("POST", "/matomo.php", big, headers=[]).status, 413, "elsewhere it is as it was")
+    many = api.headers("GET", APPS) + [(f"X-{i}", "1") for i in range(100)]
+    equal(api.raw("GET", APPS, headers=many).status, 400, "more headers than can be signed")
     answer = api.raw("POST", APPS, gzip.compress(b'{"Name":"' + b"n" * (150 * 1024) + b'"}'), headers=[("Content-Encoding", "gzip"), ("Authorization", "x")])
     equal((answer.status, json.loads(answer.body)["error_detail"]), (400, "request entity too large"), "counted after decompression")
 
