@@ -482,6 +482,9 @@ def _(t):
     equal(api.raw("GET", APPS, headers=api.headers("GET", APPS, service="")).status, 404, "an empty service")
     equal(api.raw("GET", APPS, headers=api.headers("GET", APPS, region="eu-west-3")).status, 404, "any region")
     equal(api.raw("GET", APPS, headers=api.headers("GET", APPS, date=sigv4.stamp(-290))).status, 404, "within the skew")
+    for age, status in ((0, 404), (-290, 404), (-310, 400)):
+        link = sigv4.presign(api.key, "GET", APPS, None, date=sigv4.stamp(age))
+        equal(api.raw("GET", link, headers=[]).status, status, f"presigned without a life, {age} s old")
     empty = [("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")]
     equal(api.raw("GET", APPS, headers=sigv4.sign(api.key, "GET", APPS, headers=empty, payload_hash="UNSIGNED-PAYLOAD")).status, 404,
           "nothing is nothing, unsigned too")
