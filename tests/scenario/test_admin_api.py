@@ -264,10 +264,13 @@ def _(t):
     api = Api(t, api={"stage": "prod_2"})
     equal(api("GET", "/prod_2/applications")[0], 404)
     equal(api.raw("GET", APPS).status, 404, "live is not ours then")
-    bad = t.server(config={"server": {"applications": {"api": {"stage": "a/b"}}}}, start=False)
-    result = bad.verb("check")
-    equal(result.returncode, 1)
-    check("server.applications.api.stage" in result.stderr + result.stdout, result.stderr + result.stdout)
+    for name, value in (("stage", "a/b"), ("stage", ""), ("bearer_token", "short"), ("clock_skew", "2h")):
+        bad = t.server(config={"server": {"applications": {"api": {name: value}}}}, start=False)
+        result = bad.verb("check")
+        equal(result.returncode, 1, f"{name}: {value}")
+        check(f"server.applications.api.{name}" in result.stderr + result.stdout, result.stderr + result.stdout)
+    for value in ("", "${env:NO_SUCH_TOKEN:-}"):
+        equal(t.server(config={"server": {"applications": {"api": {"bearer_token": value}}}}, start=False).verb("check").returncode, 0, value)
 
 
 # ---- who is let in -----------------------------------------------------------------------------------------
