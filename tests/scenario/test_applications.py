@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Applications and keys: the verbs, what receivers hear, what happens when the store is locked, damaged or missing."""
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ from tests.lib import postgres
 from tests.lib.server import build_dir, merged
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
+from tests.torture.faults import Faults
 
 UNKNOWN = "d76d064f-ca8b-41ff-839f-4735e9a4b69d"
 RECEIVER = {"receivers": {"app": {"use": str(build_dir() / "tests" / "contract" / "plugin_app_receiver.so")}}}
@@ -227,6 +229,23 @@ def _(t):
     server.verb("app", "create", "Free", check=True)
 
 
+@test("a file that another process has to itself: 503 for whoever needs keys, others go on, and it recovers")
+def _(t):
+    server = server_of(t, start=False)
+    app, key = create(server)
+    with contextlib.closing(sqlite3.connect(server.data / "applications.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE other(x)")
+        server.start()
+        equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "RETRY")
+        equal(server.hit("goes-on").status, 200)
+        server.wait_log("alarm applications: .*applications.db.*locked.*another process holds the file")
+        other.execute("ROLLBACK")
+    becomes(server, app["ApplicationId"], key["ApiKeyValue"], "OK")
+    server.wait_log("alarm applications is over")
+
+
 @test("a server without applications makes no file, one without a store says so")
 def _(t):
     server = server_of(t)
@@ -237,6 +256,48 @@ def _(t):
     result = none.verb("app", "list")
     equal(result.returncode, 1)
     check("server.applications.store is none" in result.stderr, result)
+
+
+@test("full disk, failing disk, and kill at each step of a change: what was answered is kept, the rest is undone, and it says why")
+def _(t):
+    faults = Faults(t.tmp)
+    server = server_of(t, start=False, preload=[faults.shim], env=faults.env)
+    app, key = create(server)
+    server.start()
+    equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "OK")
+    known = {"Game"}
+
+    def names():
+        listed = json.loads(server.verb("app", "list", "--json", check=True).stdout)
+        return {a["ApplicationName"] for a in listed["Applications"]}
+
+    for calls, effect, error, says in (("write", "grow", errno.ENOSPC, "disk space"), ("sync", "error", errno.EIO, "kernel's log")):
+        rule = faults.add(calls, effect, error, path="applications.db")
+        result = server.verb("app", "create", f"refused by {calls}", "--description", "x" * 8000)
+        check(faults.hits(rule) > 0, f"{calls} did not fail")
+        equal(result.returncode, 1, result)
+        check("applications.db" in result.stderr and says in result.stderr, result)
+        equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "OK", f"while {calls} fails")
+        faults.off(rule)
+        equal(names(), known, calls)
+    for calls in ("write", "sync"):
+        for nth in range(1, 8):
+            rule = faults.add(calls, "kill", path="applications.db", nth=nth, times=1)
+            name = f"{calls} {nth}"
+            result = server.verb("app", "create", name)
+            faults.off()
+            faults.used = 0
+            if result.returncode == 0:
+                known.add(name)
+            now = names()
+            check(known <= now <= known | {name}, (name, result.returncode, now ^ known))
+            known = now
+            if result.returncode == 0 and nth > 1:
+                break
+        check(nth > 1, f"{calls} never killed it")
+    equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "OK")
+    last, last_key = create(server, "Last")
+    becomes(server, last["ApplicationId"], last_key["ApiKeyValue"], "OK")
 
 
 @test("a list of 3,000 applications and 3,000 keys, and a start with them")

@@ -662,6 +662,40 @@ static void what_was_acknowledged_is_in_the_file(void)
     drop_place(&p);
 }
 
+/* An administrator has sqlite3 and psql, too. */
+static void rows_that_others_wrote_do_no_harm(void)
+{
+    bench b = start(&(authorizer_options){.ttl_ms = 300000, .poll_ms = 60000}, NULL);
+    ss_error err = error_init();
+    static const char long_one[] = "d76d064f-ca8b-41ff-839f-4735e9a4b69d";
+    char name[5000];
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = "\xc3\xbc"[i % 2];
+    database_value v[] = {database_text(SS_LIT(long_one)), database_text(ss_s(name, sizeof name))};
+    static const char insert[] =
+        "INSERT INTO applications VALUES($1,$2,NULL,-1,-9,9223372036854775807,-1,1,1)";
+    CHECK_INT(database_run(b.db, insert, v, 2, NULL, NULL, NULL, &err), STORE_OK);
+    v[0] = database_text(SS_LIT("no uuid"));
+    CHECK_INT(database_run(b.db, insert, v, 2, NULL, NULL, NULL, &err), STORE_OK);
+    CHECK_INT(database_begin(b.db, &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "app", SS_LIT(long_one), SS_LIT("?"), &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "app", SS_LIT("no uuid"), ss_s("", 0), &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "key", SS_LIT("x"), SS_LIT("no detail"), &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "another kind of change", SS_LIT("x"), ss_s(name, sizeof name), &err),
+              STORE_OK);
+    CHECK_INT(database_end(b.db, true, &err), STORE_OK);
+    authorizer_refresh(b.a);
+    ss_app out = {.struct_size = sizeof out};
+    char text[AUTHORIZER_TEXT_SIZE];
+    CHECK_INT(authorizer_get(b.a, SS_LIT(long_one), &out, text), SS_OK);
+    CHECK_INT(out.name.len, STORE_NAME_MAX);
+    CHECK_INT(ask(b.a, b.app.id, b.key.value, 1, NULL, NULL), SS_OK);
+    authorizer_stats stats;
+    authorizer_read_stats(b.a, &stats);
+    CHECK_INT(stats.apps, 2);
+    end(&b);
+}
+
 /* Deleted applications with many keys do not fill the memory: the store is read anew. */
 static void what_is_deleted_makes_room(void)
 {
@@ -957,6 +991,7 @@ static const check_test tests[] = {
     TEST(a_transaction_is_all_or_nothing),
     TEST(a_full_disk_changes_nothing_and_says_so),
     TEST(what_was_acknowledged_is_in_the_file),
+    TEST(rows_that_others_wrote_do_no_harm),
     TEST(what_is_deleted_makes_room),
     TEST(ids_are_read_and_written_alike),
     TEST(questions_are_named_by_siphash),
