@@ -12,10 +12,11 @@ import stat
 import subprocess
 import sys
 import time
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import http, postgres, sigv4
-from tests.lib.server import ROOT, merged
+from tests.lib.server import ROOT, build_dir, merged
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -844,6 +845,27 @@ def _(t):
     begun = time.monotonic()
     equal(slow.server.stop(), 0)
     check(time.monotonic() - begun < 20, "a stop does not wait for it")
+
+
+@test("redshift/setup makes the warehouse's tables and views, twice; they can be queried")
+def _(t):
+    if not (build_dir() / "plugins" / "module-warehouse.so").exists():
+        t.skip("the module warehouse is not built")
+    api = Api(t, config={"receivers": {"game": {}}, "server": {"mode": "redshift"}}, modules={"wh": {"use": "warehouse"}})
+    for _ in range(2):
+        equal(api("POST", SETUP), (200, {"Result": "OK"}))
+    app = api.app()
+    value = api.authorization(app)["ApiKeyValue"]
+    events = [{"event_id": str(uuid.uuid4()), "event_type": name, "event_name": name, "event_timestamp": int(time.time()),
+               "event_data": {"level_id": "3"}} for name in ("level_started", "level_completed")]
+    sent = api.raw("POST", f"{APPS}/{app}/events", {"events": events}, headers=[("Authorization", value), ("Content-Type", "application/json")])
+    equal(sent.status, 200, repr(sent))
+    equal(api("POST", SETUP), (200, {"Result": "OK"}), "while it loads")
+
+    def loaded():
+        result = api.server.verb("query", "SELECT * FROM level_completion_rate")
+        return result.returncode == 0 and "50" in result.stdout
+    until(loaded, 30, "the events in the view")
 
 
 if __name__ == "__main__":
