@@ -93,6 +93,7 @@ struct http_request {
     char *copy; /* target, where it had to be copied */
     char *wire_path; /* as it came, where that differs from what the request has */
     char *wire_body; /* the same; kept for signed requests only */
+    size_t wire_size;
     char *body;
     size_t body_len, body_size;
     uint64_t content_length, drained;
