@@ -13,7 +13,7 @@
 #include "streamsteam/plugin.h"
 
 #define BATCH     10000u
-#define LINE_SIZE 700u
+#define LINE_SIZE 1000u
 
 /* ---- the rows ---- */
 
@@ -30,7 +30,7 @@ static const ss_field fields[] = {{"metadata", SS_FIELD_JSON, 0, "d", NULL},
                                   {NULL, 0, 0, NULL, NULL}};
 
 typedef struct event { /* taken apart, for the plain loop */
-    char metadata[200], id[40], data[200];
+    char metadata[200], id[40], data[300];
     const char *type, *version, *app;
     int64_t time;
 } event;
@@ -94,6 +94,8 @@ static void make_batch(uint64_t first)
                      "\"TestGame\","
                      "\"application_id\":\"%s\"}",
                      e->metadata, e->id, e->type, e->type, (long long)e->time, e->version, e->data, e->app);
+        if (n >= (int)LINE_SIZE || strlen(e->data) + 1 == sizeof e->data)
+            exit(3); /* a line that was cut is no event */
         records[i] = (ss_record){.seq = first + i + 1,
                                  .receive_us = e->time * 1000000,
                                  .event_us = e->time * 1000000,
