@@ -141,6 +141,9 @@ static bool open_file(reading *r, const char *path)
     if (access(path, F_OK) != 0)
         return warehouse_fail(r->fault, WAREHOUSE_UNREACHABLE, -1,
                               "%.300s is not there: the module makes it when the server runs", path);
+    if (access(path, R_OK) != 0)
+        return warehouse_fail(r->fault, WAREHOUSE_UNREACHABLE, -1,
+                              "%.300s: no right to read it; ask as the user that the server runs as", path);
     int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK)
         return warehouse_fail(r->fault, WAREHOUSE_UNREACHABLE, -1,
@@ -159,7 +162,7 @@ static bool open_file(reading *r, const char *path)
                           NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(r->db, table_functions, NULL, NULL, NULL);
-    if (rc == SQLITE_CANTOPEN)
+    if (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY)
         return warehouse_fail(
             r->fault, WAREHOUSE_UNREACHABLE, -1,
             "%.300s: the files -wal and -shm beside it cannot be opened; ask as the user that the server "
