@@ -175,7 +175,7 @@ interop: ## the tests against real clients and servers from the package registri
 
 bench: ## the comparison table (nginx and wrk from Debian)
 	@packaging/setup.sh build bench
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/warehouse
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(CORE_LIB) $(COMMON_LIB)

@@ -120,7 +120,7 @@ static void what_does_not_fit(void)
         size_t column;
         const char *cell, *extra;
     } cases[] = {
-        {"{\"amount\":1.5}", AMOUNT, "-", "{\"amount\":1.5}"},
+        {"{\"amount\":1.5}", AMOUNT, "1", "{\"amount\":1.5}"},
         {"{\"amount\":9223372036854775808}", AMOUNT, "-", "{\"amount\":9223372036854775808}"},
         {"{\"amount\":\"12\"}", AMOUNT, "-", "{\"amount\":\"12\"}"},
         {"{\"amount\":{\"a\":[1]}}", AMOUNT, "-", "{\"amount\":{\"a\":[1]}}"},
