@@ -5,7 +5,8 @@
 #include "receivers/game/answer.h"
 #include "receivers/game/store.h"
 
-#define KEPT_LEAST 1024u /* bytes of an event that is too large to be kept as failed as a whole */
+#define LARGE_BODY (64u * 1024) /* it is worth asking about the key first */
+#define KEPT_LEAST 1024u        /* bytes of an event that is too large to be kept as failed as a whole */
 
 typedef struct intake { /* one request */
     const game *g;
@@ -37,12 +38,15 @@ static bool is_json(ss_str type)
     return type.len == len || type.ptr[len] == ';' || type.ptr[len] == ' ';
 }
 
-/* Nobody who proves nothing has a body read. */
-static bool proves_something(const game *g, const ss_request *request)
+/* Who proves nothing has no body read, and who has a wrong key no large one. */
+static bool proves_something(const game *g, const ss_request *request, ss_str app)
 {
     static const char signature[] = "X-Amz-Signature=";
-    if (g->host->header(request, "Authorization").len > 0)
-        return true;
+    ss_str header = g->host->header(request, "Authorization");
+    bool stranger = request->body.len > LARGE_BODY && g->proofs == SS_PROOF_KEY &&
+                    g->host->app_auth(g->host->self, header, app) == SS_REJECT;
+    if (header.len > 0)
+        return !stranger;
     return g->proofs & SS_PROOF_SIGV4 && request->raw_query.len > 0 &&
            memmem(request->raw_query.ptr, request->raw_query.len, signature, sizeof signature - 1) != NULL;
 }
@@ -183,7 +187,7 @@ int32_t receiver_receive(void *instance, const ss_request *request, ss_response 
     }
     if (!ss_eq(request->method, SS_LIT("POST")))
         return deny(&in, "events are sent with POST");
-    if (!proves_something(in.g, request))
-        return deny(&in, "no Authorization header");
+    if (!proves_something(in.g, request, in.app))
+        return deny(&in, "no Authorization header, or no key of this application");
     return take(&in);
 }

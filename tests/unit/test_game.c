@@ -214,6 +214,23 @@ static void who_may_send(void)
     close_kit(k);
 }
 
+/* A large body of somebody without a key is not even read: its broken JSON is not noticed. */
+static void strangers_cost_nothing(void)
+{
+    testkit *k = open_kit(NULL);
+    static char large[128 * 1024];
+    memset(large, '[', sizeof large - 1);
+    CHECK_INT(send(k, TARGET, "Content-Type: application/json\nAuthorization: wrong\n", large), SS_REJECT);
+    answer_is(k, 403, "{\"error\":\"AccessDenied\"}");
+    CHECK_STR(testkit_reject_text(k, 0), "no Authorization header, or no key of this application");
+    CHECK_INT(send(k, TARGET, "Content-Type: application/json\nAuthorization: wrong\n", "["), SS_REJECT);
+    answer_is(k, 403, "{\"error\":\"AccessDenied\"}");
+    CHECK_STR(testkit_reject_text(k, 0), "no key of this application");
+    CHECK_INT(post(k, large), SS_REJECT);
+    CHECK_INT(testkit_http(k), 400);
+    close_kit(k);
+}
+
 static void signed_requests(void)
 {
     static const char body[] = "{\"events\":[" GOOD "]}",
@@ -656,6 +673,7 @@ static const check_test tests[] = {
     TEST(the_body_as_a_whole),
     TEST(limits),
     TEST(who_may_send),
+    TEST(strangers_cost_nothing),
     TEST(signed_requests),
     TEST(preflight),
     TEST(nothing_can_be_taken),
