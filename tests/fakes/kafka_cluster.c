@@ -177,13 +177,31 @@ static bool offset(const char *rest)
     long long n;
     if (sscanf(rest, "%255s %255s %d %lld", group, topic, &partition, &n) != 4)
         return false;
+    /* The brokers take offsets of members only. */
     rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, group);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1), *mine = NULL;
+    (void)rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
+    (void)rd_kafka_subscribe(rk, topics);
+    int assigned = 0;
+    for (int i = 0; i < 200 && !assigned; i++) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
+        if (m)
+            rd_kafka_message_destroy(m);
+        if (rd_kafka_assignment(rk, &mine) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            assigned = mine->cnt;
+            rd_kafka_topic_partition_list_destroy(mine);
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(topics);
     rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(one, topic, partition)->offset = n;
-    bool good = !rd_kafka_commit(rk, one, 0);
+    rd_kafka_resp_err_t err = rd_kafka_commit(rk, one, 0);
     rd_kafka_topic_partition_list_destroy(one);
+    if (err)
+        (void)fprintf(stderr, "kafka_cluster: commit: %s\n", rd_kafka_err2str(err));
+    (void)rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);
-    return good;
+    return !err;
 }
 
 /* ---- commands ----------------------------------------------------------------------------------- */
