@@ -39,17 +39,24 @@ static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
         die(name, why);
 }
 
-static rd_kafka_t *client(rd_kafka_type_t type, const char *group)
+/* The mock brokers forget members that wait for others longer than their session: who joins for long needs a
+   long one, who stays a moment a short one. */
+static rd_kafka_t *client(rd_kafka_type_t type, const char *group, const char *session_ms)
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", bootstrap);
     set(conf, "log_level", "0");
+    if (getenv("KAFKA_CLUSTER_DEBUG")) {
+        set(conf, "log_level", "7");
+        set(conf, "debug", getenv("KAFKA_CLUSTER_DEBUG"));
+    }
     if (group) {
         set(conf, "group.id", group);
         set(conf, "enable.auto.commit", "false");
         set(conf, "auto.offset.reset", "earliest");
-        set(conf, "session.timeout.ms", "6000");
+        set(conf, "session.timeout.ms", session_ms);
+        set(conf, "heartbeat.interval.ms", "200");
     }
     rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof why);
     if (!rk)
@@ -69,7 +76,7 @@ static void start_cluster(void)
     if (!cluster)
         die("mock", "no cluster");
     bootstrap = rd_kafka_mock_cluster_bootstraps(cluster);
-    producer = client(RD_KAFKA_PRODUCER, NULL);
+    producer = client(RD_KAFKA_PRODUCER, NULL, NULL);
 }
 
 /* ---- producing -------------------------------------------------------------------------------- */
@@ -150,7 +157,7 @@ static bool join(const char *rest)
     char group[256], topic[256];
     if (sscanf(rest, "%255s %255s", group, topic) != 2 || other)
         return false;
-    other = client(RD_KAFKA_CONSUMER, group);
+    other = client(RD_KAFKA_CONSUMER, group, "20000");
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     (void)rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
     bool good = !rd_kafka_subscribe(other, topics);
@@ -178,7 +185,7 @@ static bool offset(const char *rest)
     if (sscanf(rest, "%255s %255s %d %lld", group, topic, &partition, &n) != 4)
         return false;
     /* The brokers take offsets of members only. */
-    rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, group);
+    rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, group, "9000");
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1), *mine = NULL;
     (void)rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
     (void)rd_kafka_subscribe(rk, topics);
