@@ -170,7 +170,7 @@ check-fast: tests-build ## the unit and house tests only
 
 interop: ## the tests against real clients and servers from the package registries
 	@packaging/setup.sh build test interop
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines $(BUILD)/tests/kafka_cluster
 	@python3 tests/interop/run_interop.py --build $(BUILD)
 
 bench: ## the comparison table (nginx and wrk from Debian)

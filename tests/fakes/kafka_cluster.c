@@ -21,6 +21,7 @@
 
 #define BROKERS    3
 #define LINE_BYTES 65536
+#define FLUSH_MS   120000
 
 static rd_kafka_mock_cluster_t *cluster;
 static rd_kafka_t *producer;
@@ -51,6 +52,8 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *group, const char *s
         set(conf, "log_level", "7");
         set(conf, "debug", getenv("KAFKA_CLUSTER_DEBUG"));
     }
+    if (type == RD_KAFKA_PRODUCER)
+        set(conf, "enable.idempotence", "true"); /* what is made once is there once */
     if (group) {
         set(conf, "group.id", group);
         set(conf, "enable.auto.commit", "false");
@@ -64,8 +67,13 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *group, const char *s
     return rk;
 }
 
-static void start_cluster(void)
+static void start_cluster(const char *brokers)
 {
+    if (brokers) {
+        bootstrap = brokers;
+        producer = client(RD_KAFKA_PRODUCER, NULL, NULL);
+        return;
+    }
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "log_level", "0");
@@ -106,7 +114,7 @@ static bool produce(const char *rest)
         if (send_one(topic, (int32_t)(n % parts), text))
             return false;
     }
-    return rd_kafka_flush(producer, 20000) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return rd_kafka_flush(producer, FLUSH_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static bool say(const char *rest)
@@ -115,7 +123,7 @@ static bool say(const char *rest)
     int partition, used = 0;
     if (sscanf(rest, "%255s %d %n", topic, &partition, &used) != 2)
         return false;
-    return !send_one(topic, partition, rest + used) && !rd_kafka_flush(producer, 20000);
+    return !send_one(topic, partition, rest + used) && !rd_kafka_flush(producer, FLUSH_MS);
 }
 
 static bool tombstone(const char *rest)
@@ -124,7 +132,7 @@ static bool tombstone(const char *rest)
     int partition;
     if (sscanf(rest, "%255s %d", topic, &partition) != 2)
         return false;
-    return !send_one(topic, partition, NULL) && !rd_kafka_flush(producer, 20000);
+    return !send_one(topic, partition, NULL) && !rd_kafka_flush(producer, FLUSH_MS);
 }
 
 /* ---- another consumer --------------------------------------------------------------------------- */
@@ -260,10 +268,10 @@ static bool run(const char *name, const char *rest)
     return strcmp(name, "assigned") == 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static char line[LINE_BYTES];
-    start_cluster();
+    start_cluster(argc > 1 ? argv[1] : NULL);
     (void)printf("bootstrap %s\n", bootstrap);
     (void)fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {

@@ -6,9 +6,10 @@ from tests.lib.server import build_dir
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, brokers=None):
+        """brokers: be a client of those instead."""
         program = build_dir() / "tests" / "kafka_cluster"
-        self.process = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.process = subprocess.Popen([str(program)] + ([brokers] if brokers else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.brokers = self.process.stdout.readline().split()[1]
 
     def tell(self, *words):
