@@ -222,6 +222,5 @@ int32_t kinesis_reconcile(kinesis *k, ss_error *err)
     /* Lists lag behind: the children of a shard that just ended may come later. So may those of a merge. */
     k->list_wanted = waiting;
     k->list_due_ms = http_now_ms() + RELIST_MS;
-    k->host->metric_set(k->metrics.shards, (double)k->count);
     return rc;
 }

@@ -95,6 +95,7 @@ static void show(kinesis *k)
         if (k->shards[i]->behind_ms > most)
             most = k->shards[i]->behind_ms;
     k->host->metric_set(k->metrics.behind, (double)most);
+    k->host->metric_set(k->metrics.shards, (double)k->count);
 }
 
 static int32_t turn(kinesis *k, ss_error *err)
