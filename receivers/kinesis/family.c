@@ -34,6 +34,7 @@ void shard_lose(shard *s)
 
 void kinesis_forget(kinesis *k, size_t i)
 {
+    aws_call_free(k->shards[i]->call); /* it may be asked for, still, when a list says that it is gone */
     grow_free(&k->shards[i]->body);
     free(k->shards[i]);
     k->shards[i] = k->shards[--k->count];
