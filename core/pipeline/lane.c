@@ -178,6 +178,7 @@ void pipeline_lane_leave(pipeline_lane *lane)
     free(lane->counts);
     lane->counts = NULL;
     atomic_store(&lane->active, 0u);
+    atomic_store(&lane->generation, 0u); /* who enters again takes over a set first */
     crumb_unbind();
 }
 

@@ -240,7 +240,9 @@ static bool start_inlet(ingest *in, ss_error *err)
              (int)(node_len(node_get(in->blob, "listeners")) * (size_t)node_int(in->blob, "server.loops"));
     int listens = 0;
     socklen_t len = sizeof listens;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
+    int domain = 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens ||
+        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX)
         return true;
     in->inlet = inlet_start(in->pipeline, in->board, fd, err);
     return in->inlet != NULL;
