@@ -278,6 +278,11 @@ def _(t):
     result = none.verb("app", "list")
     equal(result.returncode, 1)
     check("server.applications.store is none" in result.stderr, result)
+    none.write_config(merged(none.config, {"server": {"applications": {"store": "postgres"}}}))
+    result = none.verb("check")
+    equal(result.returncode, 1)
+    check("server.applications.postgres.connection: missing" in result.stderr, result)
+    equal(ask(none, UNKNOWN, "key")[0], "DECLINE", "a wrong file changes nothing")
 
 
 @test("full disk, failing disk, and kill at each step of a change: what was answered is kept, the rest is undone, and it says why")
