@@ -86,6 +86,12 @@ def problems(clients, db):
     return load.problems_of(clients, names(db))
 
 
+def keep_records(server):
+    """Else the journal lets go of what every module is done with."""
+    server.config["server"]["journal"]["retain"] = "1h"
+    server.write_config()
+
+
 def settle(server):
     for _ in range(5):
         if not server.process:
@@ -215,8 +221,7 @@ def _(t, make):
 @both("a database that was put back from a backup is noticed, and the journal's records are loaded again", timeout_s=300)
 def _(t, make):
     server, db = make(t)
-    server.config["server"]["journal"]["retain"] = "1h"
-    server.write_config()
+    keep_records(server)
     server.start()
     with load.Load(server, clients=2) as clients:
         clients.wait_acknowledged(100, 60)
@@ -280,6 +285,7 @@ def _(t):
 @test("SQLite: a damaged file pauses the module with the remedy; when it is moved away all comes again")
 def _(t):
     server, db = on_sqlite(t)
+    keep_records(server)
     server.start()
     for i in range(20):
         server.hit(f"e{i}")
@@ -302,6 +308,7 @@ def _(t):
 @test("SQLite: a file that is deleted under the running module is made again, with what the journal has")
 def _(t):
     server, db = on_sqlite(t)
+    keep_records(server)
     server.start()
     for i in range(5):
         server.hit(f"e{i}")
