@@ -165,6 +165,27 @@ def _(t):
     equal([len(events) for _, _, events in api.requests], [20, 20, 20, 20, 10], result.stdout)
 
 
+@test("a real server takes everything, with the right key", timeout_s=120)
+def _(t):
+    server = t.server(config={"receivers": {"matomo": None, "game": {}}})
+    words, apps = ["--api-path", f"http://127.0.0.1:{server.port}/live"], []
+    for name in ("one", "two"):
+        app = json.loads(server.verb("app", "create", name, "--json", check=True).stdout)["ApplicationId"]
+        key = json.loads(server.verb("key", "create", app, "client", "--json", check=True).stdout)["ApiKeyValue"]
+        apps.append((app, key))
+        words += ["--applications", f"{app}:{key}"]
+    result = run(*words, "--count", 2500, "--rate", 0, "--batch-size", 500, "--days", 2)
+    equal(result.returncode, 0, result.stdout)
+    check(result.stdout.startswith("successes: 2500, failures: 0 "), result.stdout)
+    result = run(*words[:2], "--application-id", apps[0][0], "--api-key", apps[1][1], "--count", 20, "--rate", 0)
+    equal(result.returncode, 1)
+    check('20 x HTTP 403: {"error":"AccessDenied"}' in result.stdout, result.stdout)
+    server.stop()
+    stored = [json.loads(line) for line in server.verb("tail", "-n", "5000", check=True).stdout.splitlines()]
+    equal(collections.Counter(event["application_id"] for event in stored), {apps[0][0]: 1500, apps[1][0]: 1000})
+    equal({event["metadata"]["processing_result"]["status"] for event in stored}, {"ok"})
+
+
 @test("wrong use says what is missing, and ends with 2")
 def _(t):
     for words, wanted in ((["--count", "1"], "name an application"), (["--applications", "x"], "it wants ID:KEY"),

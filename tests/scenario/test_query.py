@@ -5,12 +5,13 @@ import csv
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-from tests.lib import http
+from tests.lib import game_reference, http
 from tests.lib.postgres import Postgres
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
@@ -144,10 +145,12 @@ def _(t):
     server.hit("one")
     loaded(server, 1)
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT "
-    for sql in (numbers + "length(group_concat(hex(randomblob(100)), '')) FROM n", numbers + "i, hex(randomblob(40)) FROM n"):
+    for sql in (numbers + "length(group_concat(hex(randomblob(10000)), '')) FROM n", numbers + "i, hex(randomblob(40)) FROM n"):
         result = server.verb("query", "--memory", "4MiB", "--limit", "1000000", sql)
         check(result.returncode == 1 and "--memory" in result.stderr, f"{sql}: {result.stderr}")
     equal(answer(server, numbers + "i FROM n", "--memory", "4MiB", "--format", "csv").count("\n"), 300001)
+    many = numbers + "count(DISTINCT hex(i) || 'and forty letters more, as in an id of its own') AS n FROM n"
+    equal(rows(server, many, "--memory", "8MiB"), [{"n": 300000}])  # in temporary files
 
 
 @test("which warehouse is asked, and what is said where there is none")
@@ -201,6 +204,27 @@ def _(t):
     server = t.server(start=False)
     equal(server.verb("query", "--help", config=False).stdout, HELP.read_text())
     check("  query " in server.verb("help", config=False).stdout, "help")
+
+
+@test("docs/queries.md has every saved query with its view and columns, and its own queries can be asked")
+def _(t):
+    page = (ROOT / "docs" / "queries.md").read_text()
+    server = t.server(config={"receivers": {"game": {}}, "modules": {"lake": None, "warehouse": FAST}})
+    until(lambda: server.verb("query", "SELECT * FROM event_data").returncode == 0, 20, "the views")
+    listed = server.verb("query", "--list", check=True).stdout
+    for name, (view, columns, _) in game_reference.QUERIES.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` | `{view}` |"))
+        check(f"  {name} ({view})\n" in listed, name)
+        wanted = "the ten above, `event_timestamp_america_new_york`" if view == "latest_events" else ", ".join(f"`{c}`" for c in columns)
+        check(f"| {wanted} " in row, row)
+    questions = re.findall(r"`(SELECT [^`]+)`", page) + re.findall(r"query (?:--format csv )?'(SELECT [^']+)'", page)
+    check(len(questions) >= 4, questions)
+    for sql in questions:
+        equal(server.verb("query", sql).returncode, 0, sql)
+    for expression in ("datetime(event_timestamp, 'unixepoch')", "event_data ->> 'level_id'", "metadata ->> '$.processing_result.status'",
+                       "event_timestamp >= unixepoch('2026-03-01') AND event_timestamp < unixepoch('2026-04-01')"):
+        check(expression in page, expression)
+        equal(server.verb("query", f"SELECT {expression} FROM event_data").returncode, 0, expression)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 #include "core/cli/query_print.h"
 #include "core/cli/query_text.h"
+#include "plugins/common/utf8.h"
 #include "tests/unit/check.h"
 
 static const warehouse_limits usual = {20000, 64ll << 20};
@@ -295,6 +296,40 @@ static void long_texts_are_cut(void)
     buf_fini(&out);
 }
 
+/* Any bytes: as wide as it says, no more than allowed, nothing in it that a terminal obeys. */
+static void any_bytes_are_harmless(void)
+{
+    uint64_t state = 88172645463325252u;
+    for (int round = 0; round < 20000; round++) {
+        char text[40];
+        size_t len = state % sizeof text, max = 2 + state / 64 % 50;
+        for (size_t i = 0; i < len; i++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            text[i] =
+                (char)(state >> (state & 1 ? 24 : 56) | (state & 2 ? 0x80u : 0)); /* many that are no UTF-8 */
+        }
+        state++;
+        state ^= state << 13;
+        state ^= state >> 7;
+        buf out;
+        buf_init(&out, 4096);
+        size_t columns = query_text_put(&out, ss_s(text, len), max);
+        CHECK(columns <= max && !out.failed);
+        const unsigned char *p = (const unsigned char *)buf_text(&out);
+        for (size_t i = 0; i < out.len; i++)
+            CHECK(p[i] >= 0x20 && p[i] != 0x7f && !(p[i] == 0xC2 && p[i + 1] < 0xA0));
+        for (size_t i = 0, step; i < out.len; i += step) {
+            step = utf8_sequence((const char *)p + i, out.len - i);
+            REQUIRE(step > 0);
+        }
+        buf_fini(&out);
+        if (check_failed)
+            return;
+    }
+}
+
 static void too_many_for_a_table(void)
 {
     fixture f;
@@ -312,9 +347,9 @@ static void too_many_for_a_table(void)
 }
 
 static const check_test tests[] = {
-    TEST(only_questions),     TEST(what_is_allowed),       TEST(a_writer_goes_on),
-    TEST(limits_hold),        TEST(mistakes_have_a_place), TEST(files_that_are_none),
-    TEST(csv_is_rfc_4180),    TEST(json_is_json),          TEST(tables_are_aligned_and_harmless),
-    TEST(long_texts_are_cut), TEST(too_many_for_a_table),
+    TEST(only_questions),     TEST(what_is_allowed),        TEST(a_writer_goes_on),
+    TEST(limits_hold),        TEST(mistakes_have_a_place),  TEST(files_that_are_none),
+    TEST(csv_is_rfc_4180),    TEST(json_is_json),           TEST(tables_are_aligned_and_harmless),
+    TEST(long_texts_are_cut), TEST(any_bytes_are_harmless), TEST(too_many_for_a_table),
 };
 CHECK_MAIN(tests)
