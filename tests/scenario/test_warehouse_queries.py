@@ -180,6 +180,19 @@ def _(t, make):
     compare_all(server, events + direct)
 
 
+@both("an empty table, and one whose newest events have no time")
+def _(t, make):
+    database = make(t)
+    server = database.server
+    wait_loaded(server, 0)
+    server.stop()
+    compare_all(server, [])
+    few = only_direct_producers({"app": ("Game", "")})[:5]
+    few += [{**event, "event_timestamp": None, "event_id": f"none {n % 3}"} for n, event in enumerate(few)]
+    database.insert(few)
+    compare_all(server, few)
+
+
 @both("a view that was lost is made again at the next start, over a table that has another name")
 def _(t, make):
     database = make(t, tables={"game": "raw_events"})
