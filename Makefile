@@ -20,19 +20,20 @@ Q     := $(if $(V),,@)
 say    = $(if $(V),,@echo "  $(1)  $(patsubst $(BUILD)/%,%,$@)")
 
 PKG_CONFIG ?= pkg-config
+PG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags libpq 2>/dev/null)
 HAVE_ISAL  := $(shell $(PKG_CONFIG) --exists libisal 2>/dev/null && echo 1)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror)
 OPTIMISE := $(if $(DEBUG),-O0,-O2) -g
 HARDEN   := $(if $(SAN)$(DEBUG),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -DSS_VERSION='"$(VERSION)"' -DSS_PREFIX='"$(PREFIX)"' \
+CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude $(PG_CFLAGS) -DSS_VERSION='"$(VERSION)"' -DSS_PREFIX='"$(PREFIX)"' \
             $(if $(HAVE_ISAL),-DHAVE_ISAL) $(if $(FAULTS),-DSS_FAULTS)
 CFLAGS   += -std=c11 -fvisibility=hidden -fPIC $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANFLAGS) \
             $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
 LDFLAGS  += -Wl,-z,relro,-z,now $(SANFLAGS)
 ISAL     := $(if $(HAVE_ISAL),-lisal)
-CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto $(ISAL) -ldl -lpthread -lm
+CORE_LIBS := -lmicrohttpd -lyaml -ljansson -lsqlite3 -lpcre2-8 -lz -lcrypto -lpq $(ISAL) -ldl -lpthread -lm
 
 # ---- what is built -----------------------------------------------------------------------------------
 CORE_DIRS ?= core/base core/journal core/observe core/config core/event core/pipeline core/http \
@@ -75,7 +76,7 @@ help: ## this list
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 # The hot path: what runs for each event.
-HOT := core/event receivers/matomo receivers/events plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
+HOT := core/event receivers/matomo receivers/events receivers/game plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
 $(foreach d,$(HOT),$(eval $(O)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g))
 
 $(O)/%.o: %.c
@@ -131,6 +132,11 @@ $(BUILD)/tests/device_lines: tests/interop/device_lines.c $(COMMON_LIB)
 	$(call say,link   )
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) $(COMMON_LIB) $(LDFLAGS) \
 	    $$(sed -n 's,^// libs: ,,p' $<) -lm
+$(BUILD)/tests/game_lines: tests/interop/game_lines.c $(wildcard receivers/game/*.[ch]) $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
+	@mkdir -p $(@D)
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $$(sed -n 's,^// with: ,,p' $<) -Wl,--start-group $(TESTKIT_LIB) $(CORE_LIB) \
+	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
 
 $(BUILD)/tests/%.so: tests/%.c include/streamsteam/plugin.h
 	@mkdir -p $(@D)
@@ -170,7 +176,7 @@ check-fast: tests-build ## the unit and house tests only
 
 interop: ## the tests against real clients and servers from the package registries
 	@packaging/setup.sh build test interop
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines $(BUILD)/tests/kafka_cluster
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines $(BUILD)/tests/kafka_cluster $(BUILD)/tests/game_lines
 	@python3 tests/interop/run_interop.py --build $(BUILD)
 
 bench: ## the comparison table (nginx and wrk from Debian)

@@ -34,6 +34,8 @@ static const verb verbs[] = {
     {"tail", verb_tail, "the newest events, or why inputs were rejected; --follow goes on"},
     {"journal", verb_journal, "stat, verify, dump, replay: look into the journal, live or dead"},
     {"quarantine", verb_quarantine, "records that a module could not deliver: list, retry, drop"},
+    {"app", verb_app, "create, list, show, set, delete: the applications that events belong to"},
+    {"key", verb_key, "create, list, show, enable, disable, set, delete: what their events are sent with"},
     {"new", verb_new, "a folder to write a plugin in: source, test, Makefile, example, CI"},
     {"schema-check", verb_schema_check,
      "does this JSON fit that JSON Schema? As the receiver events decides"},

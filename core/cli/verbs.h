@@ -22,5 +22,7 @@ int verb_quarantine(int argc, char **argv);
 int verb_ledger(int argc, char **argv);
 int verb_new(int argc, char **argv);
 int verb_schema_check(int argc, char **argv);
+int verb_app(int argc, char **argv);
+int verb_key(int argc, char **argv);
 
 #endif

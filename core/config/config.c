@@ -107,6 +107,7 @@ static bool read_place(config *c, const char *path, config_place *out, ss_error 
     for (size_t i = 0; good && i < c->dir_count; i++)
         good = (out->dirs[out->dir_count++] = strdup(c->dirs[i])) != NULL;
     memcpy(out->data_dir, c->data_dir, sizeof out->data_dir);
+    out->applications = json_dumps(json_object_get(c->server, "applications"), JSON_COMPACT);
     return good || ss_fail(err, 0, "out of memory");
 }
 
@@ -128,4 +129,8 @@ void config_place_fini(config_place *found)
     for (size_t i = 0; i < found->dir_count; i++)
         free(found->dirs[i]);
     found->dir_count = 0;
+    if (found->applications) /* a secret may stand in it */
+        explicit_bzero(found->applications, strlen(found->applications));
+    free(found->applications);
+    found->applications = NULL;
 }

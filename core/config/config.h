@@ -60,6 +60,7 @@ int32_t config_run(const config *c, const config_entry *entry, enum config_verb 
    work though the rest of the file is broken. path NULL: the defaults. false with err. */
 typedef struct config_place {
     char data_dir[PATH_MAX];
+    char *applications; /* server.applications as JSON, for node_parse(); owned, may be NULL */
     size_t dir_count;
     char *dirs[CONFIG_DIRS_MAX]; /* owned */
 } config_place;

@@ -218,6 +218,20 @@ static void check_journal(config *c)
                      "server.journal.max_bytes: must be at least 4 times segment_bytes, or 0");
 }
 
+static void check_applications(config *c)
+{
+    const json_t *apps = json_object_get(c->server, "applications");
+    const char *store = json_string_value(json_object_get(apps, "store"));
+    const tree_item *section = tree_find(server_of(c), "applications");
+    place at = config_key_place(section ? section->value : NULL, "store", server_of(c)->at);
+    if (store && strcmp(store, "postgres") == 0 &&
+        !json_object_get(json_object_get(apps, "postgres"), "connection"))
+        problems_add(
+            &c->problems, at,
+            "server.applications.postgres.connection: missing; store: postgres needs to know where the "
+            "database is");
+}
+
 void config_check_server(config *c)
 {
     schema s = {.arena = &c->arena, .problems = &c->problems, .references = {c->dir}};
@@ -230,4 +244,5 @@ void config_check_server(config *c)
     check_networks(c);
     check_headers(c);
     check_journal(c);
+    check_applications(c);
 }

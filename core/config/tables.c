@@ -211,6 +211,10 @@ const ss_option tables_server[] = {
      .type = SS_T_OBJECT,
      .children = journal_options,
      .doc = "The journal between taking and passing on."},
+    {.name = "applications",
+     .type = SS_T_OBJECT,
+     .children = tables_applications,
+     .doc = "Applications and the keys that events are sent with."},
     {.name = NULL},
 };
 

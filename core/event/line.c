@@ -7,7 +7,8 @@
 #include "plugins/common/block.h"
 #include "plugins/common/json.h"
 
-#define KEY_BLOCK 32u /* keys up to this are copied with one fixed-size copy */
+#define KEY_BLOCK  32u /* keys up to this are copied with one fixed-size copy */
+#define NUMBER_MAX 32u /* characters of a number that stays as it was written; within SCALAR_BYTES */
 
 /* ---- times ---- */
 
@@ -136,12 +137,59 @@ static char *put_double(char *to, uint32_t type, double value)
     return to + json_put_double(to, value);
 }
 
+/* The same text in event after event (what a request's events have in common) is checked once: a second look
+   is a comparison. Kept only where a text comes from the same place again, so that texts that differ each
+   time do not push it out. */
+#define REPEAT_LEAST 48u
+#define REPEAT_BYTES 512u
+#define REPEAT_SLOTS 4u
+
+typedef struct json_repeat {
+    const char *seen; /* where the last text of this slot was */
+    size_t raw_len, len;
+    char raw[REPEAT_BYTES], text[json_compact_bound(REPEAT_BYTES)];
+} json_repeat;
+
+static char *put_json(char *to, const ss_value *v)
+{
+    static _Thread_local json_repeat cache[REPEAT_SLOTS];
+    ss_str json = ss_s(v->as.ptr, v->len);
+    if (json.len < REPEAT_LEAST || json.len > REPEAT_BYTES)
+        return to + json_put_compact(to, json);
+    json_repeat *r = &cache[((uintptr_t)json.ptr >> 4) % REPEAT_SLOTS];
+    if (r->raw_len == json.len && memcmp(r->raw, json.ptr, json.len) == 0) {
+        memcpy(to, r->text, r->len);
+        return to + r->len;
+    }
+    size_t len = json_put_compact(to, json);
+    if (r->seen == json.ptr) {
+        memcpy(r->raw, json.ptr, json.len);
+        memcpy(r->text, to, len);
+        r->raw_len = json.len;
+        r->len = len;
+    }
+    r->seen = json.ptr;
+    return to + len;
+}
+
+/* A number as it was written, within the room that every number has. */
+static char *put_number(char *to, const ss_value *v)
+{
+    ss_str text = ss_s(v->as.ptr, v->len);
+    bool number =
+        text.len > 0 && text.len <= NUMBER_MAX && (*text.ptr == '-' || (unsigned)(*text.ptr - '0') < 10);
+    if (!number || !json_valid(text) || text.ptr[text.len - 1] <= ' ')
+        return put_null(to);
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
 /* Which kinds a type takes: bit k = kind k. */
 #define KIND(k) (1u << (SS_V_##k))
 static const uint8_t kinds_of[SS_FIELD_JSON + 1] = {
     [SS_FIELD_STRING] = KIND(STR) | KIND(INT),
-    [SS_FIELD_INT] = KIND(INT) | KIND(BOOL) | KIND(DOUBLE),
-    [SS_FIELD_DOUBLE] = KIND(DOUBLE) | KIND(INT),
+    [SS_FIELD_INT] = KIND(INT) | KIND(BOOL) | KIND(DOUBLE) | KIND(JSON),
+    [SS_FIELD_DOUBLE] = KIND(DOUBLE) | KIND(INT) | KIND(JSON),
     [SS_FIELD_BOOL] = KIND(BOOL) | KIND(INT),
     [SS_FIELD_TIMESTAMP] = KIND(TIME),
     [SS_FIELD_DATETIME] = KIND(TIME),
@@ -164,7 +212,7 @@ static __attribute__((noinline)) char *put_value(char *to, uint32_t type, const 
     case SS_V_TIME:
         return put_time(to, type, v->as.i64);
     case SS_V_JSON:
-        return to + json_put_compact(to, ss_s(v->as.ptr, v->len));
+        return type == SS_FIELD_JSON ? put_json(to, v) : put_number(to, v);
     default:
         return put_null(to);
     }

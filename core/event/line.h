@@ -1,9 +1,10 @@
 /* From a filled event to one line of JSON: flat fields in table order, then the objects that dotted names
    make.
 
-   Envelope: where a receiver declares `event_id`, `received_at`, `event_type` and does not set them, they are
-   filled from event->id, event->receive_us, event->type; they stand first in the line. So event->id has to
-   be there before event_line_write(). Absent fields leave no key. An object of which every field that is set
+   Envelope: where a receiver declares `event_id`, `received_at`, `event_type` before all its other fields and
+   does not set them, they are filled from event->id, event->receive_us, event->type; they stand first in the
+   line. So event->id has to be there before event_line_write(). Declared behind another field they are fields
+   like others. Absent fields leave no key. An object of which every field that is set
    is null is null itself: {"geo_info":null}. */
 #ifndef EVENT_LINE_H
 #define EVENT_LINE_H

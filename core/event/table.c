@@ -141,6 +141,19 @@ static void order_object(event_table *t, uint16_t object)
             order_object(t, o);
 }
 
+/* How many fields stand before the first one that the host does not know. */
+static size_t head_count(const event_table *t)
+{
+    size_t i = 0, k = 0;
+    for (; i < t->count && k < EVENT_ENVELOPE; i++) {
+        for (k = 0; k < EVENT_ENVELOPE && strcmp(t->declared[i]->name, event_envelope_names[k]) != 0; k++)
+            ;
+        if (k == EVENT_ENVELOPE)
+            break;
+    }
+    return i;
+}
+
 static bool lay_out(event_table *t)
 {
     size_t room = BLOCK_SLACK;
@@ -171,7 +184,7 @@ static bool lay_out(event_table *t)
             order_object(t, o);
     for (size_t k = 0; k < EVENT_ENVELOPE; k++) {
         size_t i = field_find(t, ss_cstr(event_envelope_names[k]));
-        bool mine = i != SIZE_MAX && t->fields[i].type == envelope_types[k];
+        bool mine = i < head_count(t) && t->fields[i].type == envelope_types[k];
         t->envelope[k] = mine ? (uint16_t)i : TABLE_NONE;
         if (mine)
             t->flat[i >> 6] &= ~((uint64_t)1 << (i & 63));

@@ -160,7 +160,7 @@ static uint32_t field_ref(void *self, const char *name)
 
 /* ---- request data ---------------------------------------------------------------------------- */
 
-static ss_str header(const ss_request *request, const char *name)
+ss_str pipeline_header(const ss_request *request, const char *name)
 {
     const ss_call *call = request->call;
     return call->request && call->request->header ? call->request->header(call->request, name) : ss_s("", 0);
@@ -322,11 +322,12 @@ void pipeline_host_fill(pipeline_instance *instance)
     t->failed = failed;
     t->field_ref = field_ref;
     t->query = query_pairs;
-    t->header = header;
+    t->header = pipeline_header;
     t->rejected = rejected;
     t->stopping = stopping;
     t->every = every;
     t->once = once;
     t->call_begin = call_begin;
     t->call_commit = call_commit;
+    pipeline_apps_fill(t);
 }

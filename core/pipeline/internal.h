@@ -147,6 +147,7 @@ struct pipeline {
     uint32_t calls_open;        /* under lock */
     ss_metric *unrouted[6];
     pipeline_timers *timers;
+    pipeline_apps apps; /* all NULL: none */
 };
 
 /* A reset that does not keep what one unusual request needed. */
@@ -166,6 +167,9 @@ bool lane_wait_stored(pipeline_lane *lane);
 void call_close_event(ss_call *call);
 void call_begin_on(pipeline_lane *lane, pipeline_receiver *receiver, pipeline_request *request);
 ss_str pipeline_cut_name(ss_str name); /* to JOURNAL_NAME_MAX bytes */
+ss_str pipeline_header(const ss_request *request, const char *name);
+/* apps.c */
+void pipeline_apps_fill(ss_host *table);
 /* failed.c */
 int32_t pipeline_failed(ss_call *call, ss_str app, const char *code, ss_str text, ss_str raw);
 /* query.c */

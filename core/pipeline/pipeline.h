@@ -29,6 +29,19 @@ typedef struct pipeline_request {
     void *waiter[1]; /* links requests that wait for one batch */
 } pipeline_request;
 
+/* The application store, lent by the server: what host->app_check and the like ask. text: where id and name
+   are copied to, PIPELINE_APP_TEXT bytes. */
+#define PIPELINE_APP_TEXT 1088u
+typedef struct pipeline_apps {
+    void *self;
+    int32_t (*check)(void *self, const ss_request *request, ss_str authorization,
+                     ss_str (*header)(const ss_request *request, const char *name), ss_str app,
+                     uint32_t proofs, uint32_t events, ss_app *out, char *text, ss_error *err);
+    int32_t (*get)(void *self, ss_str app, ss_app *out, char *text);
+    int32_t (*auth)(void *self, ss_str key, ss_str app);
+    int32_t (*list)(void *self, void (*visit)(void *arg, ss_str app, ss_str name), void *arg);
+} pipeline_apps;
+
 /* ---- process --------------------------------------------------------------------------------- */
 
 pipeline *pipeline_new(board *b, const char *data_dir, size_t max_event_bytes, ss_error *err);
@@ -36,6 +49,8 @@ pipeline *pipeline_new(board *b, const char *data_dir, size_t max_event_bytes, s
 bool pipeline_attach(pipeline *p, journal_writer *journal, pipeline_set *set, ss_error *err);
 bool pipeline_ready(const pipeline *p); /* the journal takes events now; any thread */
 board *pipeline_board(const pipeline *p);
+/* Before the first set is made; without it receivers hear that no store is configured. */
+void pipeline_lend_apps(pipeline *p, const pipeline_apps *apps);
 void pipeline_stopping(pipeline *p); /* host->stopping() says true from now on */
 /* A plugin said SS_FATAL: the server should make new instances. Clears itself; any thread. */
 bool pipeline_wants_renewal(pipeline *p);

@@ -24,6 +24,7 @@
 #include "core/observe/metrics.h"
 #include "core/pipeline/crumb.h"
 #include "core/pipeline/pipeline.h"
+#include "core/server/applications.h"
 #include "core/server/inlet.h"
 
 enum { FD_BLOB = 3, FD_BOARD = 4, FD_CONTROL = 5, FD_LISTEN = 6 };
@@ -53,6 +54,7 @@ typedef struct ingest {
     journal_writer *journal;
     http_server *http;
     inlet *inlet;
+    applications *apps; /* NULL: none is configured */
     int signals;
     int fds[LISTENERS_MAX * PIPELINE_LANES_MAX];
     journal_metrics metrics;
@@ -272,6 +274,11 @@ static int start(ingest *in, ss_error *err)
                                 (size_t)node_int(in->blob, "server.max_event_bytes"), err);
     if (!in->pipeline)
         return EXIT_FAILED;
+    in->apps = applications_open(in->blob, err);
+    if (!in->apps && err->text[0])
+        return EXIT_FAILED;
+    if (in->apps)
+        applications_lend(in->apps, in->pipeline);
     in->set = pipeline_set_new(in->pipeline, in->blob, NULL, err);
     if (!in->set)
         return EXIT_REFUSED;
@@ -281,6 +288,8 @@ static int start(ingest *in, ss_error *err)
         return EXIT_REFUSED;
     (void)pipeline_swap(in->pipeline, in->set);
     crumb_unbind(); /* the event loops need it more */
+    if (in->apps)
+        applications_await(in->apps);
     return start_http(in, err) && start_inlet(in, err) ? EXIT_CLEAN : EXIT_FAILED;
 }
 
@@ -385,6 +394,8 @@ static int serve(ingest *in)
         if (now >= in->next_stats_us) {
             in->next_stats_us = now + STATS_US;
             publish_stats(in);
+            if (in->apps)
+                applications_publish(in->apps);
             if (memory_is_short()) {
                 log_error(
                     "ingest uses three quarters of server.memory and is started anew: a plugin leaks, or "
@@ -411,6 +422,7 @@ static void stop(ingest *in)
     if (in->pipeline)
         (void)pipeline_swap(in->pipeline, NULL);
     pipeline_set_free(in->set); /* before the journal goes: threads of plugins may still be writing */
+    applications_close(in->apps);
     if (in->journal) {
         publish_stats(in);
         journal_close(in->journal);

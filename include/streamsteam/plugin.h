@@ -181,8 +181,8 @@ typedef struct ss_event {
     ss_call *call;
     int64_t receive_us; /* when the request arrived; set by the host                        */
     int64_t event_us;   /* when it happened; starts as receive_us                           */
-    /* Where the receiver declares fields named event_id, received_at or event_type and leaves them unset, the
-       host writes them from id, receive_us and type.                                                      */
+    /* Where the receiver declares fields named event_id, received_at or event_type before all its others and
+       leaves them unset, the host writes them from id, receive_us and type.                               */
     ss_str app;         /* application or site id                                           */
     ss_str type;        /* event type                                                       */
     ss_str id;          /* event id; the host makes a UUID v7 where it stays empty          */
@@ -651,7 +651,8 @@ static inline void ss_set_str(ss_event *event, uint32_t field, ss_str value)
     v->as.ptr = value.ptr;
 }
 
-/* One JSON value as text; the host validates it and stores null where it is not JSON. */
+/* One JSON value as text; the host validates it and stores null where it is not JSON. 0.3: also for a field of
+   type INT or DOUBLE, where a number is to stay as the client wrote it: up to 32 characters, else null. */
 static inline void ss_set_json(ss_event *event, uint32_t field, ss_str json)
 {
     ss_value *v = ss_slot(event, field);

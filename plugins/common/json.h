@@ -55,7 +55,9 @@ typedef struct json_scan {
     const char *problem;       /* NULL, or what is wrong: a static text          */
     uint64_t objects, started; /* by depth: is it an object, did it have a member */
     uint32_t depth;
-    bool done; /* the one top value was read                     */
+    bool done;   /* the one top value was read                     */
+    bool spaced; /* there was white space between tokens           */
+    bool halves; /* there were escapes of surrogates, whole pairs or not */
 } json_scan;
 
 void json_start(json_scan *s, ss_str text);

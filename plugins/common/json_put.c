@@ -228,14 +228,18 @@ static const char *put_checked(char **out, const char *at, const char *end)
 
 size_t json_put_compact(char *out, ss_str json)
 {
-    if (!json_valid(json)) {
+    json_scan s;
+    json_start(&s, json);
+    const char *at = s.at, *end = json.ptr + json.len; /* behind a byte order mark */
+    if (!json_skip(&s, NULL) || !json_finish(&s)) {
         memcpy(out, "null", 4);
         return 4;
     }
-    const char *at = json.ptr, *end = at + json.len;
     char *to = out;
-    if (json.len >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
-        at += 3;
+    if (!s.spaced && !s.halves) { /* compact as it came, as programs send it */
+        memcpy(to, at, (size_t)(end - at));
+        return (size_t)(end - at);
+    }
     while (at < end) {
         char c = *at++;
         if (c == ' ' || c == '\n' || c == '\t' || c == '\r')

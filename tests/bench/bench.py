@@ -169,6 +169,25 @@ def bulk(bench):
 
 
 @section
+def game(bench):
+    """Batches of 100 game events: authorised, validated, processed, durable."""
+    server = bench.server(config={"receivers": {"game": {}}})
+    made = json.loads(server.verb("app", "create", "bench", "--with-key", "--json").stdout)
+    app, key = made["Application"]["ApplicationId"], made["Authorization"]["ApiKeyValue"]
+    more = {"BENCH_BODY": str(bench.inputs / "game"), "BENCH_PATH": f"/live/applications/{app}/events", "BENCH_AUTHORIZATION": key}
+    pids = core_pids(server)
+    until(lambda: http.post(server.port, more["BENCH_PATH"], (bench.inputs / "game").read_bytes(),
+                            [("Content-Type", "application/json"), ("Authorization", key)]).status == 200, 10, "the new key")
+    measure(bench, pids, server.port, 8, "post.lua", seconds=1, **more)
+    for placement, core, connections in (("free", None, 64), ("one core", CORE, 16)):
+        results = [measure(bench, pids, server.port, connections, "post.lua", core, **more) for _ in range(bench.rounds)]
+        each = median(results, "cpu_us") / BULK_EVENTS
+        bench.row(f"game batches of {BULK_EVENTS}, c{connections}, {placement}: CPU per event", each, "us", 1.5,
+                  note=f"{bench.scaled(each)}{median(results, 'rps') * BULK_EVENTS / 1e3:.0f}k events/s")
+    bench.end(server)
+
+
+@section
 def ack(bench):
     """What durability costs: the same binary, ack: synced against ack: memory."""
     servers = {"synced": bench.server(ack="synced"), "memory": bench.server(ack="memory")}

@@ -3,7 +3,7 @@
 two runs, so that start-up does not count; the event loop's thread and the committer's. Valgrind counts `rep movs` and
 `rep stos` per byte and runs SHA-1 without its CPU instructions.
 
-    instructions.py [--build build] [--top N] [get] [bulk]"""
+    instructions.py [--build build] [--top N] [get] [bulk] [game]"""
 import argparse
 import pathlib
 import re
@@ -14,8 +14,9 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.bench.load import BULK_EVENTS, need, write_inputs
 
-RUNS = {"get": ("queries", 500, 2000, 1), "bulk": ("body", 10, 40, BULK_EVENTS)}
-THREADS = {"loop": 4, "committer": 2}  # in the order in which ingest starts them
+RUNS = {"get": ("queries", 500, 2000, 1), "bulk": ("body", 10, 40, BULK_EVENTS), "game": ("game", 10, 40, BULK_EVENTS)}
+RECEIVERS = {"game": "game"}  # else matomo
+THREADS = {"loop": "pipeline_handle", "committer": "committer_main"}  # and a function that runs on it alone
 
 
 def functions(profile):
@@ -32,15 +33,16 @@ def count(build, folder, kind, requests):
     for old in folder.glob("out.*"):
         old.unlink()
     subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out.%p", "--separate-threads=yes", "-q",
-                    build / "bench" / "drive", kind, folder / RUNS[kind][0], build / "plugins" / "receiver-matomo.so", str(requests)],
+                    build / "bench" / "drive", kind, folder / RUNS[kind][0], build / "plugins" / f"receiver-{RECEIVERS.get(kind, 'matomo')}.so", str(requests)],
                    check=True, cwd=folder)
     ingest = max(int(p.name.split(".")[1].split("-")[0]) for p in folder.glob("out.*-*"))
-    return {thread: functions(folder / f"out.{ingest}-{number:02}") for thread, number in THREADS.items()}
+    threads = [functions(path) for path in sorted(folder.glob(f"out.{ingest}-*"))]
+    return {name: next(t for t in threads if any(f.endswith(":" + function) for f in t)) for name, function in THREADS.items()}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", metavar="get|bulk")
+    parser.add_argument("kinds", nargs="*", metavar="get|bulk|game")
     parser.add_argument("--build", default="build", type=lambda p: pathlib.Path(p).resolve())
     parser.add_argument("--top", type=int, default=15)
     args = parser.parse_args()

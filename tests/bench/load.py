@@ -45,8 +45,24 @@ def agent(rng):
     ])
 
 
+def game_event(rng):
+    """An event as a game's SDK sends it: about 420 bytes, half of them event_data."""
+    hexes = lambda n: "".join(rng.choice("0123456789abcdef") for _ in range(n))
+    kind, data = rng.choice([
+        ("login", {"platform": rng.choice(["nintendo_switch", "ps4", "xbox_360", "iOS", "android", "pc", "fb_messenger"]), "last_login_time": 1795310000 + rng.randrange(900)}),
+        ("level_completed", {"level_id": str(rng.randrange(1, 6)), "level_version": rng.randrange(1, 3), "attempts": rng.randrange(9), "score": rng.randrange(99999)}),
+        ("match_end", {"match_id": hexes(8), "map_id": rng.choice(WORDS), "match_result_type": rng.choice(["WIN", "LOSE", "QUIT"]), "exp_gained": rng.randrange(100, 200),
+                       "most_used_spell": rng.choice(WORDS)}),
+        ("iap_transaction", {"item_id": hexes(8), "item_version": 1, "currency_type": "USD", "country_id": "DE", "currency_amount": rng.randrange(1, 90) / 4,
+                             "transaction_id": hexes(12)}),
+    ])
+    data.update(session_id=hexes(16), latitude=round(rng.uniform(-80, 80), 6), items=[rng.choice(WORDS), rng.randrange(50)])
+    return {"event_id": f"{hexes(8)}-{hexes(4)}-4{hexes(3)}-a{hexes(3)}-{hexes(12)}", "event_type": kind, "event_name": kind, "event_timestamp": 1795310000 + rng.randrange(900),
+            "event_version": "1.0.0", "app_version": "1.2.3", "event_data": data}
+
+
 def write_inputs(folder):
-    """queries, body, agents with addresses, a body with agents; fixed seed, so that every run sends the same."""
+    """queries, body, agents with addresses, a body with agents, a batch of a game; fixed seed, so that every run sends the same."""
     rng = random.Random(1)
     queries = [query(rng) for _ in range(QUERIES)]
     (folder / "queries").write_text("\n".join(queries) + "\n")
@@ -55,6 +71,7 @@ def write_inputs(folder):
     (folder / "agents").write_text("".join(f"{'.'.join(str(rng.randrange(1, 224)) for _ in range(4))} {text}\n" for text in agents))
     items = ["?" + q + "&ua=" + urllib.parse.quote(rng.choice(agents)) for q in queries[:BULK_EVENTS]]
     (folder / "body-agents").write_text(json.dumps({"requests": items}, separators=(",", ":")))
+    (folder / "game").write_text(json.dumps({"events": [game_event(rng) for _ in range(BULK_EVENTS)]}, separators=(",", ":")))
     return {"query_bytes": sum(map(len, queries)) / len(queries), "params": queries[0].count("&") + 1,
             "body_bytes": (folder / "body").stat().st_size}
 

@@ -121,9 +121,9 @@ static void scenario(testkit *k)
 static void torture_fails_each_call_once(void)
 {
     CHECK_STR(testkit_torture(&plugin, NULL, scenario), "");
-    /* One run without a fault; one past the last call for each of nine kinds; event_new, emit and the four
+    /* One run without a fault; one past the last call for each of eleven kinds; event_new, emit and the four
        allocations fail once each, two of them in create(), so that the scenario is not played. */
-    CHECK_INT(runs, 1 + 9 + 1 + 1 + 2);
+    CHECK_INT(runs, 1 + 11 + 1 + 1 + 2);
     CHECK_INT(failed_calls, 4);
     CHECK_INT(stored, runs - failed_calls);
     bad_allocations = 0;

@@ -124,7 +124,7 @@ static void *host_mem(ss_call *call, size_t len)
     return kit_fault(call->kit, TESTKIT_MEM) || len > (size_t)1 << 30 ? NULL : kit_lend(call, len);
 }
 
-static void event_close(ss_call *call)
+void kit_event_close(ss_call *call)
 {
     memory_free(call->kit, &call->event_memory);
     free(call->values);
@@ -137,7 +137,7 @@ static void event_close(ss_call *call)
 static ss_event *host_event_new(ss_call *call)
 {
     testkit *k = call->kit;
-    event_close(call);
+    kit_event_close(call);
     if (kit_fault(k, TESTKIT_EVENT_NEW))
         return NULL;
     size_t count = event_table_count(k->table);
@@ -169,7 +169,8 @@ static void event_judge(testkit *k, const ss_event *e)
         if (!ss_has(e, i))
             continue;
         const ss_value *v = &e->values[i];
-        if (v->kind != SS_V_NULL && v->kind != kind_of[f->type])
+        bool as_written = v->kind == SS_V_JSON && (f->type == SS_FIELD_INT || f->type == SS_FIELD_DOUBLE);
+        if (v->kind != SS_V_NULL && v->kind != kind_of[f->type] && !as_written)
             kit_problem(k, "field %s is of type %u, its value of kind %u", f->name, f->type, v->kind);
         else if ((v->kind == SS_V_JSON || v->kind == SS_V_STR) && kit_is_gone(k, ss_s(v->as.ptr, v->len)))
             kit_problem(k,
@@ -228,7 +229,7 @@ static int32_t host_emit(ss_call *call, ss_event *e)
         event_judge(k, e);
         event_store(call, e);
     }
-    event_close(call);
+    kit_event_close(call);
     return status;
 }
 
@@ -262,9 +263,11 @@ void kit_events_clear(kit_events *events)
 void kit_call_end(ss_call *call, bool keep)
 {
     testkit *k = call->kit;
-    event_close(call);
+    kit_event_close(call);
     memory_free(k, &call->request_memory);
     free(call->refs);
+    kit_inputs_keep(&k->failed, &call->failed, keep);
+    kit_inputs_keep(&k->passed, &call->passed, keep);
     if (!keep || call->events.count == 0) {
         kit_events_clear(&call->events);
         return;
@@ -405,7 +408,7 @@ static void host_metric_set(ss_metric *metric, double value)
         LOCKED(metric->value = value);
 }
 
-/* ---- time, state, applications ---- */
+/* ---- time, state ---- */
 
 static int64_t mono_us(void)
 {
@@ -525,25 +528,6 @@ static void *host_state_file(void *self, const char *name, size_t size, ss_error
     return t->more;
 }
 
-static int32_t host_app_auth(void *self, ss_str key, ss_str app)
-{
-    const testkit *k = self;
-    if (k->apps.count == 0)
-        return SS_DECLINE;
-    for (size_t i = 0; i < k->apps.count; i++)
-        if (ss_eq(key, ss_cstr(k->apps.items[i].text)) && ss_eq(app, ss_cstr(k->apps.items[i].more)))
-            return SS_OK;
-    return SS_REJECT;
-}
-
-static int32_t host_app_list(void *self, void (*visit)(void *arg, ss_str app, ss_str name), void *arg)
-{
-    const testkit *k = self;
-    for (size_t i = 0; i < k->apps.count; i++)
-        visit(arg, ss_cstr(k->apps.items[i].more), ss_cstr(k->apps.items[i].more));
-    return k->apps.count ? SS_OK : SS_DECLINE;
-}
-
 static int32_t host_catalog(void *self, ss_str receiver, void (*visit)(void *arg, const ss_field *field),
                             void *arg)
 {
@@ -586,8 +570,7 @@ void kit_host_lend(testkit *k)
                         .data_dir = host_data_dir,
                         .state_file = host_state_file,
                         .catalog = host_catalog,
-                        .app_auth = host_app_auth,
-                        .app_list = host_app_list,
                         .alarm = host_alarm};
+    kit_apps_lend(&k->host);
     kit_config_lend(&k->host);
 }

@@ -9,7 +9,8 @@
 #define KIT_FIELDS_MAX  1024u
 #define KIT_TIMERS_MAX  64u
 #define KIT_METRICS_MAX 512u
-#define KIT_PARAMS_MAX  8u /* as the server */
+#define KIT_PARAMS_MAX  8u                 /* as the server */
+#define KIT_FAILED_MAX  (2u * 1024 * 1024) /* bytes of an input that failed() keeps */
 
 /* ---- configuration: config.c ---- */
 
@@ -75,6 +76,21 @@ typedef struct kit_events {
     size_t count;
 } kit_events;
 
+typedef struct kit_app {
+    char *key, *id, *name;
+    uint32_t flags;
+} kit_app;
+
+typedef struct kit_input { /* what failed() and pass() were given */
+    char *app, *code, *text, *raw;
+    size_t raw_len;
+} kit_input;
+
+typedef struct kit_inputs {
+    kit_input *items;
+    size_t count;
+} kit_inputs;
+
 struct ss_timer {
     int64_t at_us, period_us; /* period 0: once */
     void (*callback)(void *arg);
@@ -103,6 +119,7 @@ struct ss_call {
     testkit *kit;
     kit_memory *request_memory, *event_memory;
     kit_events events;
+    kit_inputs failed, passed;
     ss_event event;
     ss_value *values;
     uint64_t *present;
@@ -125,7 +142,12 @@ struct testkit {
     uint64_t next_id, next_seq;
     bool stopping;
     uint32_t calls[TESTKIT_FAULTS], fail_at[TESTKIT_FAULTS];
-    kit_list logs, rejects, commits, positions, alarms, states, apps, refs, problems;
+    kit_list logs, rejects, commits, positions, alarms, states, refs, problems;
+    kit_app *apps;
+    size_t app_count;
+    int64_t throttle_ms;
+    uint64_t checked_events;
+    kit_inputs failed, passed;
     char *problem_text;
     ss_timer timers[KIT_TIMERS_MAX];
     ss_metric metrics[KIT_METRICS_MAX];
@@ -173,7 +195,14 @@ void kit_host_lend(testkit *k);
 void kit_call_begin(testkit *k, ss_call *call, bool pulled);
 void *kit_lend(ss_call *call, size_t len);   /* scratch memory, never told to fail */
 void kit_call_end(ss_call *call, bool keep); /* keep: its events become the testkit's */
+void kit_event_close(ss_call *call);         /* ends an open event without storing it */
 void kit_events_clear(kit_events *events);
+/* apps.c */
+void kit_apps_lend(ss_host *host); /* fills the calls about applications, messages and failed inputs */
+void kit_apps_free(testkit *k);
+void kit_inputs_clear(kit_inputs *list);
+void kit_inputs_keep(kit_inputs *to, kit_inputs *from, bool keep); /* moves them, or clears them */
+char *kit_exact(ss_str bytes); /* request.c: an allocation of just these bytes, for kit_take_back() */
 void kit_records_clear(testkit *k);
 bool kit_table_make(testkit *k, const ss_field *receiver_fields);
 typedef struct kit_params { /* {name} parts of a path; slices of the route and of the path */

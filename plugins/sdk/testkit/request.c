@@ -65,6 +65,7 @@ static void headers_read(kit_list *list, const char *text)
 static void answer_clear(testkit *k)
 {
     kit_events_clear(&k->events);
+    kit_inputs_clear(&k->failed);
     kit_clear(&k->rejects);
     kit_clear(&k->headers);
     free(k->body);
@@ -103,13 +104,13 @@ typedef struct wire {
     size_t path_len, query_len, body_len;
 } wire;
 
-static char *exact(const char *bytes, size_t len)
+char *kit_exact(ss_str bytes)
 {
-    char *copy = malloc(len ? len : 1);
+    char *copy = malloc(bytes.len ? bytes.len : 1);
     if (!copy)
         abort();
-    if (len)
-        memcpy(copy, bytes, len);
+    if (bytes.len)
+        memcpy(copy, bytes.ptr, bytes.len);
     return copy;
 }
 
@@ -118,13 +119,13 @@ static wire wire_make(const testkit_request *r)
     wire w = {0};
     const char *target = r->target ? r->target : "/", *mark = strchr(target, '?');
     w.path_len = mark ? (size_t)(mark - target) : strlen(target);
-    w.path = exact(target, w.path_len);
+    w.path = kit_exact(ss_s(target, w.path_len));
     w.path_len = url_decode_path(w.path, ss_s(w.path, w.path_len));
     ss_str query = r->raw_query.ptr ? r->raw_query : ss_cstr(mark ? mark + 1 : "");
     w.query_len = query.len;
-    w.query = exact(query.ptr, query.len);
+    w.query = kit_exact(query);
     w.body_len = r->body ? (r->body_len ? r->body_len : strlen(r->body)) : 0;
-    w.body = exact(r->body, w.body_len);
+    w.body = kit_exact(ss_s(r->body, w.body_len));
     return w;
 }
 

@@ -190,11 +190,14 @@ void testkit_free(testkit *k)
     if (!k)
         return;
     instance_end(k);
-    kit_list *lists[] = {&k->logs, &k->rejects, &k->commits,  &k->positions, &k->alarms,         &k->states,
-                         &k->apps, &k->refs,    &k->problems, &k->headers,   &k->request_headers};
+    kit_list *lists[] = {&k->logs,   &k->rejects, &k->commits,  &k->positions, &k->alarms,
+                         &k->states, &k->refs,    &k->problems, &k->headers,   &k->request_headers};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kit_clear(lists[i]);
     kit_events_clear(&k->events);
+    kit_inputs_clear(&k->failed);
+    kit_inputs_clear(&k->passed);
+    kit_apps_free(k);
     for (size_t i = 0; i < KIT_GONE_COUNT; i++)
         free(k->gone[i]);
     kit_records_clear(k);
@@ -256,11 +259,6 @@ void testkit_set_time(testkit *k, int64_t us)
 void testkit_set_stopping(testkit *k, bool stopping)
 {
     k->stopping = stopping;
-}
-
-void testkit_add_app(testkit *k, const char *key, const char *app)
-{
-    kit_add(&k->apps, ss_cstr(key))->more = kit_copy(ss_cstr(app));
 }
 
 double testkit_metric(testkit *k, const char *name, const char *labels)

@@ -60,7 +60,20 @@ void testkit_advance(testkit *k, int64_t ms); /* and runs the timers that fall d
 void testkit_run_clock(
     testkit *k); /* from now on it runs as real time does: for deadlines and hanging ends */
 void testkit_set_stopping(testkit *k, bool stopping);
-void testkit_add_app(testkit *k, const char *key, const char *app); /* for app_auth() and app_list() */
+
+/* ---- applications: what app_check(), app_get(), app_auth() and app_list() know; with none they decline ----
+ */
+
+typedef struct testkit_app {
+    const char *id, *name; /* name: NULL = the id                                                          */
+    const char *key;       /* what the Authorization header holds; signed requests name it as their access
+                              key, and the signature itself is not looked at                               */
+    uint32_t flags;        /* enum ss_app_flag                                                             */
+} testkit_app;
+void testkit_add_application(testkit *k, const testkit_app *app);
+void testkit_add_app(testkit *k, const char *key, const char *app);
+void testkit_throttle(testkit *k, int64_t retry_after_ms); /* app_check() says SS_THROTTLE; 0 ends it */
+uint64_t testkit_checked_events(testkit *k);               /* that app_check() was told of, in all  */
 
 /* ---- faults: the nth call (1 = the next) of that host function fails; 0 switches it off ---- */
 
@@ -77,7 +90,9 @@ enum testkit_fault {
        Needs the test linked with -Wl,--wrap=malloc and so on, as plugin.mk does; else no allocation is ever
        seen. */
     TESTKIT_ALLOC = 9,
-    TESTKIT_FAULTS = 10
+    TESTKIT_APP = 10,    /* SS_RETRY from app_check() and app_get() */
+    TESTKIT_FAILED = 11, /* SS_RETRY  */
+    TESTKIT_FAULTS = 12
 };
 void testkit_fail(testkit *k, enum testkit_fault what, uint32_t nth);
 /* testkit_new() with such a fault already during create(). */
@@ -132,6 +147,18 @@ testkit_event testkit_event_at(testkit *k, size_t i);
 /* The stored event i in another form, as a module with that `view:` gets it; the bytes are testkit_said(). */
 int32_t testkit_view(testkit *k, size_t i, const char *view);
 
+/* What failed() was given in the last request or message, where that was stored; and what parse() refused. */
+typedef struct testkit_input {
+    const char *app, *code, *text, *raw;
+    size_t raw_len;
+} testkit_input;
+size_t testkit_failed_count(testkit *k);
+testkit_input testkit_failed_at(testkit *k, size_t i);
+
+/* parse() with a message; its events are those of testkit_line() and so on. SS_DECLINE: the receiver takes no
+   messages. */
+int32_t testkit_parse(testkit *k, const ss_message *message);
+
 size_t testkit_reject_count(testkit *k);
 const char *testkit_reject_code(testkit *k, size_t i);
 const char *testkit_reject_text(testkit *k, size_t i);
@@ -164,6 +191,9 @@ const char *testkit_commit_state(testkit *k, size_t i, size_t *len);
 
 /* ---- pull receivers: call_commit() adds to the events above and to these ---- */
 
+/* What was given to pass() in committed calls: text is the message's id, raw its body. */
+size_t testkit_passed_count(testkit *k);
+testkit_input testkit_passed_at(testkit *k, size_t i);
 size_t testkit_position_count(testkit *k);
 const char *testkit_position(testkit *k, size_t i);
 

@@ -1,0 +1,54 @@
+/* What the two halves of the authorizer share: answering (authorizer.c) and following the store (follow.c).
+ */
+#ifndef ADMIN_AUTHORIZER_INSIDE_H
+#define ADMIN_AUTHORIZER_INSIDE_H
+
+#include <pthread.h>
+
+#include "core/admin/authorizer.h"
+#include "core/admin/directory.h"
+#include "core/admin/limits.h"
+#include "core/admin/verdicts.h"
+
+typedef struct authorizer_view { /* the store, as it was read; its directory is kept up to date in place */
+    directory *directory;
+    keyed_hash salt;
+} authorizer_view;
+
+typedef struct authorizer_count {
+    alignas(64) _Atomic uint64_t hits, misses;
+} authorizer_count;
+
+struct authorizer {
+    database *db;
+    authorizer_options options;
+    authorizer_signature signature;
+    void (*changed)(void *arg, const database_change *change);
+    void *changed_arg;
+    gate gate;
+    _Atomic uint64_t apps, keys, bytes, loads, changes; /* for authorizer_read_stats() */
+    authorizer_view *_Atomic view;                      /* NULL: not read yet */
+    _Atomic uint64_t generation;                        /* of what cached answers were made from */
+    verdicts *verdicts;
+    limit_table *limits;
+    authorizer_count counts[GATE_PLACES];
+
+    pthread_t thread;
+    pthread_mutex_t work; /* reading the store; everything below */
+    uint64_t epoch;       /* of the database that was read */
+    int64_t seen;         /* the newest change that is in the view */
+    int64_t day, next_flush_us;
+    char alarm[400];
+
+    pthread_mutex_t lock; /* the thread's sleep */
+    pthread_cond_t wake;
+    bool stop, tried;
+};
+
+/* follow.c: the background thread. */
+void *authorizer_follow(void *arg);
+/* With `work`: counts of quotas go to the store. */
+void authorizer_flush(authorizer *a);
+void authorizer_view_free(authorizer_view *v);
+
+#endif

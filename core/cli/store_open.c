@@ -1,0 +1,241 @@
+#include "core/cli/store_open.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/admin/options.h"
+#include "core/cli/common.h"
+#include "core/config/config.h"
+
+static const char *const limit_names[] = {"rate", "burst", "quota"};
+
+/* The section server.applications and the data directory. With a directory alone: the defaults. */
+static int find_section(const char *verb, const char *file, const char *dir, char data_dir[PATH_MAX],
+                        ss_config **section)
+{
+    ss_error err = error_init();
+    const char *environment = getenv("STREAMSTEAM_DATA");
+    if (!dir && !file && environment && *environment)
+        dir = environment;
+    const char *path = cli_config_path(file);
+    *section = NULL;
+    (void)snprintf(data_dir, PATH_MAX, "%s", dir ? dir : "var");
+    if (!file && (dir || access(path, R_OK) != 0))
+        return CLI_OK;
+    config_place found;
+    if (!config_find_place(path, &found, &err))
+        return cli_fail(CLI_FAILED, verb, "%s", err.text);
+    if (!dir)
+        (void)snprintf(data_dir, PATH_MAX, "%s", found.data_dir);
+    if (found.applications)
+        *section = node_parse(found.applications, strlen(found.applications), &err);
+    bool ok = *section != NULL;
+    config_place_fini(&found);
+    return ok ? CLI_OK : cli_fail(CLI_FAILED, verb, "%s", err.text);
+}
+
+static int open_store(const char *verb, const ss_config *section, cli_store *out)
+{
+    static store_options options; /* a verb opens one; its connection is copied */
+    ss_error err = error_init();
+    if (!store_options_read(&options, section, out->data_dir, &err))
+        return cli_fail(CLI_FAILED, verb, "%s", err.text);
+    if (options.none)
+        return cli_fail(CLI_FAILED, verb, "server.applications.store is none: set it to sqlite or postgres");
+    out->db = database_new(&options.database);
+    out->store = out->db ? store_new(out->db, options.hashed) : NULL;
+    explicit_bzero(&options, sizeof options);
+    if (!out->store)
+        return cli_fail(CLI_FAILED, verb, "out of memory");
+    return cli_store_result(verb, database_open(out->db, &err), &err);
+}
+
+int cli_store_open(int *argc, char **argv, cli_store *out)
+{
+    bool bad = false;
+    *out = (cli_store){.db = NULL};
+    const char *dir = cli_take_option(argc, argv, "d", "data-dir", &bad);
+    const char *file = cli_take_option(argc, argv, "c", "config", &bad);
+    if (bad)
+        return cli_fail(CLI_USAGE, argv[0], "-c wants a file, -d a directory; see streamsteam %s --help",
+                        argv[0]);
+    ss_config *section;
+    int code = find_section(argv[0], file, dir, out->data_dir, &section);
+    if (code == CLI_OK)
+        code = open_store(argv[0], section, out);
+    node_free(section);
+    return code;
+}
+
+void cli_store_close(cli_store *s)
+{
+    store_free(s->store);
+    database_free(s->db);
+    *s = (cli_store){.db = NULL};
+}
+
+int cli_store_result(const char *verb, enum store_status status, const ss_error *err)
+{
+    return status == STORE_OK ? CLI_OK : cli_fail(CLI_FAILED, verb, "%s", err->text);
+}
+
+/* ---- arguments -------------------------------------------------------------------------------- */
+
+bool cli_store_limit(const char *text, int64_t *out)
+{
+    char *end;
+    if (strcmp(text, "default") == 0) {
+        *out = STORE_LIMIT_DEFAULT;
+        return true;
+    }
+    *out = strtoll(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0' && *out <= STORE_LIMIT_MAX;
+}
+
+int cli_store_limits(int *argc, char **argv, cli_limits *out)
+{
+    const int64_t **places[] = {&out->rate, &out->burst, &out->quota};
+    for (size_t i = 0; i < 3; i++) {
+        bool bad = false;
+        const char *text = cli_take_option(argc, argv, NULL, limit_names[i], &bad);
+        *places[i] = text ? &out->values[i] : NULL;
+        if (bad || (text && !cli_store_limit(text, &out->values[i])))
+            return cli_fail(CLI_USAGE, argv[0],
+                            "--%s wants a number of events from 0 (no limit) on, or default", limit_names[i]);
+    }
+    return CLI_OK;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+/* Names come from outside: no control characters on somebody's terminal. */
+static void print_text(ss_str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        (void)putchar((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f ? '?' : s.ptr[i]);
+}
+
+static void print_member(const char *name, ss_str value)
+{
+    (void)printf(",\"%s\":\"", name);
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (c == '"' || c == '\\')
+            (void)printf("\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            (void)printf("\\u%04x", c);
+        else
+            (void)putchar(c);
+    }
+    (void)putchar('"');
+}
+
+static void print_times_json(int64_t created_s, int64_t updated_s)
+{
+    char created[STORE_TIME_SIZE], updated[STORE_TIME_SIZE];
+    store_put_time(created_s, created);
+    store_put_time(updated_s, updated);
+    (void)printf(",\"CreatedAt\":\"%s\",\"UpdatedAt\":\"%s\"", created, updated);
+}
+
+/* Limits of its own only. */
+static void print_limits_json(const store_limits *limits)
+{
+    const int64_t values[] = {limits->rate, limits->burst, limits->quota};
+    bool first = true;
+    (void)fputs(",\"Limits\":{", stdout);
+    for (size_t i = 0; i < 3; i++)
+        if (values[i] != STORE_LIMIT_DEFAULT) {
+            (void)printf("%s\"%s\":%lld", first ? "" : ",", limit_names[i], (long long)values[i]);
+            first = false;
+        }
+    (void)putchar('}');
+}
+
+void cli_print_app_json(const store_app *app)
+{
+    (void)printf("{\"ApplicationId\":\"%s\"", app->id);
+    print_member("ApplicationName", app->name);
+    if (app->has_description)
+        print_member("Description", app->description);
+    print_times_json(app->created_s, app->updated_s);
+    (void)printf(",\"Tolerant\":%s", app->flags & SS_APP_TOLERANT ? "true" : "false");
+    print_limits_json(&app->limits);
+    (void)putchar('}');
+}
+
+void cli_print_key_json(const store_key *key)
+{
+    (void)printf("{\"ApiKeyId\":\"%s\"", key->id);
+    print_member(key->value_whole ? "ApiKeyValue" : "ApiKeyPrefix", key->value);
+    print_member("ApiKeyName", key->name);
+    (void)printf(",\"ApplicationId\":\"%s\"", key->app_id);
+    if (key->has_description)
+        print_member("ApiKeyDescription", key->description);
+    print_times_json(key->created_s, key->updated_s);
+    (void)printf(",\"Enabled\":%s", key->enabled ? "true" : "false");
+    print_limits_json(&key->limits);
+    (void)putchar('}');
+}
+
+static void print_row(const char *name, ss_str value)
+{
+    (void)printf("%-12s ", name);
+    print_text(value);
+    (void)putchar('\n');
+}
+
+static void print_rest(bool has_description, ss_str description, const store_limits *limits,
+                       int64_t created_s, int64_t updated_s)
+{
+    const int64_t values[] = {limits->rate, limits->burst, limits->quota};
+    char time[STORE_TIME_SIZE];
+    if (has_description)
+        print_row("description", description);
+    for (size_t i = 0; i < 3; i++)
+        if (values[i] != STORE_LIMIT_DEFAULT)
+            (void)printf("%-12s %lld\n", limit_names[i], (long long)values[i]);
+    store_put_time(created_s, time);
+    (void)printf("%-12s %s\n", "created", time);
+    store_put_time(updated_s, time);
+    (void)printf("%-12s %s\n", "updated", time);
+}
+
+void cli_print_app(const store_app *app)
+{
+    print_row("application", ss_cstr(app->id));
+    print_row("name", app->name);
+    (void)printf("%-12s %s\n", "tolerant", app->flags & SS_APP_TOLERANT ? "on" : "off");
+    print_rest(app->has_description, app->description, &app->limits, app->created_s, app->updated_s);
+}
+
+void cli_print_key(const store_key *key)
+{
+    print_row("key", ss_cstr(key->id));
+    print_row("application", ss_cstr(key->app_id));
+    print_row("name", key->name);
+    print_row(key->value_whole ? "value" : "begins with", key->value);
+    (void)printf("%-12s %s\n", "enabled", key->enabled ? "yes" : "no");
+    print_rest(key->has_description, key->description, &key->limits, key->created_s, key->updated_s);
+}
+
+void cli_print_app_line(const store_app *app)
+{
+    char time[STORE_TIME_SIZE];
+    store_put_time(app->created_s, time);
+    (void)printf("%s  %s  %-8s  ", app->id, time, app->flags & SS_APP_TOLERANT ? "tolerant" : "strict");
+    print_text(app->name);
+    (void)putchar('\n');
+}
+
+void cli_print_key_line(const store_key *key)
+{
+    char time[STORE_TIME_SIZE];
+    store_put_time(key->created_s, time);
+    (void)printf("%s  %s  %-8s  ", key->id, time, key->enabled ? "enabled" : "disabled");
+    print_text(ss_s(key->value.ptr, key->value.len < STORE_PREFIX_LEN ? key->value.len : STORE_PREFIX_LEN));
+    (void)fputs("...  ", stdout);
+    print_text(key->name);
+    (void)putchar('\n');
+}
