@@ -401,7 +401,10 @@ typedef struct ss_host {
 
     /* Pull receivers and modules that derive events: a group of events, committed together with the
        source's position. call_commit() blocks until they are durable and ends the call in any case.
-       call_begin() returns NULL where the host cannot take events now.                                 */
+       call_begin() returns NULL where the host cannot take events now. SS_OK: on disk. SS_RETRY: nothing of it
+       is stored. SS_FATAL: the time was over and the outcome is not known: start() of the next instance knows.
+       position: any text, or one that begins with '/': lines "/PART=VALUE\n" for the parts of the source that
+       moved (partitions, shards); each is kept by itself, an empty VALUE takes it out, start() gets all.   */
     ss_call *(*call_begin)(void *self);
     int32_t (*call_commit)(void *self, ss_call *call, ss_str position, ss_error *err);
 
