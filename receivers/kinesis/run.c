@@ -1,5 +1,5 @@
 /* The loop: what is due is asked for, what came is handed over and stored. */
-#include <unistd.h>
+#include <poll.h>
 
 #include "plugins/common/http_client.h"
 #include "receivers/kinesis/kinesis.h"
@@ -105,7 +105,7 @@ static int32_t turn(kinesis *k, ss_error *err)
     if (rc != SS_OK)
         return rc;
     if (aws_in_flight(k->aws) == 0 && wait > 0)
-        (void)usleep((useconds_t)wait * 1000);
+        (void)poll(NULL, 0, (int)wait);
     else
         (void)aws_poll(k->aws, wait);
     rc = take_done(k, err);
