@@ -434,7 +434,8 @@ const db_ops db_sqlite = {
 db *db_new_sqlite(void)
 {
     sqlite_db *s = calloc(1, sizeof *s);
-    if (s)
-        s->base.ops = &db_sqlite;
-    return s ? &s->base : NULL;
+    if (!s)
+        return NULL;
+    s->base.ops = &db_sqlite;
+    return &s->base;
 }
