@@ -7,6 +7,7 @@ import sys
 import uuid
 
 from tests.lib.server import ROOT
+from tests.lib.wait import until
 
 UNTIL = "2026-03-09T12:00:00Z"  # New York's clocks went forward on March 8, 07:00 UTC
 DAYS = 3
@@ -21,6 +22,18 @@ RATINGS = ["5", 5, 4.5, " 3 ", "1e0", "-2", 0, "", "five", "5 stars", "0x10", "1
            -1e300, "1e-320", "NaN", "Infinity", "3." + "0" * 38, "3." + "0" * 39]
 REASONS = ["AFK", "afk", "", None, 7, ["AFK"], "Ärger", "RACISM/HARASSMENT", "\t", True]
 TRANSACTIONS = ["t1", "t1", "T1", 1, "1", "", None, {"id": 1}, False]
+
+
+def applications(server, *names):
+    """{id: (name, key)} of new ones, once the running server lets their keys in."""
+    made = {}
+    for name in names:
+        app = json.loads(server.verb("app", "create", name, "--json", check=True).stdout)["ApplicationId"]
+        key = json.loads(server.verb("key", "create", app, "client", "--json", check=True).stdout)["ApiKeyValue"]
+        target, headers = f"/live/applications/{app}/events", [("Authorization", key), ("Content-Type", "application/json")]
+        until(lambda: server.post(target, '{"events":[]}', headers).status == 400, 20, "the new key")  # not 403: empty, but allowed
+        made[app] = (name, key)
+    return made
 
 
 def published(applications, seed="story", count=COUNT):

@@ -12,6 +12,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+from tests.lib import game_events
 from tests.lib.tap import check, equal, main, test
 
 PUBLISHER = ROOT / "examples" / "publisher" / "publish.py"
@@ -168,12 +169,8 @@ def _(t):
 @test("a real server takes everything, with the right key", timeout_s=120)
 def _(t):
     server = t.server(config={"receivers": {"matomo": None, "game": {}}})
-    words, apps = ["--api-path", f"http://127.0.0.1:{server.port}/live"], []
-    for name in ("one", "two"):
-        app = json.loads(server.verb("app", "create", name, "--json", check=True).stdout)["ApplicationId"]
-        key = json.loads(server.verb("key", "create", app, "client", "--json", check=True).stdout)["ApiKeyValue"]
-        apps.append((app, key))
-        words += ["--applications", f"{app}:{key}"]
+    apps = [(app, key) for app, (_, key) in game_events.applications(server, "one", "two").items()]
+    words = ["--api-path", f"http://127.0.0.1:{server.port}/live"] + [word for app, key in apps for word in ("--applications", f"{app}:{key}")]
     result = run(*words, "--count", 2500, "--rate", 0, "--batch-size", 500, "--days", 2)
     equal(result.returncode, 0, result.stdout)
     check(result.stdout.startswith("successes: 2500, failures: 0 "), result.stdout)
