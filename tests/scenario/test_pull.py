@@ -171,6 +171,22 @@ def _(t):
     until(lambda: "receiver lines" not in json.dumps(server.status()), 20, "a status without it")
 
 
+@test("tracking queries come in through a pull receiver, too")
+def _(t):
+    settings = config(t)
+    settings["receivers"]["matomo"] = {}
+    settings["receivers"]["lines"]["parser"] = "matomo"
+    server = t.server(config=settings, modules={})
+    bulk = {"requests": ["?idsite=1&rec=1&action_name=c", "?idsite=1&rec=1&action_name=d"]}
+    t.lines.write_text("idsite=1&rec=1&action_name=a\nhttps://x.example/matomo.php?idsite=1&rec=1&action_name=b\n"
+                       + json.dumps(bulk) + "\nnothing\nidsite=x&rec=1\n\n")
+    until(lambda: len(dumped(server)) >= 7, 30, "all", 0.2)
+    records = dumped(server)
+    for record, name in zip(records, "abcd"):
+        check(name in record["event"].values(), record)
+    equal([r["type"] for r in records][4:], ["processing-failed"] * 3)
+
+
 DERIVED = {"data_path": "", "types": {"d": {"schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}},
            "type_path": "kind", "id_path": "event_id"}
 
