@@ -73,7 +73,7 @@ def _(t):
     until(lambda: metric(server, "kafka_partitions") == 3 and metric(server, "kafka_lag") == 0, 20, "the lag")
     failed = [r for r in dumped(server) if r["type"] == "processing-failed"]
     equal(len(failed), 2)
-    check(any("kafka_partition_lag" in name and 'topic="t"' in name for name in server.metrics()), "lag of a partition")
+    until(lambda: any("kafka_partition_lag" in name and 'topic="t"' in name for name in server.metrics()), 20, "lag of a partition")
     equal(server.stop(), 0)
     server.verify()
     c.tell("produce", "t", 300, 400, 3)
