@@ -129,6 +129,22 @@ def _(t):
     server.verify()
 
 
+@test("a process that dies at the worst moment, with a group sent and not answered: nothing is lost, nothing comes twice", 300)
+def _(t):
+    if not (build_dir(faults=True) / "bin" / "streamsteam").exists():
+        t.skip("no build with fault points (make FAULTS=1)")
+    for name in ("pull.before_send", "pull.after_send", "inlet.before_commit", "inlet.after_commit"):
+        once = t.tmp / name
+        server = t.server(config=config(t, group=5), modules={}, faults=True,
+                          env={"STREAMSTEAM_FAULT": f"{name}:4", "STREAMSTEAM_FAULT_ONCE": str(once)})
+        t.lines.write_text("")
+        feed(t, range(200))
+        await_numbers(server, range(200))
+        check(once.exists(), f"{name} was not passed")
+        equal(server.stop(), 0)
+        server.verify()
+
+
 @test("while ingest is stopped the puller waits; it loses nothing")
 def _(t):
     server = t.server(config=config(t), modules={})
