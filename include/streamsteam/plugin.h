@@ -34,9 +34,9 @@
  * minor is not older):
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
  *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
- *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message, host->pass(),
- *        ss_receiver.parse(). Inputs that cannot become events: host->failed(), SS_RECORD_FAILED,
- *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside. Modules: host->rewind().
+ *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message,
+ *        host->pass(), ss_receiver.parse(). Inputs that cannot become events: host->failed(),
+ *        SS_RECORD_FAILED, SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside. host->rewind().
  */
 /* Laid out by hand: the columns of comments are the manual. */
 /* clang-format off */
