@@ -62,6 +62,9 @@ void store_on_change(store *s, void (*changed)(void *arg), void *arg);
 /* name: 1 to STORE_NAME_MAX bytes; description: NULL = none. visit gets the new one, once. */
 enum store_status store_app_create(store *s, ss_str name, const ss_str *description, store_app_visit visit,
                                    void *arg, ss_error *err);
+/* The same under an id that clients know already: for who moves here. STORE_CONFLICT: it is taken. */
+enum store_status store_app_import(store *s, ss_str id, ss_str name, const ss_str *description,
+                                   store_app_visit visit, void *arg, ss_error *err);
 /* STORE_NOT_FOUND: no such application (also where id is no UUID). */
 enum store_status store_app_get(store *s, ss_str id, store_app_visit visit, void *arg, ss_error *err);
 /* The next at most `limit` (up to STORE_PAGE_MAX) applications behind the id `after` ("" = from the start),
@@ -87,6 +90,11 @@ enum store_status store_app_set(store *s, ss_str id, const store_app_change *cha
    STORE_NOT_FOUND: no such application. */
 enum store_status store_key_create(store *s, ss_str app_id, ss_str name, const ss_str *description,
                                    store_key_visit visit, void *arg, ss_error *err);
+/* The same with a value that clients have already, and the id that it had (empty: a new one). STORE_CONFLICT:
+   the id is taken. */
+enum store_status store_key_import(store *s, ss_str app_id, ss_str id, ss_str value, ss_str name,
+                                   const ss_str *description, store_key_visit visit, void *arg,
+                                   ss_error *err);
 enum store_status store_key_get(store *s, ss_str app_id, ss_str key_id, store_key_visit visit, void *arg,
                                 ss_error *err);
 /* As store_app_page(). An unknown application has no keys: STORE_OK. */

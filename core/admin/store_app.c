@@ -22,8 +22,9 @@ static bool app_row(void *arg, const database_row *row)
     return !v->app || v->app(v->arg, &app);
 }
 
-enum store_status store_app_create(store *s, ss_str name, const ss_str *description, store_app_visit visit,
-                                   void *arg, ss_error *err)
+/* id: empty = a new one */
+static enum store_status make_app(store *s, ss_str id, ss_str name, const ss_str *description,
+                                  store_app_visit visit, void *arg, ss_error *err)
 {
     enum store_status status = store_check_texts(name, description, err);
     if (status == STORE_OK)
@@ -36,7 +37,10 @@ enum store_status store_app_create(store *s, ss_str name, const ss_str *descript
                      .limits = {STORE_LIMIT_DEFAULT, STORE_LIMIT_DEFAULT, STORE_LIMIT_DEFAULT},
                      .created_s = clock_now_us() / 1000000};
     app.updated_s = app.created_s;
-    store_make_id(app.id);
+    if (id.len)
+        store_copy_id(app.id, id);
+    else
+        store_make_id(app.id);
     database_value values[] = {database_text(ss_cstr(app.id)), database_text(name),
                                store_optional(description), database_int(app.created_s)};
     status =
@@ -44,10 +48,26 @@ enum store_status store_app_create(store *s, ss_str name, const ss_str *descript
                      values, 4, NULL, NULL, NULL, err);
     if (status == STORE_OK)
         status = database_note(s->db, "app", ss_cstr(app.id), ss_s("", 0), err);
+    if (status == STORE_CONFLICT)
+        (void)ss_fail(err, 0, "there is an application %s already", app.id);
     status = store_finish(s, status, err);
     if (status == STORE_OK && visit)
         (void)visit(arg, &app);
     return status;
+}
+
+enum store_status store_app_create(store *s, ss_str name, const ss_str *description, store_app_visit visit,
+                                   void *arg, ss_error *err)
+{
+    return make_app(s, ss_s("", 0), name, description, visit, arg, err);
+}
+
+enum store_status store_app_import(store *s, ss_str id, ss_str name, const ss_str *description,
+                                   store_app_visit visit, void *arg, ss_error *err)
+{
+    if (!store_is_id(id))
+        return store_invalid(err, "an application's id is a UUID in lower case");
+    return make_app(s, id, name, description, visit, arg, err);
 }
 
 enum store_status store_app_get(store *s, ss_str id, store_app_visit visit, void *arg, ss_error *err)

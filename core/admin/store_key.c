@@ -56,14 +56,23 @@ static enum store_status insert_key(store *s, const store_key *key, const ss_str
             " rate, burst, quota, created, updated)"
             " VALUES($1,$2,$3,$4,$5,$6,$7,1,-1,-1,-1,$8,$8)",
             values, 8, NULL, NULL, NULL, err);
-    if (status == STORE_CONFLICT)
-        return store_not_found(err,
-                               "application"); /* the foreign key: a UUID and 64 bytes do not come twice */
     return status == STORE_OK ? key_hash_note(s->db, key->app_id, key->id, hash, err) : status;
 }
 
-enum store_status store_key_create(store *s, ss_str app_id, ss_str name, const ss_str *description,
-                                   store_key_visit visit, void *arg, ss_error *err)
+/* A conflict is the foreign key's, or the id's where it was given. */
+static enum store_status explain_conflict(store *s, const store_key *key, ss_error *err)
+{
+    ss_error ignored = {.struct_size = sizeof ignored};
+    enum store_status status = store_app_get(s, ss_cstr(key->app_id), NULL, NULL, &ignored);
+    if (status == STORE_NOT_FOUND)
+        return store_not_found(err, "application");
+    (void)ss_fail(err, 0, "there is a key %s already", key->id);
+    return STORE_CONFLICT;
+}
+
+/* id, value: empty = new ones */
+static enum store_status make_key(store *s, ss_str app_id, ss_str id, ss_str given, ss_str name,
+                                  const ss_str *description, store_key_visit visit, void *arg, ss_error *err)
 {
     enum store_status status = store_check_texts(name, description, err);
     if (status == STORE_OK && !store_is_id(app_id))
@@ -82,14 +91,42 @@ enum store_status store_key_create(store *s, ss_str app_id, ss_str name, const s
                      .limits = {STORE_LIMIT_DEFAULT, STORE_LIMIT_DEFAULT, STORE_LIMIT_DEFAULT},
                      .created_s = clock_now_us() / 1000000};
     key.updated_s = key.created_s;
-    store_make_id(key.id);
-    make_value(value);
+    if (id.len)
+        store_copy_id(key.id, id);
+    else
+        store_make_id(key.id);
+    if (given.len)
+        memcpy(value, given.ptr, sizeof value);
+    else
+        make_value(value);
     store_copy_id(key.app_id, app_id);
     status = store_finish(s, insert_key(s, &key, description, err), err);
+    if (status == STORE_CONFLICT)
+        status = explain_conflict(s, &key, err);
     if (status == STORE_OK && visit)
         (void)visit(arg, &key);
     explicit_bzero(value, sizeof value);
     return status;
+}
+
+enum store_status store_key_create(store *s, ss_str app_id, ss_str name, const ss_str *description,
+                                   store_key_visit visit, void *arg, ss_error *err)
+{
+    return make_key(s, app_id, ss_s("", 0), ss_s("", 0), name, description, visit, arg, err);
+}
+
+enum store_status store_key_import(store *s, ss_str app_id, ss_str id, ss_str value, ss_str name,
+                                   const ss_str *description, store_key_visit visit, void *arg, ss_error *err)
+{
+    char bytes[STORE_VALUE_LEN];
+    size_t len = 0;
+    if (id.len && !store_is_id(id))
+        return store_invalid(err, "a key's id is a UUID in lower case");
+    bool good = value.len == STORE_VALUE_LEN && base64_read(value, bytes, &len) && len == STORE_VALUE_BYTES;
+    explicit_bzero(bytes, sizeof bytes);
+    if (!good)
+        return store_invalid(err, "a key's value is 64 bytes in base64: 88 characters, the last two ==");
+    return make_key(s, app_id, id, value, name, description, visit, arg, err);
 }
 
 enum store_status store_key_get(store *s, ss_str app_id, ss_str key_id, store_key_visit visit, void *arg,

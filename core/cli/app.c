@@ -12,7 +12,7 @@
 #define ADDRESS_MAX     128u
 
 static const char help[] =
-    "usage: streamsteam app create NAME [--description TEXT] [--with-key] [--json]\n"
+    "usage: streamsteam app create NAME [--description TEXT] [--id ID] [--with-key] [--json]\n"
     "       streamsteam app list [--json]\n"
     "       streamsteam app show ID [--json]\n"
     "       streamsteam app set ID [--tolerant on|off] [--rate R] [--burst B] [--quota Q] [--json]\n"
@@ -20,7 +20,8 @@ static const char help[] =
     "\n"
     "An application is a game or a site whose events are sent with keys of its own (`streamsteam key`).\n"
     "\n"
-    "  create     a new one; --with-key makes a key too, and prints a command that sends a first event\n"
+    "  create     a new one; --with-key makes a key too, and prints a command that sends a first event;\n"
+    "             --id: the id that clients know already, for who moves here from elsewhere\n"
     "  set        --tolerant on: a batch's good events are taken, its bad ones refused one by one; off: one "
     "bad\n"
     "             event refuses the batch. --rate: events a second on average, --burst: at once on top of "
@@ -126,14 +127,17 @@ static void print_command(const cli_store *s, const printing *p)
         p->value, address, p->id);
 }
 
-static int create(const cli_store *s, const char *verb, const char *name, const char *description,
-                  bool with_key, bool json)
+static int create(const cli_store *s, const char *verb, const char *name, const char *id,
+                  const char *description, bool with_key, bool json)
 {
     ss_error err = error_init();
     printing p = {.json = json};
     ss_str text = ss_cstr(description);
-    enum store_status status = store_app_create(s->store, ss_cstr(name), description ? &text : NULL,
-                                                with_key ? keep_id : print_one, &p, &err);
+    store_app_visit print = with_key ? keep_id : print_one;
+    const ss_str *about = description ? &text : NULL;
+    enum store_status status =
+        id ? store_app_import(s->store, ss_cstr(id), ss_cstr(name), about, print, &p, &err)
+           : store_app_create(s->store, ss_cstr(name), about, print, &p, &err);
     if (status == STORE_OK && with_key) {
         status = store_key_create(s->store, ss_cstr(p.id), ss_cstr(name), NULL, print_made_key, &p, &err);
         (void)fputs(json ? "}\n" : "", stdout);
@@ -199,6 +203,7 @@ int verb_app(int argc, char **argv)
          with_key = cli_take_flag(&argc, argv, "with-key");
     const char *description = cli_take_option(&argc, argv, NULL, "description", &bad);
     const char *tolerant = cli_take_option(&argc, argv, NULL, "tolerant", &bad);
+    const char *given = cli_take_option(&argc, argv, NULL, "id", &bad);
     const char *verb = argv[0];
     cli_limits limits;
     cli_store s = {.db = NULL};
@@ -213,7 +218,7 @@ int verb_app(int argc, char **argv)
     else if (argc == 2 && strcmp(what, "list") == 0)
         code = list(&s, verb, json);
     else if (argc == 3 && strcmp(what, "create") == 0)
-        code = create(&s, verb, id, description, with_key, json);
+        code = create(&s, verb, id, given, description, with_key, json);
     else if (argc == 3 && strcmp(what, "show") == 0)
         code = show(&s, verb, id, json);
     else if (argc == 3 && strcmp(what, "set") == 0)

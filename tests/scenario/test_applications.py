@@ -2,6 +2,7 @@
 """Applications and keys: the verbs, what receivers hear, what happens when the store is locked, damaged or missing."""
 import contextlib
 import errno
+import base64
 import json
 import os
 import pathlib
@@ -113,6 +114,31 @@ def _(t):
     for verb in ("app", "key"):
         said = server.verb(verb, "--help", config=False, check=True).stdout
         check("usage: streamsteam " + verb in said and "Exit code" in said, said)
+
+
+@test("ids and keys of an existing deployment are taken over, and nothing else passes for them")
+def _(t):
+    server = server_of(t)
+    app, key = "d76d064f-ca8b-41ff-839f-4735e9a4b69d", "01af2cb3-8b1f-4bc0-801a-884a30fcb8cd"
+    value = base64.b64encode(bytes(range(100, 164))).decode()
+    equal(json.loads(server.verb("app", "create", "Old", "--id", app, "--json", check=True).stdout)["ApplicationId"], app)
+    made = json.loads(server.verb("key", "create", app, "K", "--value-from", "-", "--id", key, "--json", stdin=value + "\n", check=True).stdout)
+    equal((made["ApiKeyId"], made["ApiKeyValue"], made["Enabled"]), (key, value, True))
+    becomes(server, app, value, "OK")
+    refused = [
+        (("app", "create", "Old", "--id", app), None, 1, "already"),
+        (("app", "create", "Old", "--id", app.upper()), None, 1, "UUID"),
+        (("key", "create", app, "K", "--value-from", "-", "--id", key), value, 1, "already"),
+        (("key", "create", app, "K", "--value-from", "-"), value[:-4] + "!!==", 1, "88 characters"),
+        (("key", "create", app, "K", "--value-from", "-"), value * 9, 1, "more than a key"),
+        (("key", "create", "0" * 8 + app[8:], "K", "--value-from", "-"), value, 1, "no such application"),
+        (("key", "create", app, "K", "--id", key), None, 2, "--value-from"),
+        (("key", "create", app, "K", "--value-from", str(t.tmp / "nowhere")), None, 1, "cannot be read"),
+    ]
+    for words, given, code, text in refused:
+        result = server.verb(*words, stdin=given)
+        equal((result.returncode, text in result.stderr), (code, True), f"{words}: {result.stderr}")
+    equal(json.loads(server.verb("key", "list", app, "--json", check=True).stdout)["Count"], 1)
 
 
 @test("names hold whatever they like; nothing is run or shown raw")
