@@ -169,8 +169,10 @@ def _(t):
     said = server.verb("check")
     check("types.login: unsupported keyword $dynamicRef at /$dynamicRef" in said.stdout + said.stderr, said)
     equal(send(server, {"device": "d"}, "/events/login")[1]["accepted"], 1)
+    devices = lambda: [e["device"] for e in lake.lines(server.lake) if e["event_type"] == "login"]  # noqa: E731
+    until(lambda: len(devices()) == 2, 30, "both in the lake: the reload started its module anew")
     server.stop()
-    equal([e["device"] for e in lake.lines(server.lake) if e["event_type"] == "login"], ["d", "d"])
+    equal(devices(), ["d", "d"])
 
 
 @test("enrichers know the declared properties by name, and may drop an event")
