@@ -265,6 +265,32 @@ def lake_cpu(bench):
 
 
 @section
+def streams(bench):
+    """Journal to Kinesis and Firehose, signed, without TLS, into a server that checks nothing."""
+    sink = subprocess.Popen([sys.executable, str(pathlib.Path(__file__).with_name("aws_sink.py"))], stdout=subprocess.PIPE, text=True)
+    try:
+        endpoint = f"http://127.0.0.1:{int(sink.stdout.readline())}"
+        server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"})
+        events = fill(bench, server, 100 if bench.args.quick else 3000) * BULK_EVENTS
+        for use in ("kinesis", "firehose"):
+            server.config["modules"] = {use: {"stream": "s", "region": "eu-central-1", "endpoint": endpoint, "access_key": "AKIDBENCH",
+                                                "secret_key": "bench", "deadline": "120s"}}
+            server.write_config()
+            server.reload()
+            pid = server.child(f"module {use}")
+            until(lambda: module_cursor(server, use) >= events, 300, f"the end of {use}", 0.1)
+            each = cpu([pid]) * 1e6 / events
+            metrics = server.metrics()
+            calls, full = (sum(v for k, v in metrics.items() if name in k and f'"{use}"' in k) for name in ("put_calls_total", "put_full_calls_total"))
+            bench.row(f"{use}: CPU per 1.5-KB record", each, "us", 6, note=f"{bench.scaled(each)}{1e3 / each:.0f}k records/s and core, "
+                      f"{100 * full / max(calls, 1):.0f} % of {calls:.0f} calls full, {private(pid) / 1e6:.0f} MB")
+        bench.end(server)
+    finally:
+        sink.terminate()
+        sink.wait()
+
+
+@section
 def warehouse(bench):
     """Rows per second and core, and against a plain loop of bound INSERTs of the same rows in the same run."""
     binary, plugin = (pathlib.Path(bench.args.build).resolve() / name for name in ("bench/warehouse", "plugins/module-warehouse.so"))
