@@ -7,7 +7,7 @@
 #include <limits.h>
 
 #include "modules/lake/gz.h"
-#include "modules/lake/layout.h"
+#include "plugins/common/layout.h"
 #include "plugins/common/sha256.h"
 
 #define CUT_CHUNK_BYTES     (256u * 1024) /* raw lines that are compressed at once                          */

@@ -1,0 +1,34 @@
+/* One question to Amazon Athena: started once, waited for, its rows handed on page by page, cancelled where
+   nobody waits any more. For programs that ask and end. */
+#ifndef COMMON_ATHENA_H
+#define COMMON_ATHENA_H
+
+#include "plugins/common/warehouse_read.h"
+#include "streamsteam/plugin.h"
+
+#define ATHENA_SQL_MAX (256u * 1024) /* bytes, Athena's limit */
+
+typedef struct athena_ask {
+    const char *sql;
+    int64_t timeout_ms;
+    bool (*stopping)(void *arg); /* asked several times a second; true: cancel */
+    void *arg;
+    const warehouse_rows *rows; /* who takes them */
+} athena_ask;
+
+/* The core has no HTTP client of its own: the plugin `glue` lends its one under this name. fault says why
+   where it is not SS_OK. */
+#define ATHENA_ENTRY "ss_glue_athena_v0"
+typedef int32_t athena_entry(const ss_host *host, const ss_config *cfg, const athena_ask *ask,
+                             warehouse_fault *fault);
+
+struct aws_client;
+typedef struct athena_place {
+    const char *database, *workgroup, *output; /* "" = not said */
+    void (*random)(void *arg, void *out, size_t len);
+    void *arg;
+} athena_place;
+int32_t athena_read(struct aws_client *aws, const athena_place *place, const athena_ask *ask,
+                    warehouse_fault *fault);
+
+#endif
