@@ -1,6 +1,5 @@
 #include "core/cli/query_athena.h"
 
-#include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
 
@@ -48,27 +47,10 @@ static bool find_module(const config *c, const char *wanted, config_entry *chose
 
 /* ---- asking ---- */
 
-typedef struct asking {
-    athena_entry *entry;
-    athena_ask ask;
-    warehouse_fault *fault;
-} asking;
-
-static int32_t ask(const ss_host *host, const ss_config *cfg, void *arg, ss_error *err)
+static int32_t write_nothing(void *self, const char *bytes, size_t len)
 {
-    asking *a = arg;
-    int32_t rc = a->entry(host, cfg, &a->ask, a->fault);
-    (void)snprintf(err->text, sizeof err->text, "%s", a->fault->error.text); /* secrets are taken out of it */
-    return rc;
-}
-
-static athena_entry *entry_of(const config_entry *e)
-{
-    void *plugin = dlopen(e->plugin_path, RTLD_NOW | RTLD_LOCAL);
-    athena_entry *entry = NULL;
-    if (plugin)
-        *(void **)(void *)&entry = dlsym(plugin, ATHENA_ENTRY);
-    return entry;
+    (void)self, (void)bytes, (void)len;
+    return 0;
 }
 
 int query_athena(const config *c, const char *module, const char *sql, int64_t timeout_ms,
@@ -79,18 +61,16 @@ int query_athena(const config *c, const char *module, const char *sql, int64_t t
     *fault = (warehouse_fault){.kind = 0};
     if (!find_module(c, module, &e))
         return CLI_FAILED;
-    asking a = {.entry = entry_of(&e), .ask = {sql, timeout_ms, stopping, NULL, rows}, .fault = fault};
-    if (!a.entry)
-        return cli_fail(CLI_FAILED, "query", "the plugin %s is of another version and cannot ask Athena",
-                        e.plugin_path);
+    const athena_ask ask = {sql, timeout_ms, stopping, NULL, rows};
+    const athena_sink asked = {{sizeof asked, ATHENA_SINK, NULL, write_nothing}, &ask, fault};
     struct sigaction action = {.sa_handler = on_signal};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    int32_t rc = config_call(c, &e, ask, &a, &err);
+    int32_t rc = config_run(c, &e, CONFIG_HOWTO, &asked.sink, &err);
     if (rc == SS_OK)
         return CLI_OK;
     if (!fault->kind)
         fault->kind = WAREHOUSE_FAILED;
-    fault->error = err;
+    fault->error = err; /* secrets are taken out of it */
     return CLI_FAILED;
 }

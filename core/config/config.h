@@ -56,11 +56,6 @@ enum config_verb { CONFIG_SETUP, CONFIG_TEARDOWN, CONFIG_HOWTO };
 int32_t config_run(const config *c, const config_entry *entry, enum config_verb verb, const ss_sink *out,
                    ss_error *err);
 
-/* The same for what else a plugin lends: call gets its options and a host without a server. */
-typedef int32_t config_callee(const ss_host *host, const ss_config *cfg, void *arg, ss_error *err);
-int32_t config_call(const config *c, const config_entry *entry, config_callee *call, void *arg,
-                    ss_error *err);
-
 /* Where plugins are looked for and where the state is, from the server: section alone: for verbs that must
    work though the rest of the file is broken. path NULL: the defaults. false with err. */
 typedef struct config_place {

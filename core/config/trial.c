@@ -185,36 +185,22 @@ static verb_call *verb_of(const ss_plugin *p, enum config_verb verb)
     return verb == CONFIG_SETUP ? p->setup : verb == CONFIG_TEARDOWN ? p->teardown : p->howto;
 }
 
-int32_t config_call(const config *c, const config_entry *entry, config_callee *call, void *arg, ss_error *err)
+int32_t config_run(const config *c, const config_entry *entry, enum config_verb verb, const ss_sink *out,
+                   ss_error *err)
 {
     const config_instance *i = config_instance_find(c, entry->kind, entry->name);
+    verb_call *call = verb_of(i->plugin, verb);
+    if (!call)
+        return SS_DECLINE;
     ss_config *options = options_node(i);
     if (!options)
         return ss_fail(err, SS_LIMIT, "out of memory");
     trial_host host;
     host_init(&host, c, i->kind, i->name);
-    int32_t status = call(&host.base.table, options, arg, err);
+    int32_t status = call(&host.base.table, options, out, err);
     err->text[sizeof err->text - 1] = '\0';
     redact(err->text, i->options);
     host_base_fini(&host.base);
     node_free(options);
     return status;
-}
-
-typedef struct verb_arg {
-    verb_call *call;
-    const ss_sink *out;
-} verb_arg;
-
-static int32_t run_verb(const ss_host *host, const ss_config *cfg, void *arg, ss_error *err)
-{
-    const verb_arg *v = arg;
-    return v->call(host, cfg, v->out, err);
-}
-
-int32_t config_run(const config *c, const config_entry *entry, enum config_verb verb, const ss_sink *out,
-                   ss_error *err)
-{
-    verb_arg v = {verb_of(entry->plugin, verb), out};
-    return v.call ? config_call(c, entry, run_verb, &v, err) : SS_DECLINE;
 }

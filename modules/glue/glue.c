@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "plugins/common/athena.h"
-
 #define GLUE_BATCH_RECORDS 50000u
 #define GLUE_BATCH_BYTES   (16u << 20)
 
@@ -232,28 +230,6 @@ static int32_t glue_create(const ss_host *host, const ss_config *cfg, void **ins
 static void glue_destroy(void *inst)
 {
     glue_free(inst);
-}
-
-/* `streamsteam query --athena`: see plugins/common/athena.h. */
-SS_EXPORT athena_entry ss_glue_athena_v0;
-int32_t ss_glue_athena_v0(const ss_host *host, const ss_config *cfg, const athena_ask *ask,
-                          warehouse_fault *fault)
-{
-    char workgroup[160], output[1200];
-    ss_str group = host->cfg_str(cfg, "workgroup"), place = host->cfg_str(cfg, "output");
-    *fault = (warehouse_fault){
-        .kind = WAREHOUSE_UNREACHABLE, .at = -1, .error = {.struct_size = sizeof fault->error}};
-    if (group.len >= sizeof workgroup || place.len >= sizeof output)
-        return ss_fail(&fault->error, SS_REJECT, "glue: workgroup or output is too long");
-    glue *g = glue_new(host, cfg, &fault->error);
-    if (!g)
-        return SS_REJECT;
-    (void)snprintf(workgroup, sizeof workgroup, "%.*s", (int)group.len, group.ptr);
-    (void)snprintf(output, sizeof output, "%.*s", (int)place.len, place.ptr);
-    const athena_place where = {g->database, workgroup, output, host->random, host->self};
-    int32_t rc = athena_read(g->aws, &where, ask, fault);
-    glue_free(g);
-    return rc;
 }
 
 static const ss_module glue_ops = {

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "plugins/common/athena.h"
+
 #define TRIES 5 /* where others change the same table at the same time */
 
 static void say(const ss_sink *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -161,18 +163,38 @@ int32_t glue_teardown(const ss_host *host, const ss_config *cfg, const ss_sink *
 
 /* ---- howto ---- */
 
+/* `streamsteam query --athena` */
+static int32_t answer(const glue *g, const athena_sink *asked)
+{
+    char workgroup[160], output[1200];
+    ss_str group = g->host->cfg_str(g->cfg, "workgroup"), place = g->host->cfg_str(g->cfg, "output");
+    if (group.len >= sizeof workgroup || place.len >= sizeof output)
+        return ss_fail(&asked->fault->error, SS_REJECT, "glue: workgroup or output is too long");
+    (void)snprintf(workgroup, sizeof workgroup, "%.*s", (int)group.len, group.ptr);
+    (void)snprintf(output, sizeof output, "%.*s", (int)place.len, place.ptr);
+    const athena_place where = {g->database, workgroup, output, g->host->random, g->host->self};
+    return athena_read(g->aws, &where, asked->ask, asked->fault);
+}
+
+static void say_example(const glue_table *t, const ss_sink *out)
+{
+    say(out, "streamsteam query --athena \"SELECT * FROM %s", t->name);
+    for (uint32_t k = 0; k < t->shape.key_count; k++)
+        say(out, "%s%s = '...'", k ? " AND " : " WHERE ", t->shape.keys[k].name);
+    say(out, " LIMIT 10\"\n");
+}
+
 int32_t glue_howto(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
 {
+    int32_t rc = SS_OK;
+    const athena_sink *asked = athena_sink_of(out);
     glue *g = glue_new(host, cfg, err);
     if (!g)
         return SS_REJECT;
-    for (size_t i = 0; i < g->count; i++) {
-        const glue_table *t = g->tables[i];
-        say(out, "streamsteam query --athena \"SELECT * FROM %s", t->name);
-        for (uint32_t k = 0; k < t->shape.key_count; k++)
-            say(out, "%s%s = '...'", k ? " AND " : " WHERE ", t->shape.keys[k].name);
-        say(out, " LIMIT 10\"\n");
-    }
+    for (size_t i = 0; !asked && i < g->count; i++)
+        say_example(g->tables[i], out);
+    if (asked && (rc = answer(g, asked)) != SS_OK)
+        *err = asked->fault->error;
     glue_free(g);
-    return SS_OK;
+    return rc;
 }

@@ -16,11 +16,20 @@ typedef struct athena_ask {
     const warehouse_rows *rows; /* who takes them */
 } athena_ask;
 
-/* The core has no HTTP client of its own: the plugin `glue` lends its one under this name. fault says why
-   where it is not SS_OK. */
-#define ATHENA_ENTRY "ss_glue_athena_v0"
-typedef int32_t athena_entry(const ss_host *host, const ss_config *cfg, const athena_ask *ask,
-                             warehouse_fault *fault);
+/* The core has no HTTP client of its own. The plugin `glue` lends its one: where howto() is given a sink that
+   is the head of this, it answers the question instead. fault says why where it is not SS_OK. */
+#define ATHENA_SINK 0x41746831u
+typedef struct athena_sink {
+    ss_sink sink; /* struct_size: of the whole; spare0: ATHENA_SINK */
+    const athena_ask *ask;
+    warehouse_fault *fault;
+} athena_sink;
+
+static inline const athena_sink *athena_sink_of(const ss_sink *sink)
+{
+    bool is = sink->struct_size == sizeof(athena_sink) && sink->spare0 == ATHENA_SINK;
+    return is ? (const athena_sink *)(const void *)sink : NULL;
+}
 
 struct aws_client;
 typedef struct athena_place {
