@@ -93,7 +93,7 @@ static bool name_it(const folder *f, shape_key *k, ss_error *err)
                                             : "dt";
     (void)snprintf(k->name, sizeof k->name, "%.*s", len ? (int)len : (int)strlen(automatic),
                    len ? f->text : automatic);
-    bool good = len < sizeof k->name;
+    bool good = len < sizeof k->name && f->text[0] != '=';
     for (const char *at = k->name; *at; at++)
         good &= islower((unsigned char)*at) || isdigit((unsigned char)*at) || *at == '_';
     return good ||
