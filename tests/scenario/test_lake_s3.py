@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.fakes.aws import Fake
 from tests.lib import lake
-from tests.lib.server import slow
+from tests.lib.server import build_dir, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -40,6 +40,7 @@ SCRIPTS = [
     ("an expired token that is none", [{"do": "expired_token", "times": 1}]),
     ("a checksum that is another", [{"do": "checksum", "times": 2}]),
     ("damaged on the way", [{"do": "error", "code": "BadDigest", "status": 400, "times": 2}]),
+    ("damaged on the way three times: the cut is made anew", [{"do": "error", "code": "BadDigest", "status": 400, "times": 3}]),
     ("a page instead of an answer", [{"do": "garbage", "times": 3}]),
     ("a page instead of an answer after it was done", [{"do": "garbage", "after": True, "times": 3}]),
     ("a page with 502", [{"do": "garbage", "status": 502, "times": 3}]),
@@ -281,6 +282,29 @@ def _(t):
     folders = {k.split("/")[2] for k in fake.service("s3").stored("bkt") if k.startswith("p/replay/")}
     equal(len(folders), 1)
     until(lambda: len(read(t, fake, "bkt", f"p/replay/{next(iter(folders))}/")) == 40, 30 * slow(), "all of it")
+    server.verify()
+
+
+@test("a record out of the quarantine becomes an object of its own, with its manifest, also when answers get lost")
+def _(t):
+    fake = Fake(seed=6)
+    fake.service("s3").make("bkt")
+    receiver = str(build_dir() / "tests" / "contract" / "plugin_failing_receiver.so")
+    fake, server = make(t, {"out": module("bkt", "/p", view="shout", partition="x/")}, fake, config={"receivers": {"matomo": None, "failing": {"use": receiver}}})
+    for note in ("one", "refuse", "two"):
+        equal(server.post(f"/in/app-1?note={note}", b"").status, 204)
+    until(lambda: "asked" in server.verb("quarantine", "list", "out", check=True).stdout, 30 * slow(), "the quarantine")
+    until(lambda: state(server, "out")["cursor"] >= 3, 60 * slow(), "the others")
+    del server.config["modules"]["out"]["view"]
+    server.write_config()
+    server.restart()
+    fake.script.add({"op": "PutObject", "do": "close", "after": True, "times": 4})
+    server.verb("quarantine", "retry", "out", "--all", check=True)
+    until(lambda: sum("-q" in key for key in fake.service("s3").stored("bkt")) == 2, 60 * slow(), "object and manifest")
+    until(lambda: "asked" not in server.verb("quarantine", "list", "out", check=True).stdout, 30 * slow(), "an empty quarantine")
+    folder = lake.download(below(fake, "bkt", "p/"), t.tmp / "read")
+    lake.check_manifests(folder)
+    equal(sorted(line.get("note") or line["shout"]["note"] for line in lake.lines(folder)), ["one", "refuse", "two"])
     server.verify()
 
 
