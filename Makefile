@@ -123,6 +123,12 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_L
 	    $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS) $$(sed -n 's,^// libs: ,,p' $<)
 unit: $(UNIT_BIN)
 
+# A Kafka cluster of librdkafka's mock brokers.
+$(BUILD)/tests/kafka_cluster: tests/fakes/kafka_cluster.c
+	@mkdir -p $(@D)
+	$(call say,link   )
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fsanitize=%,$(CFLAGS)) -o $@ $< $(filter-out -fsanitize=%,$(LDFLAGS)) -lrdkafka -lpthread
+
 # What the interop tests feed with lines.
 $(BUILD)/tests/device_lines: tests/interop/device_lines.c $(COMMON_LIB)
 	@mkdir -p $(@D)
@@ -145,7 +151,7 @@ $(BUILD)/tests/%.so: tests/%.cc tests/contract/hostile.h include/streamsteam/plu
 	$(Q)$(CXX) $(CPPFLAGS) -std=c++17 -fPIC $(OPTIMISE) -Wall -Wextra $(SANFLAGS) -shared -o $@ $< $(LDFLAGS) -lpthread
 # Shims are loaded into programs without a sanitizer's runtime, too; what hostile plugins do shall happen, not be reported.
 $(BUILD)/tests/torture/shim_%.so $(BUILD)/tests/contract/plugin_hostile_%.so: SANFLAGS :=
-tests-build: all unit $(TEST_SO)
+tests-build: all unit $(TEST_SO) $(BUILD)/tests/kafka_cluster
 
 # Fuzz targets need clang and FUZZ=1, which recompiles the code with coverage: make FUZZ=1 CC=clang SAN=address,undefined
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CORE_LIB) $(COMMON_LIB) $(TESTKIT_LIB)
@@ -173,12 +179,12 @@ check-fast: tests-build ## the unit and house tests only
 
 interop: ## the tests against real clients and servers from the package registries
 	@packaging/setup.sh build test interop
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines $(BUILD)/tests/game_lines
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/device_lines $(BUILD)/tests/game_lines $(BUILD)/tests/kafka_cluster
 	@python3 tests/interop/run_interop.py --build $(BUILD)
 
 bench: ## the comparison table (nginx and wrk from Debian)
 	@packaging/setup.sh build bench
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/warehouse
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(CORE_LIB) $(COMMON_LIB)

@@ -7,10 +7,10 @@ set -eu
 
 packages_for() {
     case "$1" in
-    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev libpcre2-dev zlib1g-dev libssl-dev libmaxminddb-dev libpq-dev libcurl4-openssl-dev curl" ;;
+    build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev libpcre2-dev zlib1g-dev libssl-dev libmaxminddb-dev libpq-dev libcurl4-openssl-dev librdkafka-dev curl" ;;
     test) echo "python3 tzdata g++ clang php-cli php-curl nginx-light wrk procps sqlite3 postgresql strace" ;;
     bench) echo "python3 nginx-light wrk procps util-linux valgrind" ;;
-    interop) echo "python3 python3-pip nodejs npm php-cli php-curl chromium uap-core" ;;
+    interop) echo "python3 python3-pip nodejs npm php-cli php-curl chromium uap-core maven default-jre-headless" ;;
     device) echo "python3 python3-pip" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;
@@ -22,6 +22,8 @@ installed() {
     # A tool that is there without Debian's package (a newer node, say) is as good.
     case "$1" in
     nodejs) command -v node >/dev/null 2>&1 && return 0 ;;
+    maven) command -v mvn >/dev/null 2>&1 && return 0 ;;
+    default-jre-headless) command -v java >/dev/null 2>&1 && return 0 ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && return 0 ;;
     npm | curl | python3 | gcc | g++ | make | clang) command -v "$1" >/dev/null 2>&1 && return 0 ;;
     esac

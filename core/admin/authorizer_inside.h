@@ -47,8 +47,29 @@ struct authorizer {
 
 /* follow.c: the background thread. */
 void *authorizer_follow(void *arg);
-/* With `work`: counts of quotas go to the store. */
-void authorizer_flush(authorizer *a);
+
+/* load.c, with `work`: all of it into a new view, which takes the place of the present one. */
+enum store_status authorizer_load(authorizer *a, int64_t newest, ss_error *err);
+void authorizer_publish(authorizer *a, authorizer_view *v);
 void authorizer_view_free(authorizer_view *v);
+void authorizer_tell(authorizer *a, const database_change *change); /* who asked to hear of other kinds */
+enum store_status authorizer_no_memory(ss_error *err);
+bool authorizer_take_number(void *arg, const database_row *row); /* arg: int64_t */
+void authorizer_copy_text(char *out, size_t size, ss_str text);
+/* Rows of these columns into a directory. */
+typedef struct authorizer_reading {
+    directory *directory;
+    char last_app[STORE_ID_SIZE], last_key[STORE_ID_SIZE];
+    size_t rows;
+    bool failed; /* out of memory */
+} authorizer_reading;
+#define AUTHORIZER_APP_COLUMNS "id, name, flags, rate, burst, quota"
+#define AUTHORIZER_KEY_COLUMNS "app_id, id, hash, enabled, rate, burst, quota"
+bool authorizer_read_app(void *reading, const database_row *row);
+bool authorizer_read_key(void *reading, const database_row *row);
+
+/* quota.c, with `work`. */
+void authorizer_read_usage(authorizer *a);
+void authorizer_flush(authorizer *a);
 
 #endif

@@ -93,6 +93,26 @@ static enum store_status pg_script(database *db, const char *sql, ss_error *err)
     return status;
 }
 
+/* What libpq says of a string that it cannot read holds parts of it, and a password may be among them; one
+   without pairs it takes for the name of a database. */
+static bool readable(const char *connection, const char *said)
+{
+    static const char *const unread[] = {"missing \"",  "unterminated",          "invalid connection option",
+                                         "invalid URI", "invalid integer value", "end of string reached"};
+    bool url = strncmp(connection, "postgresql://", 13) == 0 || strncmp(connection, "postgres://", 11) == 0;
+    for (size_t i = 0; i < sizeof unread / sizeof unread[0]; i++)
+        if (strncmp(said, unread[i], strlen(unread[i])) == 0)
+            return false;
+    return url || strchr(connection, '=');
+}
+
+static enum store_status unreadable(database *db, ss_error *err)
+{
+    return database_fail(
+        db, STORE_AWAY, "connect",
+        "the connection is neither a postgresql:// URL nor NAME=VALUE pairs that libpq knows", err);
+}
+
 /* connect_timeout and the application's name are defaults: what the connection string says wins. */
 static enum store_status pg_open(database *db, ss_error *err)
 {
@@ -101,11 +121,14 @@ static enum store_status pg_open(database *db, ss_error *err)
     (void)pthread_once(&once, load_library);
     if (*missing)
         return database_fail(db, STORE_AWAY, "connect", missing, err);
+    if (!readable(db->options.connection, ""))
+        return unreadable(db, err);
     const char *values[] = {CONNECT_SECONDS, "streamsteam", db->options.connection, NULL};
     PGconn *c = pq.PQconnectdbParams(names, values, 1);
     db->connection = c;
     if (pq.PQstatus(c) != CONNECTION_OK)
-        return fail(db, NULL, "connect", err);
+        return readable(db->options.connection, pq.PQerrorMessage(c)) ? fail(db, NULL, "connect", err)
+                                                                      : unreadable(db, err);
     (void)pq.PQsetNoticeReceiver(c, no_notice, NULL);
     char settings[160];
     (void)snprintf(settings, sizeof settings,

@@ -33,7 +33,6 @@ static enum store_status status_of(int code)
     case SQLITE_FULL:
         return STORE_FULL;
     case SQLITE_CANTOPEN:
-    case SQLITE_IOERR:
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return STORE_AWAY;

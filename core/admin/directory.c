@@ -23,6 +23,7 @@ typedef struct app_slot {
     key16 id;
     const char *name;
     uint32_t name_len;
+    uint32_t keys; /* the writer's: entries of the index that are good for this application */
     _Atomic uint32_t flags;
     slot_limits limits;
 } app_slot;
@@ -34,7 +35,8 @@ struct directory {
     slot_limits *_Atomic limit_chunks[CHUNKS];
     _Atomic uint32_t app_slots, limit_slots; /* the next free one; 0 is none */
     arena names;
-    size_t chunk_bytes, dead;
+    size_t chunk_bytes;
+    size_t dead, dead_keys; /* deleted applications, and their keys, which still take room */
 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -78,7 +80,7 @@ size_t directory_apps(const directory *d)
 
 size_t directory_keys(const directory *d)
 {
-    return hash_index_count(d->keys);
+    return hash_index_count(d->keys) - d->dead_keys;
 }
 
 size_t directory_bytes(const directory *d)
@@ -89,7 +91,8 @@ size_t directory_bytes(const directory *d)
 
 bool directory_is_stale(const directory *d)
 {
-    return d->dead > STALE_MIN && d->dead > directory_apps(d) / 4;
+    return (d->dead > STALE_MIN && d->dead > directory_apps(d) / 4) ||
+           (d->dead_keys > STALE_MIN && d->dead_keys > directory_keys(d) / 4);
 }
 
 /* ---- slots ------------------------------------------------------------------------------------ */
@@ -195,6 +198,7 @@ void directory_drop_app(directory *d, key16 id)
     if (!slot)
         return;
     d->dead++;
+    d->dead_keys += app_at(d, slot)->keys;
     hash_index_drop(d->apps, id, slot, 1);
 }
 
@@ -258,14 +262,21 @@ bool directory_put_key(directory *d, key16 hash, key16 app, bool enabled, const 
         return true;
     if (limited && !put_limits(d, hash, slot, limits))
         return false;
-    return put(d, &d->keys, hash, slot * KEY_UNIT + limited + (enabled ? 0 : KEY_DISABLED), KEY_UNIT);
+    size_t before = hash_index_count(d->keys);
+    if (!put(d, &d->keys, hash, slot * KEY_UNIT + limited + (enabled ? 0 : KEY_DISABLED), KEY_UNIT))
+        return false;
+    app_at(d, slot)->keys += hash_index_count(d->keys) > before;
+    return true;
 }
 
 void directory_drop_key(directory *d, key16 hash, key16 app)
 {
     uint32_t slot = slot_of(d, app);
+    size_t before = hash_index_count(d->keys);
     if (slot)
         hash_index_drop(d->keys, hash, slot * KEY_UNIT, KEY_UNIT);
+    if (hash_index_count(d->keys) < before)
+        app_at(d, slot)->keys--;
 }
 
 enum directory_answer directory_find_key(const directory *d, key16 hash, uint32_t slot, store_limits *limits)

@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/cli/common.h"
+#include "core/cli/store_open.h"
 #include "core/cli/verbs.h"
 #include "core/config/config.h"
 
@@ -16,7 +17,7 @@ static const char help[] =
     "everything that is wrong as FILE:LINE:COLUMN. Starts nothing, listens nowhere, needs no network.\n"
     "\n"
     "  -c, --config FILE  the configuration (default: config/streamsteam.yaml, else the installed one)\n"
-    "  --connect          also let each plugin try what it connects to\n"
+    "  --connect          also let each plugin try what it connects to, and open the application store\n"
     "  --print            print the effective configuration: defaults filled in, secrets as ***\n"
     "\n"
     "Exit code: 0 = right, 1 = wrong, 2 = wrong use.\n";
@@ -42,6 +43,7 @@ static int check_file(const char *path, bool connect, bool print)
     buf_init(&text, PRINT_BYTES_MAX);
     config *c = config_load(path, &errors);
     bool good = c && (!connect || config_connect(c, &errors) == 0);
+    good = good && (!connect || cli_store_try("check", path) == CLI_OK);
     if (c && print) {
         config_print(c, &text);
         (void)fputs(buf_text(&text), stdout);

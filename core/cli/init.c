@@ -155,7 +155,8 @@ int verb_init(int argc, char **argv)
         rc = translate(guidance, init_from_guidance, &out);
     else if (streamsteam)
         rc = translate(streamsteam, init_from_streamsteam, &out);
-    else
+    else /* two labels of the assembler around one file */
+        // cppcheck-suppress comparePointers
         buf_add(&out, init_default_begin, (size_t)(init_default_end - init_default_begin));
     if (rc == CLI_OK)
         rc = output ? write_new(output, &out) : print_text(&out);

@@ -35,20 +35,24 @@ static int find_section(const char *verb, const char *file, const char *dir, cha
     return ok ? CLI_OK : cli_fail(CLI_FAILED, verb, "%s", err.text);
 }
 
-static int open_store(const char *verb, const ss_config *section, cli_store *out)
+static int open_store(const char *verb, const ss_config *section, bool existing, cli_store *out)
 {
     static store_options options; /* a verb opens one; its connection is copied */
     ss_error err = error_init();
     if (!store_options_read(&options, section, out->data_dir, &err))
         return cli_fail(CLI_FAILED, verb, "%s", err.text);
+    if (options.none && existing)
+        return CLI_OK;
     if (options.none)
         return cli_fail(CLI_FAILED, verb, "server.applications.store is none: set it to sqlite or postgres");
+    options.database.existing = existing;
     out->db = database_new(&options.database);
     out->store = out->db ? store_new(out->db, options.hashed) : NULL;
     explicit_bzero(&options, sizeof options);
     if (!out->store)
         return cli_fail(CLI_FAILED, verb, "out of memory");
-    return cli_store_result(verb, database_open(out->db, &err), &err);
+    enum store_status status = database_open(out->db, &err);
+    return status == STORE_NOT_FOUND ? CLI_OK : cli_store_result(verb, status, &err);
 }
 
 int cli_store_open(int *argc, char **argv, cli_store *out)
@@ -63,8 +67,20 @@ int cli_store_open(int *argc, char **argv, cli_store *out)
     ss_config *section;
     int code = find_section(argv[0], file, dir, out->data_dir, &section);
     if (code == CLI_OK)
-        code = open_store(argv[0], section, out);
+        code = open_store(argv[0], section, false, out);
     node_free(section);
+    return code;
+}
+
+int cli_store_try(const char *verb, const char *file)
+{
+    cli_store s = {.db = NULL};
+    ss_config *section;
+    int code = find_section(verb, file, NULL, s.data_dir, &section);
+    if (code == CLI_OK)
+        code = open_store(verb, section, true, &s);
+    node_free(section);
+    cli_store_close(&s);
     return code;
 }
 

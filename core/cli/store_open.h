@@ -23,6 +23,8 @@ typedef struct cli_store {
 /* Takes -c and -d out of argv. 0, or an exit code after saying why; cli_store_close() in any case. */
 int cli_store_open(int *argc, char **argv, cli_store *out);
 void cli_store_close(cli_store *s);
+/* Can the store of this configuration be opened? A file that nobody has made yet is right, too. */
+int cli_store_try(const char *verb, const char *file);
 
 /* Says what went wrong; the exit code for it (0 for STORE_OK). */
 int cli_store_result(const char *verb, enum store_status status, const ss_error *err);

@@ -218,18 +218,29 @@ static void check_journal(config *c)
                      "server.journal.max_bytes: must be at least 4 times segment_bytes, or 0");
 }
 
-static void check_stage(config *c)
+#define STAGE_MAX        64u
+#define BEARER_TOKEN_MIN 16u
+
+static void check_api(config *c)
 {
     const json_t *api = json_object_get(json_object_get(c->server, "applications"), "api");
     const char *stage = json_string_value(json_object_get(api, "stage"));
+    const char *token = json_string_value(json_object_get(json_object_get(api, "bearer_token"), "$secret"));
     const tree_item *apps = tree_find(server_of(c), "applications");
     const tree_item *section = apps ? tree_find(apps->value, "api") : NULL;
-    place at = config_key_place(section ? section->value : NULL, "stage", server_of(c)->at);
+    const tree *given = section ? section->value : NULL;
     size_t len = stage ? strlen(stage) : 0;
-    if (stage && (len == 0 || len > 64 ||
+    if (stage && (len == 0 || len > STAGE_MAX ||
                   strspn(stage, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != len))
-        problems_add(&c->problems, at,
-                     "server.applications.api.stage: 1 to 64 letters, digits, _ and -, as in live");
+        problems_add(&c->problems, config_key_place(given, "stage", server_of(c)->at),
+                     "server.applications.api.stage: 1 to %u letters, digits, _ and -, as in live",
+                     STAGE_MAX);
+    if (token && *token && strlen(token) < BEARER_TOKEN_MIN)
+        problems_add(
+            &c->problems, config_key_place(given, "bearer_token", server_of(c)->at),
+            "server.applications.api.bearer_token: shorter than %u characters; `openssl rand -base64 "
+            "32` makes a good one",
+            BEARER_TOKEN_MIN);
 }
 
 static void check_applications(config *c)
@@ -258,6 +269,6 @@ void config_check_server(config *c)
     check_networks(c);
     check_headers(c);
     check_journal(c);
-    check_stage(c);
+    check_api(c);
     check_applications(c);
 }

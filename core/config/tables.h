@@ -18,7 +18,7 @@
 #define TABLES_FIELD_TYPES "string|int|double|bool|timestamp|datetime|json"
 
 extern const ss_option tables_server[];
-extern const ss_option tables_api[]; /* server.applications.api */
+extern const ss_option tables_api[];          /* server.applications.api */
 extern const ss_option tables_applications[]; /* server.applications */
 /* Host keys of an instance of that kind (enum ss_kind). */
 const ss_option *tables_host(uint32_t kind);

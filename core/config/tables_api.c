@@ -12,9 +12,9 @@ const ss_option tables_api[] = {
     {.name = "bearer_token",
      .type = SS_T_STRING,
      .flags = SS_OPT_SECRET,
-     .doc =
-         "Whoever sends Authorization: Bearer with this may do everything; without it, only access keys of "
-         "`streamsteam iam` are let in."},
+     .doc = "Whoever sends Authorization: Bearer with this (16 characters at least) may do everything; "
+            "without it, only access keys of "
+            "`streamsteam iam` are let in."},
     {.name = "region",
      .type = SS_T_STRING,
      .dflt = "",

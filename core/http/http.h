@@ -36,7 +36,8 @@ typedef struct http_desk {
     enum http_taken (*take)(void *self, const pipeline_lane *lane, const pipeline_request *r,
                             http_ticket *ticket, ss_response *response);
     /* An error that the front end answers itself, for a path of his: he may give it his own form. path: as on
-       the wire. json: {"error":CODE,"error_detail":TEXT}, static. text: memory for a body. False: as it is. */
+       the wire. json: {"error":CODE,"error_detail":TEXT}, static. text: memory for a body. False: as it is.
+     */
     bool (*dress)(void *self, ss_str path, uint32_t status, const char *json, char *text, size_t size,
                   ss_response *response);
 } http_desk;

@@ -41,7 +41,7 @@ typedef struct http_replies {
 void replies_tick(http_replies *c, int64_t now_us); /* a new second: a new Date */
 void replies_fini(http_replies *c);
 http_reply *replies_make(http_replies *c, const ss_response *response, bool close); /* NULL: out of memory */
-http_reply *replies_own(const http_replies *c, http_answer *answer, bool close);    /* takes answer->body over */
+http_reply *replies_own(const http_replies *c, http_answer *answer, bool close); /* takes answer->body over */
 void reply_release(http_reply *reply);
 
 /* ---- connections and requests ---------------------------------------------------------------- */
@@ -90,9 +90,10 @@ struct http_request {
     bool has_query;
     char *cut; /* where the NUL was written that hides the query, and what was there */
     char cut_byte;
-    char *copy; /* target, where it had to be copied */
+    char *copy;      /* target, where it had to be copied */
     char *wire_path; /* as it came, where that differs from what the request has */
     char *wire_body; /* the same; kept for signed requests only */
+    size_t wire_size;
     char *body;
     size_t body_len, body_size;
     uint64_t content_length, drained;

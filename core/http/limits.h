@@ -17,8 +17,8 @@
 #define HTTP_CLIENT_HEADER_MAX  64u                /* bytes of one, with its end         */
 #define HTTP_TRUSTED_MAX        256u               /* networks in trusted_proxies */
 #define HTTP_LISTENERS_MAX      8u
-#define HTTP_HOLD_MAX           1024u    /* waiting connections that are held; more are suspended */
-#define HTTP_WAIT_MAX_US        10000000 /* a request waits this long for the journal, then 503 */
+#define HTTP_HOLD_MAX           1024u     /* waiting connections that are held; more are suspended */
+#define HTTP_WAIT_MAX_US        10000000  /* a request waits this long for the journal, then 503 */
 #define HTTP_DESK_WAIT_US       120000000 /* a request waits this long for the desk (a slow setup), then 503 */
 #define HTTP_ADMIN_CONNECTIONS  64u
 #define HTTP_SPARE_REQUESTS     1024u /* request structs kept for reuse, per loop */

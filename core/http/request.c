@@ -61,6 +61,8 @@ void request_free(http_request *r)
     free(r->copy);
     free(r->wire_path);
     free(r->wire_body);
+    if (r->wire_size)
+        (void)atomic_fetch_sub(&l->server->body_bytes, r->wire_size);
     reply_release(r->reply);
     l->live--;
     if (l->spare_count >= HTTP_SPARE_REQUESTS) {
@@ -431,8 +433,8 @@ static bool undo_encoding(http_request *r)
     if (result == INFLATE_OK) {
         if (is_signed(r)) {
             r->wire_body = r->body;
+            r->wire_size = r->body_size;
             r->p.wire_body = ss_s(r->body, r->body_len);
-            (void)atomic_fetch_sub(&l->server->body_bytes, r->body_size);
             r->body = NULL;
         }
         free_body(r);
@@ -559,7 +561,7 @@ void request_fail(http_request *r, uint32_t status, const char *json)
     char text[HTTP_DRESS_BYTES];
     note_refusal(r, status, json);
     desk_error(r, status, json, text, &response);
-    if (status == 503) {
+    if (status == 503 && response.header_count == 0) {
         response.headers = &retry;
         response.header_count = 1;
     }

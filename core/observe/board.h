@@ -10,7 +10,7 @@
 #define BOARD_PULLER_FIRST  (JOURNAL_READERS_MAX + 2u) /* [0] supervisor, [1] ingest, [2 + slot] modules, */
 #define BOARD_PROCESSES_MAX (BOARD_PULLER_FIRST + BOARD_PULLERS_MAX) /* [first + i] pull receivers       */
 #define BOARD_CRUMBS_MAX    128u /* ingest threads that run plugin code: loops, timers, the inlet          */
-#define BOARD_METRICS_MAX   512u                       /* per process                                   */
+#define BOARD_METRICS_MAX   512u /* per process                                   */
 #define BOARD_NAME_BYTES    64u
 #define BOARD_REJECTS_BYTES (256u * 1024)
 

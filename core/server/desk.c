@@ -1,21 +1,11 @@
 #include "core/server/desk.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "core/admin/api.h"
-#include "core/admin/keyring.h"
-#include "core/base/arena.h"
-#include "core/base/log.h"
 #include "core/server/control.h"
+#include "core/server/desk_inside.h"
 #include "core/server/setup.h"
 
-#define CALLS_MAX      64u /* that wait; one more is 503 */
-#define SETUPS_MAX     4u
-#define JOB_BYTES_MAX  (2u * ADMIN_BODY_MAX + 512u * 1024) /* head and body of one request, copied */
-#define HEADERS_MAX    SIGV4_HEADERS_MAX
-#define STAGE_MAX      66u
 #define SETUP_SLACK_MS 5000
 #define JSON_TYPE      "application/json"
 
@@ -35,6 +25,8 @@ static const char busy[] =
     "{\"error\":\"InternalFailure\",\"error_detail\":\"The server is busy; try again.\"}";
 static const char too_large[] = "{\"error\":\"BadRequest\",\"error_detail\":\"request entity too large\"}";
 
+static const char too_many[] = "{\"error\":\"BadRequest\",\"error_detail\":\"too many headers\"}";
+
 static enum http_taken answer_now(ss_response *response, uint32_t status, const char *body,
                                   const ss_pair *headers, uint32_t count)
 {
@@ -45,95 +37,6 @@ static enum http_taken answer_now(ss_response *response, uint32_t status, const 
                               .headers = headers,
                               .header_count = count};
     return HTTP_ANSWERED;
-}
-
-/* ---- jobs ---- */
-
-typedef struct job {
-    struct job *next;
-    http_ticket *ticket;
-    http_answer *answer; /* made first: a ticket must be given back, memory or not */
-    arena memory;
-    admin_call call;
-    ss_pair headers[HEADERS_MAX];
-    bool failed; /* no memory, or more headers than can be signed */
-} job;
-
-typedef struct job_line { /* a queue and its thread */
-    desk *desk;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t news;
-    job *first, **last;
-    uint32_t count, max;
-    bool started, end;
-} job_line;
-
-enum { LINE_CALLS = 0, LINE_SETUPS = 1, LINES = 2 };
-
-struct desk {
-    ss_config *blob; /* owned */
-    admin_api *api;
-    store *store;
-    keyring *keys;
-    http_desk http;
-    char stage[STAGE_MAX]; /* "/live" */
-    ss_str stage_str;
-    job_line lines[LINES];
-    _Atomic bool stopping, looked;
-};
-
-static ss_str copy(job *j, ss_str text)
-{
-    char *bytes = text.len ? arena_take(&j->memory, text.len) : NULL;
-    j->failed |= text.len && !bytes;
-    if (bytes)
-        memcpy(bytes, text.ptr, text.len);
-    return ss_s(bytes ? bytes : "", bytes ? text.len : 0);
-}
-
-static void copy_header(void *arg, ss_str name, ss_str value)
-{
-    job *j = arg;
-    signed_request *w = &j->call.wire;
-    if (w->header_count == HEADERS_MAX) {
-        j->failed = true;
-        return;
-    }
-    j->headers[w->header_count++] = (ss_pair){copy(j, name), copy(j, value)};
-}
-
-static void job_free(job *j)
-{
-    free(j->answer);
-    arena_fini(&j->memory);
-    free(j);
-}
-
-static job *job_new(const pipeline_request *r, http_ticket *ticket)
-{
-    const ss_request *q = &r->request;
-    job *j = calloc(1, sizeof *j);
-    if (!j)
-        return NULL;
-    j->ticket = ticket;
-    j->answer = calloc(1, sizeof *j->answer);
-    j->failed = !j->answer;
-    arena_init(&j->memory, JOB_BYTES_MAX);
-    j->call =
-        (admin_call){.path = copy(j, q->path), .body = copy(j, q->body), .client = copy(j, q->client_ip)};
-    j->call.now_us = q->received_us;
-    j->call.authorization = copy(j, r->header(r, "Authorization"));
-    j->call.wire = (signed_request){.method = copy(j, q->method),
-                                    .path = copy(j, r->wire_path),
-                                    .query = copy(j, q->raw_query),
-                                    .headers = j->headers};
-    j->call.wire.body = r->wire_body.ptr ? copy(j, r->wire_body) : j->call.body;
-    r->each_header(r, copy_header, j);
-    if (!j->failed)
-        return j;
-    job_free(j);
-    return NULL;
 }
 
 /* ---- answers ---- */
@@ -167,52 +70,14 @@ static void give_answer(const desk *d, job *j)
     give(j, reply.status, &reply.body, cors_any, 1);
 }
 
-/* ---- the queues ---- */
-
-static bool line_add(job_line *line, job *j)
-{
-    (void)pthread_mutex_lock(&line->lock);
-    bool room = line->count < line->max;
-    if (room) {
-        *line->last = j;
-        line->last = &j->next;
-        line->count++;
-        (void)pthread_cond_signal(&line->news);
-    }
-    (void)pthread_mutex_unlock(&line->lock);
-    return room;
-}
-
-/* NULL: the end. */
-static job *line_take(job_line *line)
-{
-    (void)pthread_mutex_lock(&line->lock);
-    while (!line->first && !line->end)
-        (void)pthread_cond_wait(&line->news, &line->lock);
-    job *j = line->first;
-    if (j) {
-        line->first = j->next;
-        line->count--;
-        if (!line->first)
-            line->last = &line->first;
-    }
-    (void)pthread_mutex_unlock(&line->lock);
-    return j;
-}
-
-static void read_keys(desk *d)
-{
-    ss_error err = error_init();
-    if (admin_has_store(d->store) && keyring_load(d->keys, store_database(d->store), &err) != STORE_OK)
-        log_error("the access keys cannot be read, those known before go on to count: %s", err.text);
-}
+/* ---- the workers ---- */
 
 static void *line_run(void *arg)
 {
     job_line *line = arg;
     desk *d = line->desk;
     if (line == &d->lines[LINE_CALLS])
-        read_keys(d);
+        desk_read_keys(d);
     for (job *j; (j = line_take(line)) != NULL; job_free(j)) {
         if (!j->ticket)
             admin_look(d->api);
@@ -224,33 +89,6 @@ static void *line_run(void *arg)
     return NULL;
 }
 
-static bool line_start(desk *d, size_t i, uint32_t max)
-{
-    job_line *line = &d->lines[i];
-    line->desk = d;
-    line->max = max;
-    line->last = &line->first;
-    (void)pthread_mutex_init(&line->lock, NULL);
-    (void)pthread_cond_init(&line->news, NULL);
-    line->started = pthread_create(&line->thread, NULL, line_run, line) == 0;
-    return line->started;
-}
-
-static void line_end(job_line *line)
-{
-    if (!line->desk)
-        return;
-    line->desk = NULL;
-    (void)pthread_mutex_lock(&line->lock);
-    line->end = true;
-    (void)pthread_cond_signal(&line->news);
-    (void)pthread_mutex_unlock(&line->lock);
-    if (line->started)
-        (void)pthread_join(line->thread, NULL);
-    (void)pthread_cond_destroy(&line->news);
-    (void)pthread_mutex_destroy(&line->lock);
-}
-
 /* ---- on the event loops ---- */
 
 static bool has_credentials(const pipeline_request *r)
@@ -258,6 +96,20 @@ static bool has_credentials(const pipeline_request *r)
     ss_str query = r->request.raw_query;
     return r->header(r, "Authorization").len > 0 ||
            (query.len && memmem(query.ptr, query.len, "X-Amz-Signature=", 16));
+}
+
+static void count_header(void *arg, ss_str name, ss_str value)
+{
+    (void)name;
+    (void)value;
+    *(size_t *)arg += 1;
+}
+
+static bool has_too_many_headers(const pipeline_request *r)
+{
+    size_t count = 0;
+    r->each_header(r, count_header, &count);
+    return count > DESK_HEADERS_MAX;
 }
 
 /* The first who is turned away lets a worker look whether anybody could be let in at all; the log tells. */
@@ -288,8 +140,10 @@ static enum http_taken take(void *self, const pipeline_lane *lane, const pipelin
         look_once(d);
         return answer_now(response, 403, admin_denied, cors_any, 1);
     }
-    if (q->body.len > ADMIN_BODY_MAX)
+    if (q->body.len > ADMIN_BODY_MAX || r->wire_body.len > ADMIN_BODY_MAX)
         return answer_now(response, 400, too_large, cors_any, 1);
+    if (has_too_many_headers(r))
+        return answer_now(response, 400, too_many, cors_any, 1);
     job *j = job_new(r, ticket);
     if (j && line_add(&d->lines[target.route == ADMIN_SETUP ? LINE_SETUPS : LINE_CALLS], j))
         return HTTP_TAKEN;
@@ -298,7 +152,7 @@ static enum http_taken take(void *self, const pipeline_lane *lane, const pipelin
     return answer_now(response, 503, busy, cors_busy, 2);
 }
 
-/* A gateway's 4xx are all 400 BadRequest. */
+/* A gateway's 4xx are all 400 BadRequest, its 5xx InternalFailure. */
 static bool dress(void *self, ss_str path, uint32_t status, const char *json, char *text, size_t size,
                   ss_response *response)
 {
@@ -306,93 +160,16 @@ static bool dress(void *self, ss_str path, uint32_t status, const char *json, ch
     const desk *d = self;
     admin_target target;
     const char *detail = strstr(json, key);
-    if (status >= 500 || !detail || !admin_route_of(d->stage_str, path, SS_LIT("GET"), &target))
+    bool ours = status >= 500;
+    if (!detail || !admin_route_of(d->stage_str, path, SS_LIT("GET"), &target))
         return false;
     detail += sizeof key - 1;
-    int len = snprintf(text, size, "{\"error\":\"BadRequest\",\"error_detail\":%.*s",
-                       (int)strcspn(detail, "\n"), detail);
+    int len = snprintf(text, size, "{\"error\":\"%s\",\"error_detail\":%.*s",
+                       ours ? "InternalFailure" : "BadRequest", (int)strcspn(detail, "\n"), detail);
     if (len < 0 || (size_t)len >= size)
         return false;
-    (void)answer_now(response, 400, text, cors_any, 1);
+    (void)answer_now(response, ours ? status : 400, text, ours ? cors_busy : cors_any, ours ? 2 : 1);
     return true;
-}
-
-/* ---- events that are signed ---- */
-
-typedef struct header_list {
-    ss_pair pairs[HEADERS_MAX];
-    size_t count;
-    bool failed;
-} header_list;
-
-static void list_header(void *arg, ss_str name, ss_str value)
-{
-    header_list *l = arg;
-    if (l->count < HEADERS_MAX)
-        l->pairs[l->count++] = (ss_pair){name, value};
-    else
-        l->failed = true;
-}
-
-static int32_t judge(const desk *d, const signed_request *wire, int64_t now_us, ss_str app, ss_error *err)
-{
-    sigv4_claim claim;
-    iam_key key;
-    bool known;
-    const char *reason;
-    const signature_policy policy = {.region = node_str(d->blob, "server.applications.api.region"),
-                                     .now_us = now_us,
-                                     .skew_s =
-                                         node_int(d->blob, "server.applications.api.clock_skew_ms") / 1000};
-    enum signature_result result = signature_read(wire, &claim, &reason);
-    if (result != SIGNATURE_GOOD)
-        return ss_fail(err, SS_REJECT, "%s", reason);
-    bool found = keyring_find(d->keys, claim.access_key, &key, &known);
-    if (!known)
-        return ss_fail(err, SS_RETRY, "the access keys were not read yet");
-    result = signature_check(wire, &claim, found ? &key : NULL, &policy, &reason);
-    bool allowed = result == SIGNATURE_GOOD && iam_allows(&key, IAM_EVENTS, app);
-    iam_forget(&key);
-    if (result != SIGNATURE_GOOD)
-        return ss_fail(err, SS_REJECT, "access key %.*s: %s", (int)claim.access_key.len, claim.access_key.ptr,
-                       reason);
-    return allowed ? SS_OK
-                   : ss_fail(err, SS_REJECT, "access key %.*s has no policy events:%.*s",
-                             (int)claim.access_key.len, claim.access_key.ptr, (int)app.len, app.ptr);
-}
-
-/* request is the first member of the front end's: only requests come here, never messages of pull receivers.
- */
-static int32_t verify(void *arg, const ss_request *request,
-                      ss_str (*header)(const ss_request *request, const char *name), ss_str app,
-                      ss_error *err)
-{
-    (void)header;
-    const pipeline_request *r = pipeline_request_of(request);
-    header_list list = {.count = 0};
-    if (!r)
-        return ss_fail(err, SS_REJECT, "only requests can be signed");
-    r->each_header(r, list_header, &list);
-    if (list.failed)
-        return ss_fail(err, SS_REJECT, "more than %u headers", HEADERS_MAX);
-    const signed_request wire = {.method = request->method,
-                                 .path = r->wire_path,
-                                 .query = request->raw_query,
-                                 .body = r->wire_body.ptr ? r->wire_body : request->body,
-                                 .headers = list.pairs,
-                                 .header_count = list.count};
-    return judge(arg, &wire, request->received_us, app, err);
-}
-
-authorizer_signature desk_signature(desk *d)
-{
-    return (authorizer_signature){.arg = d, .verify = verify};
-}
-
-void desk_changed(void *arg, const database_change *change)
-{
-    if (change->kind.len == 0 || ss_eq(change->kind, SS_LIT("iam")))
-        read_keys(arg);
 }
 
 /* ---- the API's questions ---- */
@@ -449,7 +226,8 @@ desk *desk_new(ss_config *blob, store *s, ss_error *err)
                                    .arg = d};
     d->keys = keyring_new();
     d->api = admin_new(&options);
-    if (d->keys && d->api && line_start(d, LINE_CALLS, CALLS_MAX) && line_start(d, LINE_SETUPS, SETUPS_MAX))
+    if (d->keys && d->api && line_start(d, &d->lines[LINE_CALLS], DESK_CALLS_MAX, line_run) &&
+        line_start(d, &d->lines[LINE_SETUPS], DESK_SETUPS_MAX, line_run))
         return d;
     (void)ss_fail(err, SS_LIMIT, "the admin API: out of memory, or no thread to be had");
     desk_free(d);

@@ -1,63 +1,25 @@
 #include "core/server/inlet.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/base/fault.h"
 #include "core/base/log.h"
-#include "core/observe/metrics.h"
-#include "core/pull/wire.h"
+#include "core/server/inlet_inside.h"
 
-#define INLET_CONNECTIONS_MAX 96u /* pull receivers, modules, and some that end just now */
-#define INLET_HELLO_US        2000000
-#define INLET_IDLE_MS         1000
-#define INLET_QUIET_US        10000000
-#define INLET_PARTS_MAX       256u     /* of one group's position */
-#define INLET_ID_SUFFIX       "#group" /* the id of a source's last group is stored as one more part of it */
-#define INLET_PLACES_BYTES    (60u * 1024) /* of all parts together: they stand in one frame of the journal */
-#define INLET_READ_BYTES      (64u * 1024)
-#define INLET_KEEP_BYTES      (256u * 1024) /* of a connection's buffer, between groups */
-
-typedef struct peer { /* one place for a connection; its lane and thread are used again */
-    inlet *inlet;
-    pthread_t thread;
-    bool joinable;
-    bool busy; /* under the inlet's lock */
-    int64_t quiet_until_us;
-    uint64_t ticket; /* under the lock: who came first */
-    pipeline_lane *lane;
-    int fd;
-    buf in, out;
-    char process[WIRE_NAME_MAX], source[WIRE_NAME_MAX], parser[WIRE_NAME_MAX];
-    uint32_t process_index;
-    ss_metric *groups, *messages, *failed, *refused;
-    ss_pair headers[WIRE_HEADERS_MAX];
-} peer;
-
-struct inlet {
-    pipeline *pipeline;
-    board *board;
-    int listen_fd, stop_fd;
-    _Atomic uint32_t stopping;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t ended; /* a connection */
-    uint64_t tickets;
-    peer peers[INLET_CONNECTIONS_MAX];
-};
+#define INLET_HELLO_US   2000000
+#define INLET_IDLE_MS    1000
+#define INLET_READ_BYTES (64u * 1024)
+#define INLET_LOOK_MS    500
+#define INLET_KEEP_BYTES (256u * 1024) /* of a connection's buffer, between groups */
 
 /* ---- bytes ------------------------------------------------------------------------------------ */
 
-/* False: the peer is gone, or does not take its answer in time. */
-static bool send_all(const peer *p, const buf *out)
+bool inlet_send(const peer *p, const buf *out)
 {
     size_t sent = 0;
     while (!out->failed && sent < out->len) {
@@ -185,7 +147,7 @@ static bool welcome(peer *p)
                       .group = ss_cstr(d.group),
                       .position = buf_str(d.parts.len ? &d.parts : &d.position)};
     wire_put_welcome(&p->out, &w);
-    bool sent = !d.position.failed && !d.parts.failed && send_all(p, &p->out);
+    bool sent = !d.position.failed && !d.parts.failed && inlet_send(p, &p->out);
     buf_fini(&d.position);
     buf_fini(&d.parts);
     return sent;
@@ -196,7 +158,7 @@ static void turn_away(peer *p, int32_t status, const char *text)
     wire_welcome w = {.status = status, .text = ss_cstr(text)};
     log_warn("the inlet turns %s away: %s", p->process[0] ? p->process : "a stranger", text);
     wire_put_welcome(&p->out, &w);
-    (void)send_all(p, &p->out);
+    (void)inlet_send(p, &p->out);
 }
 
 static void register_metrics(peer *p)
@@ -232,129 +194,7 @@ static bool greet(peer *p)
     return welcome(p);
 }
 
-/* ---- groups ----------------------------------------------------------------------------------- */
-
-typedef struct places {
-    const peer *peer;
-    journal_place list[INLET_PARTS_MAX + 1];
-    uint32_t count;
-    size_t bytes;
-    buf names; /* reserved whole: pointers into it stay */
-} places;
-
-static bool add_place(void *arg, ss_str part, ss_str value)
-{
-    places *to = arg;
-    size_t source = strlen(to->peer->source);
-    to->bytes += 64 + source + part.len + value.len;
-    if (to->count == INLET_PARTS_MAX || source + part.len > JOURNAL_NAME_MAX ||
-        to->bytes > INLET_PLACES_BYTES)
-        return false;
-    if (part.len == 0 && value.len == 0)
-        return true; /* no position at all */
-    char *name = to->names.ptr + to->names.len;
-    buf_add(&to->names, to->peer->source, source);
-    buf_add(&to->names, part.ptr, part.len);
-    to->list[to->count++] = (journal_place){ss_s(name, source + part.len), value};
-    return true;
-}
-
-static bool make_places(const peer *p, const wire_group *g, places *to, ss_error *err)
-{
-    *to = (places){.peer = p};
-    buf_init(&to->names, WIRE_FRAME_BYTES_MAX);
-    size_t source = strlen(p->source);
-    if (!buf_reserve(&to->names,
-                     (INLET_PARTS_MAX + 1) * (source + sizeof INLET_ID_SUFFIX) + g->position.len) ||
-        !wire_each_part(g->position, add_place, to, err)) {
-        if (!err->text[0])
-            (void)ss_fail(err, SS_LIMIT, "the position has more than %u parts, or is too long",
-                          INLET_PARTS_MAX);
-        return false;
-    }
-    char *name = to->names.ptr + to->names.len;
-    buf_add(&to->names, p->source, source);
-    buf_adds(&to->names, INLET_ID_SUFFIX);
-    to->list[to->count++] = (journal_place){ss_s(name, source + sizeof INLET_ID_SUFFIX - 1), g->id};
-    return true;
-}
-
-static const char *why_not_parsed(uint32_t flags)
-{
-    if (flags & WIRE_MESSAGE_POISON)
-        return "it ended the process that takes events in, more than once, inside parse()";
-    if (flags & WIRE_MESSAGE_CUT)
-        return "it is longer than a message may be";
-    return NULL;
-}
-
-static int32_t run_messages(peer *p, pipeline_group *run, const wire_group *g, ss_error *err)
-{
-    ss_str rest = g->messages;
-    ss_message message;
-    uint32_t flags;
-    for (uint32_t i = 0; i < g->count; i++) {
-        if (!wire_next_message(&rest, &message, &flags, p->headers))
-            return ss_fail(err, SS_LIMIT, "message %u of the group does not add up", i + 1);
-        int32_t status = pipeline_group_message(p->lane, run, &message, why_not_parsed(flags), err);
-        if (status != SS_OK)
-            return status;
-    }
-    return rest.len == 0 ? SS_OK : ss_fail(err, SS_LIMIT, "bytes are left behind the group's messages");
-}
-
-static int32_t run_group(peer *p, const wire_group *g, pipeline_group *run, ss_error *err)
-{
-    places *to = malloc(sizeof *to);
-    if (!to)
-        return ss_fail(err, SS_RETRY, "out of memory");
-    int32_t status = make_places(p, g, to, err) ? pipeline_group_begin(p->lane, run, err) : SS_LIMIT;
-    if (status == SS_OK) {
-        status = run_messages(p, run, g, err);
-        if (status == SS_OK) {
-            FAULT_POINT("inlet.before_commit");
-            status = pipeline_group_commit(p->lane, run, to->list, to->count, err);
-            FAULT_POINT("inlet.after_commit");
-        } else {
-            pipeline_group_abort(p->lane);
-        }
-    }
-    buf_fini(&to->names);
-    free(to);
-    return status;
-}
-
-/* It comes again soon: once in a while is enough. */
-static void tell_refused(peer *p, const char *text)
-{
-    int64_t now = clock_mono_us();
-    if (now < p->quiet_until_us)
-        return;
-    p->quiet_until_us = now + INLET_QUIET_US;
-    log_warn("a group of %s is refused and comes again: %s", p->process, text);
-}
-
-static bool answer_group(peer *p, ss_str body)
-{
-    wire_group g;
-    ss_error err = error_init();
-    if (!wire_read_group(body, &g))
-        return false;
-    pipeline_group run = {.parser = ss_cstr(p->parser),
-                          .parsing = &p->inlet->board->processes[p->process_index].parsing};
-    int32_t status = run_group(p, &g, &run, &err);
-    if (status == SS_OK) {
-        metrics_add(p->groups, 1);
-        metrics_add(p->messages, g.count);
-        metrics_add(p->failed, run.failed);
-    } else {
-        metrics_add(p->refused, 1);
-        tell_refused(p, err.text);
-    }
-    wire_answer answer = {.group = g.id, .status = status, .text = ss_cstr(status == SS_OK ? "" : err.text)};
-    wire_put_answer(&p->out, &answer);
-    return send_all(p, &p->out);
-}
+/* ---- serving -------------------------------------------------------------------------------- */
 
 /* What has come is handled. False: the connection ends. */
 static bool handle_frames(peer *p)
@@ -367,7 +207,7 @@ static bool handle_frames(peer *p)
         return false; /* the client sends one group and waits */
     if (there == 0)
         return true;
-    bool good = answer_group(p, body);
+    bool good = inlet_group(p, body);
     buf_reset(&p->in);
     if (p->in.size > INLET_KEEP_BYTES)
         buf_fini(&p->in);
@@ -481,8 +321,8 @@ static void *run_inlet(void *arg)
 {
     inlet *in = arg;
     struct pollfd wait[2] = {{in->listen_fd, POLLIN, 0}, {in->stop_fd, POLLIN, 0}};
-    while (!atomic_load(&in->stopping))
-        if (poll(wait, 2, -1) > 0 && wait[0].revents && !wait[1].revents)
+    while (!atomic_load(&in->stopping)) /* a look now and then: a plugin may have closed what would wake us */
+        if (poll(wait, 2, INLET_LOOK_MS) > 0 && wait[0].revents && !wait[1].revents)
             accept_one(in);
     return NULL;
 }

@@ -95,11 +95,6 @@ static inline child *family_other(supervisor *s, size_t i)
 {
     return i < JOURNAL_READERS_MAX ? &s->modules[i] : &s->pullers[i - JOURNAL_READERS_MAX];
 }
-int family_take_pullers(supervisor *s, ss_error *err);
-child *family_puller(supervisor *s, const char *name);
-child *family_add_puller(supervisor *s, const plan_puller *r, ss_error *err);
-void family_forget_puller(child *c); /* does not run, is not wanted */
-bool family_pullers_run(const supervisor *s);
 void family_start(child *c); /* now; a failure is logged and tried again */
 void family_start_modules(supervisor *s);
 void family_reap(supervisor *s, pid_t pid, int wait_status);
@@ -117,6 +112,13 @@ void family_set_state(child *c, const char *text);
 void family_set_blob(child *c, const char *json);
 char *family_ingest_blob(supervisor *s, const char *json); /* with "parked"; to be freed */
 void family_fini(supervisor *s);
+
+/* pullers.c */
+int family_take_pullers(supervisor *s, ss_error *err);
+child *family_puller(supervisor *s, const char *name);
+child *family_add_puller(supervisor *s, const plan_puller *r, ss_error *err);
+void family_forget_puller(child *c); /* does not run, is not wanted */
+bool family_pullers_run(const supervisor *s);
 
 /* reload.c */
 void reload_begin(supervisor *s, control_client *client);

@@ -132,5 +132,6 @@ void requests_handle(void *arg, control_client *client, const char *request)
     else
         control_answer(
             client, false,
-            ss_cstr("this server knows: status, reload, board, module NAME quarantine|flush|forget|setup\n"), -1);
+            ss_cstr("this server knows: status, reload, board, module NAME quarantine|flush|forget|setup\n"),
+            -1);
 }

@@ -34,9 +34,9 @@
  * minor is not older):
  *   0.1  first version. 0.x means: not frozen yet, see docs/decisions.md.
  *   0.2  ss_plugin.warning and .instance_fields; SS_OPT_FIELD; SS_FIELD_OBJECT.
- *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message, host->pass(),
- *        ss_receiver.parse(). Inputs that cannot become events: host->failed(), SS_RECORD_FAILED,
- *        SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside. Modules: host->rewind().
+ *   0.3  applications: ss_app, host->app_check(), app_get(). Messages of pull receivers: ss_message,
+ *        host->pass(), ss_receiver.parse(). Inputs that cannot become events: host->failed(),
+ *        SS_RECORD_FAILED, SS_MODULE_TAKES_FAILED. ss_event.aside and ss_record.aside. host->rewind().
  */
 /* Laid out by hand: the columns of comments are the manual. */
 /* clang-format off */
@@ -401,7 +401,10 @@ typedef struct ss_host {
 
     /* Pull receivers and modules that derive events: a group of events, committed together with the
        source's position. call_commit() blocks until they are durable and ends the call in any case.
-       call_begin() returns NULL where the host cannot take events now.                                 */
+       call_begin() returns NULL where the host cannot take events now. SS_OK: on disk. SS_RETRY: nothing of it
+       is stored. SS_FATAL: the time was over and the outcome is not known: start() of the next instance knows.
+       position: any text, or one that begins with '/': lines "/PART=VALUE\n" for the parts of the source that
+       moved (partitions, shards); each is kept by itself, an empty VALUE takes it out, start() gets all.   */
     ss_call *(*call_begin)(void *self);
     int32_t (*call_commit)(void *self, ss_call *call, ss_str position, ss_error *err);
 

@@ -17,7 +17,7 @@ typedef struct kinesis {
     aws_origin origin;
     aws_client *aws;
     aws_puts *puts;
-    template key;
+    record_template key;
     stream stream;
     size_t newline_bytes;
 } kinesis;

@@ -57,6 +57,7 @@ typedef struct db_ops {
     int32_t (*flush)(db *d, table *t, ss_error *err); /* what put() keeps back */
     int32_t (*commit)(db *d, ss_error *err);
     void (*rollback)(db *d);
+    void (*rest)(db *d); /* little is loaded now: memory that only a flood needs goes back */
     /* After rows were deleted; false: nothing more to do for now. */
     bool (*shrink)(db *d, ss_error *err);
     uint32_t (*type_of)(

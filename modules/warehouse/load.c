@@ -4,6 +4,8 @@
 #include "modules/warehouse/warehouse.h"
 #include "plugins/common/fault.h"
 
+#define REST_RECORDS 500u /* a batch below that is no flood */
+
 static double now_s(void)
 {
     struct timespec t;
@@ -298,6 +300,8 @@ int32_t warehouse_deliver(void *inst, const ss_batch *batch, ss_result *result, 
     if (rc != SS_OK)
         return w->broken ? SS_FATAL : warehouse_failed(w, rc, err);
     warehouse_works(w);
+    if (batch->count < REST_RECORDS)
+        w->db->ops->rest(w->db);
     if (quarantined)
         return SS_OK;
     for (uint32_t i = 0; i < batch->count; i++)

@@ -202,6 +202,11 @@ static void postgres_rollback(db *d)
     d->in_transaction = false;
 }
 
+static void postgres_rest(db *d)
+{
+    (void)d;
+}
+
 /* Its own autovacuum does that. */
 static bool postgres_shrink(db *d, ss_error *err)
 {
@@ -276,6 +281,7 @@ const db_ops db_postgres = {
     .flush = postgres_flush,
     .commit = postgres_commit,
     .rollback = postgres_rollback,
+    .rest = postgres_rest,
     .shrink = postgres_shrink,
     .type_of = postgres_type_of,
 };

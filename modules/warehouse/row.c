@@ -325,7 +325,7 @@ bool row_bare(row *r, const shape *s, ss_str line)
     if (!row_room(r, s, line.len) || !buf_reserve(&r->extra, json_escape_bound(line.len) + 16))
         return false;
     buf_adds(&r->extra, "{\"ss_line\":");
-    if (json_valid(line))
+    if (line.len > 0 && line.ptr[0] == '{' && json_valid(line)) /* a BOM before it would be inside then */
         buf_add(&r->extra, line.ptr, line.len);
     else
         r->extra.len += json_put_string(r->extra.ptr + r->extra.len, line);

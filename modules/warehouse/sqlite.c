@@ -359,6 +359,12 @@ static void sqlite_rollback(db *d)
     d->in_transaction = false;
 }
 
+static void sqlite_rest(db *d)
+{
+    if (of(d)->handle)
+        (void)sqlite3_db_release_memory(of(d)->handle);
+}
+
 static bool sqlite_shrink(db *d, ss_error *err)
 {
     uint64_t free_pages = 0, pages = 0;
@@ -420,6 +426,7 @@ const db_ops db_sqlite = {
     .flush = sqlite_flush,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .rest = sqlite_rest,
     .shrink = sqlite_shrink,
     .type_of = sqlite_type_of,
 };
@@ -427,7 +434,8 @@ const db_ops db_sqlite = {
 db *db_new_sqlite(void)
 {
     sqlite_db *s = calloc(1, sizeof *s);
-    if (s)
-        s->base.ops = &db_sqlite;
-    return s ? &s->base : NULL;
+    if (!s)
+        return NULL;
+    s->base.ops = &db_sqlite;
+    return &s->base;
 }

@@ -1,5 +1,6 @@
-/* Sixteen bytes at a time: SSE2 where there is one, else eight-byte words. Used by the JSON and URL code
-   only. A block never reads past the text: short tails are put together from overlapping loads. */
+/* Sixteen bytes at a time: SSE2 where there is one, else a byte after the other. Used by the JSON and URL
+   code and by the receiver game. A block never reads past the text: short tails are put together from
+   overlapping loads. */
 #ifndef COMMON_BLOCK_H
 #define COMMON_BLOCK_H
 
@@ -39,6 +40,13 @@ static inline uint32_t block_equal2(block b, char c0, char c1)
 static inline uint32_t block_same(block a, block b)
 {
     return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
+}
+/* Bit i: byte i lies between two ASCII characters, both included; low is at least 1. */
+static inline uint32_t block_between(block b, char low, char high)
+{
+    __m128i above = _mm_cmpgt_epi8(b, _mm_set1_epi8((char)(low - 1)));
+    return (uint32_t)_mm_movemask_epi8(
+        _mm_and_si128(above, _mm_cmplt_epi8(b, _mm_set1_epi8((char)(high + 1)))));
 }
 /* Bit i: byte i is a quote, a backslash, a control character or not ASCII. */
 static inline uint32_t block_special(block b)
@@ -81,6 +89,13 @@ static inline uint32_t block_equal(block b, char c)
 static inline uint32_t block_equal2(block b, char c0, char c1)
 {
     return block_equal(b, c0) | block_equal(b, c1);
+}
+static inline uint32_t block_between(block b, char low, char high)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < BLOCK_BYTES; i++)
+        bits |= (uint32_t)(b.byte[i] >= (unsigned char)low && b.byte[i] <= (unsigned char)high) << i;
+    return bits;
 }
 static inline uint32_t block_same(block a, block b)
 {

@@ -13,7 +13,8 @@
  * D_TEXT(m)    member m of event_data as text; null where it is absent, null, an object or a list
  * D_NUMBER(m)  as a number; a text that holds one counts, anything else is null
  * D_TIME D_DATE D_MONTH D_NEW_YORK   of event_timestamp
- * D_BYTES      behind a text that is sorted: by its bytes, in no language */
+ * D_BYTES      behind a text that is sorted: by its bytes, in no language
+ * D_NEWEST(T)  what has at least the ten newest events of T */
 
 /* Events whose year has not four digits have no date: PostgreSQL would fail on them. */
 #define GAME_DATED "event_timestamp BETWEEN -62135510400 AND 253402300799"
@@ -40,6 +41,7 @@
 #define SQLITE_MONTH    "strftime('%Y-%m-01', " SQLITE_SECONDS ")"
 #define SQLITE_NEW_YORK GAME_SQL_NEW_YORK "(event_timestamp)"
 #define SQLITE_BYTES    ""
+#define SQLITE_NEWEST(T) T
 
 #define POSTGRES_VALUE(m) "(event_data ->> '" m "')"
 #define POSTGRES_TYPE(m)  "jsonb_typeof(event_data -> '" m "')"
@@ -61,6 +63,13 @@
 #define POSTGRES_NEW_YORK \
     "to_char(" POSTGRES_AT("America/New_York") ", 'YYYY-MM-DD HH24:MI:SS') || '.000 America/New_York'"
 #define POSTGRES_BYTES    " COLLATE \"C\""
+/* No index has NULLS LAST: without the two parts the whole table would be sorted for ten rows. */
+#define POSTGRES_NEWEST(T) \
+    "((SELECT " GAME_SQL_COLUMNS " FROM " T " WHERE event_timestamp IS NOT NULL\n" \
+    "       ORDER BY event_timestamp DESC, event_id COLLATE \"C\", application_id COLLATE \"C\" LIMIT 10)\n" \
+    "      UNION ALL\n" \
+    "      (SELECT " GAME_SQL_COLUMNS " FROM " T " WHERE event_timestamp IS NULL\n" \
+    "       ORDER BY event_id COLLATE \"C\", application_id COLLATE \"C\" LIMIT 10)) AS t"
 
 /* ---- the relations; T is what they read: "event_data", or "{table}" for the table of the game's receiver. Views read
    the table, so that none depends on another ---- */
@@ -69,7 +78,7 @@
 
 #define GAME_LATEST(D, T, time) \
     "SELECT " GAME_SQL_COLUMNS ", " time "\n" \
-    "FROM " T "\n" \
+    "FROM " D##_NEWEST(T) "\n" \
     "ORDER BY event_timestamp DESC NULLS LAST, event_id" D##_BYTES ", application_id" D##_BYTES "\n" \
     "LIMIT 10"
 #define GAME_LATEST_QUERY(D, T) GAME_LATEST(D, T, D##_NEW_YORK " AS event_timestamp_america_new_york")

@@ -1,13 +1,7 @@
-/* The pull scanner and the readers of its values. Writing: json_put.c. */
+/* The pull scanner and the readers of its values. Numbers: json_number.c, writing: json_put.c. */
 #include "plugins/common/json.h"
 
-#include <locale.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "plugins/common/block.h"
-#include "plugins/common/json_number.h"
 #include "plugins/common/utf8.h"
 
 static bool scan_fail(json_scan *s, const char *problem)
@@ -302,30 +296,75 @@ bool json_item(json_scan *s)
     return scan_more(s, false);
 }
 
-/* A value that nobody looks at: passed over without being taken apart. A container is opened. */
-static inline __attribute__((always_inline)) bool pass_value(json_scan *s)
+/* A string of which nobody wants to know anything; at: behind the opening quote. NULL: s->problem. */
+static inline __attribute__((always_inline)) const char *pass_string(json_scan *s, const char *at)
 {
     json_value unused;
-    if (s->at == s->end)
-        return scan_fail(s, "the text ends where a value should be");
-    switch (*s->at) {
-    case '"':
-        s->at++;
-        return scan_string_inline(s, &unused);
-    case '{':
-        return scan_open(s, &unused, JSON_OBJECT);
-    case '[':
-        return scan_open(s, &unused, JSON_ARRAY);
-    case 't':
-        return scan_word(s, &unused, "true", JSON_TRUE);
-    case 'f':
-        return scan_word(s, &unused, "false", JSON_FALSE);
-    case 'n':
-        return scan_word(s, &unused, "null", JSON_NULL);
-    default:
-        if (*s->at != '-' && (*s->at < '0' || *s->at > '9'))
-            return scan_fail(s, "not a JSON value");
-        return scan_number(s, &unused);
+    if (__builtin_expect((size_t)(s->end - at) >= BLOCK_BYTES, 1)) {
+        uint32_t special = block_special(block_load(at));
+        if (__builtin_expect(special && at[block_first(special)] == '"', 1))
+            return at + block_first(special) + 1;
+    }
+    s->at = at;
+    return scan_string_on(s, &unused, at) ? s->at : NULL;
+}
+
+static inline const char *pass_space(json_scan *s, const char *at)
+{
+    if (__builtin_expect(at < s->end && (unsigned char)*at > ' ', 1))
+        return at;
+    s->at = at;
+    scan_space(s);
+    return s->at;
+}
+
+/* Digits alone, as most numbers are; others, and words, the long way. NULL: s->problem. */
+static inline __attribute__((always_inline)) const char *pass_scalar(json_scan *s, const char *at)
+{
+    json_value unused;
+    if (*at >= '1' && *at <= '9') {
+        const char *p = at + 1;
+        while (p < s->end && *p >= '0' && *p <= '9')
+            p++;
+        if (p < s->end && *p != '.' && (*p | 0x20) != 'e' && p - at <= (ptrdiff_t)JSON_NUMBER_MAX)
+            return p;
+    }
+    s->at = at;
+    bool ok = *at == 't'                                 ? scan_word(s, &unused, "true", JSON_TRUE)
+              : *at == 'f'                               ? scan_word(s, &unused, "false", JSON_FALSE)
+              : *at == 'n'                               ? scan_word(s, &unused, "null", JSON_NULL)
+              : *at == '-' || (*at >= '0' && *at <= '9') ? scan_number(s, &unused)
+                                                         : scan_fail(s, "not a JSON value");
+    return ok ? s->at : NULL;
+}
+
+/* Behind a value or an opening bracket, up to where the next value (in an object: its key) begins; closes
+   what ends before it. NULL: s->problem, or that depth was reached, with s->at there. */
+static inline __attribute__((always_inline)) const char *pass_between(json_scan *s, const char *at,
+                                                                      uint32_t depth)
+{
+    for (;;) {
+        at = pass_space(s, at);
+        bool object = s->objects >> (s->depth - 1) & 1u;
+        uint64_t bit = (uint64_t)1 << (s->depth - 1);
+        s->at = at;
+        if (at == s->end)
+            return scan_fail(s, "the text ends inside a container"), NULL;
+        if (*at == (object ? '}' : ']')) {
+            scan_close(s);
+            at = s->at;
+            if (s->depth == depth)
+                return NULL;
+            continue;
+        }
+        if (s->started & bit) {
+            if (*at != ',')
+                return scan_fail(s, object ? "a comma or } should be here" : "a comma or ] should be here"),
+                       NULL;
+            at = pass_space(s, at + 1);
+        }
+        s->started |= bit;
+        return at;
     }
 }
 
@@ -333,18 +372,36 @@ static inline __attribute__((always_inline)) bool pass_value(json_scan *s)
    one loop: most of what is stored passes here, some of it twice. */
 static bool scan_down_to(json_scan *s, uint32_t depth)
 {
-    json_value key;
-    bool good = !s->problem;
-    while (good && s->depth > depth) {
-        bool object = s->objects >> (s->depth - 1) & 1u;
-        if (!scan_more(s, object)) {
-            good = !s->problem;
+    json_value unused;
+    const char *at = s->at;
+    if (s->problem || s->depth <= depth)
+        return !s->problem;
+    while ((at = pass_between(s, at, depth)) != NULL) {
+        if (s->objects >> (s->depth - 1) & 1u) {
+            s->at = at;
+            if (at == s->end || *at != '"')
+                return scan_fail(s, "a key in quotes should be here");
+            if ((at = pass_string(s, at + 1)) == NULL)
+                return false;
+            s->at = at = pass_space(s, at);
+            if (at == s->end || *at != ':')
+                return scan_fail(s, "a colon should be here");
+            at = pass_space(s, at + 1);
+        }
+        s->at = at;
+        if (at == s->end)
+            return scan_fail(s, "the text ends where a value should be");
+        if (*at == '{' || *at == '[') {
+            if (!scan_open(s, &unused, *at == '{' ? JSON_OBJECT : JSON_ARRAY))
+                return false;
+            at = s->at;
             continue;
         }
-        scan_space(s);
-        good = (!object || scan_key(s, &key)) && pass_value(s);
+        at = *at == '"' ? pass_string(s, at + 1) : pass_scalar(s, at);
+        if (!at)
+            return false;
     }
-    return good;
+    return !s->problem;
 }
 
 bool json_skip(json_scan *s, ss_str *raw)
@@ -437,131 +494,4 @@ bool json_is(const json_value *string, const char *name)
     if (string->text.len > sizeof plain)
         return false;
     return json_unescape(plain, string->text) == len && memcmp(plain, name, len) == 0;
-}
-
-/* ---- numbers ---- */
-
-typedef struct decimal { /* digits * 10^exponent */
-    uint64_t digits;
-    int64_t exponent;
-    bool negative, exact; /* exact: all digits fitted */
-} decimal;
-
-#define DECIMAL_EXPONENT_MAX 100000 /* far beyond what a double holds */
-#define DECIMAL_DIGITS_MAX   19     /* that always fit into 64 bits   */
-
-static const char *decimal_digits(decimal *d, const char *p, const char *end, bool fraction, int *count)
-{
-    for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        if (*count < DECIMAL_DIGITS_MAX) {
-            d->digits = d->digits * 10 + (uint64_t)(*p - '0');
-            *count += d->digits > 0;
-            d->exponent -= fraction;
-        } else {
-            d->exact &= *p == '0';
-            d->exponent += !fraction;
-        }
-    }
-    return p;
-}
-
-/* [+-]digits[.digits][e[+-]digits]; false where the text is not wholly that. */
-static bool decimal_read(decimal *d, ss_str text)
-{
-    const char *p = text.ptr, *end = p + text.len, *from;
-    int count = 0;
-    *d = (decimal){.exact = true};
-    if (p < end && (*p == '-' || *p == '+'))
-        d->negative = *p++ == '-';
-    from = p;
-    p = decimal_digits(d, p, end, false, &count);
-    if (p == from)
-        return false;
-    if (p < end && *p == '.') {
-        from = ++p;
-        p = decimal_digits(d, p, end, true, &count);
-        if (p == from)
-            return false;
-    }
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        bool down = false;
-        int64_t e = 0;
-        if (++p < end && (*p == '-' || *p == '+'))
-            down = *p++ == '-';
-        for (from = p; p < end && *p >= '0' && *p <= '9'; p++)
-            e = e < DECIMAL_EXPONENT_MAX ? e * 10 + (*p - '0') : e;
-        if (p == from)
-            return false;
-        d->exponent += down ? -e : e;
-    }
-    return p == end;
-}
-
-bool json_i64(ss_str number, int64_t *out)
-{
-    decimal d;
-    if (!decimal_read(&d, number) || !d.exact)
-        return false;
-    for (; d.exponent < 0 && d.digits > 0; d.exponent++) {
-        if (d.digits % 10 != 0)
-            return false;
-        d.digits /= 10;
-    }
-    for (; d.exponent > 0 && d.digits > 0; d.exponent--)
-        if (__builtin_mul_overflow(d.digits, (uint64_t)10, &d.digits))
-            return false;
-    if (d.digits > (uint64_t)INT64_MAX + d.negative)
-        return false;
-    *out = d.negative ? (int64_t)(0 - d.digits) : (int64_t)d.digits;
-    return true;
-}
-
-static locale_t c_locale;
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-
-static void make_c_locale(void)
-{
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
-locale_t json_c_locale(void)
-{
-    (void)pthread_once(&c_locale_once, make_c_locale);
-    return c_locale;
-}
-
-static double double_slow(ss_str text)
-{
-    char copy[JSON_NUMBER_MAX + 1];
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    locale_t locale = json_c_locale();
-    return locale ? strtod_l(copy, NULL, locale) : strtod(copy, NULL);
-}
-
-bool json_text_double(ss_str text, double *out)
-{
-    /* Powers of ten that a double holds exactly: with a mantissa below 2^53 one operation rounds once, so the
-       result is the nearest double (Clinger's fast path). */
-    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    decimal d;
-    double value;
-    if (text.len > JSON_NUMBER_MAX || !decimal_read(&d, text))
-        return false;
-    if (d.exact && d.digits <= (uint64_t)1 << 53 && d.exponent >= -22 && d.exponent <= 22) {
-        value = d.exponent < 0 ? (double)d.digits / tens[-d.exponent] : (double)d.digits * tens[d.exponent];
-        value = d.negative ? -value : value;
-    } else {
-        value = double_slow(text);
-    }
-    if (!isfinite(value))
-        return false;
-    *out = value;
-    return true;
-}
-
-bool json_double(ss_str number, double *out)
-{
-    return json_text_double(number, out);
 }

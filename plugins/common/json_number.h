@@ -1,4 +1,4 @@
-/* Shared by json.c and json_put.c only. */
+/* Shared by json_number.c and json_put.c only. */
 #ifndef COMMON_JSON_NUMBER_H
 #define COMMON_JSON_NUMBER_H
 

@@ -19,7 +19,7 @@ static const struct {
              {"id", TEMPLATE_ID},
              {"key", TEMPLATE_KEY}};
 
-static bool add_part(template *t, enum template_kind kind, size_t at, size_t len, ss_error *err)
+static bool add_part(record_template *t, enum template_kind kind, size_t at, size_t len, ss_error *err)
 {
     if (t->count == TEMPLATE_PARTS_MAX)
         return ss_fail(err, 0, "the template \"%.100s\" has more than %u parts", t->text, TEMPLATE_PARTS_MAX);
@@ -41,7 +41,7 @@ static bool path_ok(ss_str path)
     return true;
 }
 
-static bool add_name(template *t, size_t at, size_t len, ss_error *err)
+static bool add_name(record_template *t, size_t at, size_t len, ss_error *err)
 {
     static const char json[] = "json:";
     ss_str name = ss_s(t->text + at, len);
@@ -57,7 +57,7 @@ static bool add_name(template *t, size_t at, size_t len, ss_error *err)
                    t->text, (int)(len < 60 ? len : 60), name.ptr);
 }
 
-bool template_compile(template *t, ss_str text, ss_error *err)
+bool template_compile(record_template *t, ss_str text, ss_error *err)
 {
     memset(t, 0, sizeof *t);
     if (text.len >= sizeof t->text)
@@ -91,7 +91,7 @@ bool template_compile(template *t, ss_str text, ss_error *err)
     return true;
 }
 
-bool template_is_fixed(const template *t)
+bool template_is_fixed(const record_template *t)
 {
     for (uint32_t i = 0; i < t->count; i++)
         if (t->parts[i].kind != TEMPLATE_TEXT)
@@ -168,7 +168,7 @@ static void put_member(out_text *o, ss_str line, ss_str path)
     }
 }
 
-size_t template_write(const template *t, const ss_record *r, char *out, size_t size)
+size_t template_write(const record_template *t, const ss_record *r, char *out, size_t size)
 {
     out_text o = {.at = out, .size = size};
     for (uint32_t i = 0; i < t->count; i++) {

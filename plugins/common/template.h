@@ -32,19 +32,17 @@ typedef struct template_part {
     uint16_t at, len; /* TEXT, JSON: in text */
 } template_part;
 
-typedef struct template
-{
+typedef struct record_template {
     char text[TEMPLATE_TEXT_MAX];
     template_part parts[TEMPLATE_PARTS_MAX];
     uint32_t count;
-}
-template;
+} record_template;
 
 /* false: err says what is wrong in the text. */
-bool template_compile(template *t, ss_str text, ss_error *err);
+bool template_compile(record_template *t, ss_str text, ss_error *err);
 /* Writes at most size bytes, cut between characters; returns how many. */
-size_t template_write(const template *t, const ss_record *r, char *out, size_t size);
-bool template_is_fixed(const template *t); /* the same for every record */
+size_t template_write(const record_template *t, const ss_record *r, char *out, size_t size);
+bool template_is_fixed(const record_template *t); /* the same for every record */
 
 #ifdef __cplusplus
 }

@@ -20,7 +20,8 @@ typedef struct reading {
     const warehouse_limits *limits;
     warehouse_fault *fault;
     int64_t until_ms;
-    bool late;
+    bool late, given;    /* given: the columns were, so that it cannot begin again */
+    bool spill;          /* into temporary files: slower, and for what does not fit into memory */
     const char *refused; /* what the authorizer said no to */
 } reading;
 
@@ -140,6 +141,9 @@ static bool open_file(reading *r, const char *path)
     if (access(path, F_OK) != 0)
         return warehouse_fail(r->fault, WAREHOUSE_UNREACHABLE, -1,
                               "%.300s is not there: the module makes it when the server runs", path);
+    if (access(path, R_OK) != 0)
+        return warehouse_fail(r->fault, WAREHOUSE_UNREACHABLE, -1,
+                              "%.300s: no right to read it; ask as the user that the server runs as", path);
     int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK)
         return warehouse_fail(r->fault, WAREHOUSE_UNREACHABLE, -1,
@@ -149,13 +153,16 @@ static bool open_file(reading *r, const char *path)
     rc = sqlite3_create_function(r->db, GAME_SQL_NEW_YORK, 1,
                                  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
                                  america_new_york, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(r->db, r->spill ? "PRAGMA temp_store = FILE" : "PRAGMA temp_store = MEMORY", NULL,
+                          NULL, NULL);
     /* Reads the first page: what is wrong with the file is not the query's mistake. */
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(r->db, "PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema", NULL, NULL,
                           NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(r->db, table_functions, NULL, NULL, NULL);
-    if (rc == SQLITE_CANTOPEN)
+    if (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY)
         return warehouse_fail(
             r->fault, WAREHOUSE_UNREACHABLE, -1,
             "%.300s: the files -wal and -shm beside it cannot be opened; ask as the user that the server "
@@ -237,14 +244,15 @@ static bool step_all(reading *r, const warehouse_rows *to, const row_room *room,
 {
     for (int i = 0; i < count; i++)
         room->names[i] = sqlite3_column_name(r->statement, i);
-    if (!to->columns(to->arg, room->names, (size_t)count))
-        return true;
     for (;;) {
         int rc = sqlite3_step(r->statement);
+        if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+            return sqlite_failed(r, rc, WAREHOUSE_FAILED);
+        if (!r->given && !to->columns(to->arg, room->names, (size_t)count))
+            return true;
+        r->given = true;
         if (rc == SQLITE_DONE)
             return true;
-        if (rc != SQLITE_ROW)
-            return sqlite_failed(r, rc, WAREHOUSE_FAILED);
         for (int i = 0; i < count; i++)
             room->cells[i] = cell_of(r->statement, i, room->numbers[i]);
         int64_t before = warehouse_now_ms();
@@ -269,14 +277,27 @@ static bool run(reading *r, const warehouse_rows *to)
     return good;
 }
 
+static bool attempt(reading *r, const char *path, const char *sql, const warehouse_rows *to)
+{
+    bool good = open_file(r, path) && prepare(r, sql) && run(r, to);
+    (void)sqlite3_finalize(r->statement);
+    (void)sqlite3_close(r->db);
+    r->statement = NULL;
+    r->db = NULL;
+    (void)sqlite3_soft_heap_limit64(0);
+    (void)sqlite3_hard_heap_limit64(0);
+    return good;
+}
+
 bool warehouse_read_sqlite(const char *path, const char *sql, const warehouse_limits *limits,
                            const warehouse_rows *to, warehouse_fault *fault)
 {
     reading r = {.limits = limits, .fault = fault, .until_ms = warehouse_now_ms() + limits->timeout_ms};
-    bool good = open_file(&r, path) && prepare(&r, sql) && run(&r, to);
-    (void)sqlite3_finalize(r.statement);
-    (void)sqlite3_close(r.db);
-    (void)sqlite3_soft_heap_limit64(0);
-    (void)sqlite3_hard_heap_limit64(0);
-    return good;
+    if (attempt(&r, path, sql, to))
+        return true;
+    if (fault->kind != WAREHOUSE_MEMORY || r.given)
+        return false;
+    fault->kind = 0;
+    r.spill = true;
+    return attempt(&r, path, sql, to);
 }

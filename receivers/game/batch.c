@@ -90,9 +90,12 @@ bool game_item_reason(const game_batch *b, const game *g, ss_call *call, uint32_
     size_t len = (size_t)snprintf(out, REASON_BYTES, "events[%u]", index);
     if (item->error.rule != RULE_NONE)
         len += game_error_sentence(out + len, &item->error);
-    else
+    else if (item->event.raw.len > g->max_event_bytes)
         len += (size_t)snprintf(out + len, REASON_BYTES - len, " must NOT have more than %zu bytes",
                                 g->max_event_bytes);
+    else
+        len += (size_t)snprintf(out + len, REASON_BYTES - len,
+                                " is larger than the server's max_event_bytes allows");
     *text = ss_s(out, len);
     return true;
 }

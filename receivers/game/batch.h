@@ -7,7 +7,7 @@
 typedef struct game_item {
     game_event event;
     game_error error;
-    bool large; /* more than max_event */
+    bool large; /* more than max_event, or than the server takes */
 } game_item;
 
 enum game_fault { /* of the body as a whole */

@@ -1,6 +1,8 @@
 /* Reading an event in one pass, and the schema as tables: no regular expression runs here. */
 #include "receivers/game/event.h"
 
+#include "plugins/common/block.h"
+
 #define KEY_MAX      GAME_NAME_MAX
 #define PLAIN_DIGITS 32u /* a number of so many characters without an exponent is finite */
 
@@ -111,47 +113,47 @@ bool game_event_read(json_scan *s, game_event *e)
 
 /* ---- the schema ------------------------------------------------------------------------------ */
 
-enum { CLASS_WORD = 1, CLASS_HEX = 2, CLASS_VERSION = 4, CLASS_VARIANT = 8 }; /* of a character */
+/* The patterns, sixteen characters at a time.
 
-#define W CLASS_WORD
-#define H CLASS_HEX
-static const uint8_t classes[256] = {
-    ['-'] = W,         ['.'] = W,         ['_'] = W,         ['0'] = W | H,     ['1'] = W | H | CLASS_VERSION,
-    ['2'] = W | H | 4, ['3'] = W | H | 4, ['4'] = W | H | 4, ['5'] = W | H | 4, ['6'] = W | H,
-    ['7'] = W | H,     ['8'] = W | H | 8, ['9'] = W | H | 8, ['a'] = W | H | 8, ['b'] = W | H | CLASS_VARIANT,
-    ['c'] = W | H,     ['d'] = W | H,     ['e'] = W | H,     ['f'] = W | H,     ['g'] = W,
-    ['h'] = W,         ['i'] = W,         ['j'] = W,         ['k'] = W,         ['l'] = W,
-    ['m'] = W,         ['n'] = W,         ['o'] = W,         ['p'] = W,         ['q'] = W,
-    ['r'] = W,         ['s'] = W,         ['t'] = W,         ['u'] = W,         ['v'] = W,
-    ['w'] = W,         ['x'] = W,         ['y'] = W,         ['z'] = W,         ['A'] = W,
-    ['B'] = W,         ['C'] = W,         ['D'] = W,         ['E'] = W,         ['F'] = W,
-    ['G'] = W,         ['H'] = W,         ['I'] = W,         ['J'] = W,         ['K'] = W,
-    ['L'] = W,         ['M'] = W,         ['N'] = W,         ['O'] = W,         ['P'] = W,
-    ['Q'] = W,         ['R'] = W,         ['S'] = W,         ['T'] = W,         ['U'] = W,
-    ['V'] = W,         ['W'] = W,         ['X'] = W,         ['Y'] = W,         ['Z'] = W};
-#undef W
-#undef H
+   A UUID has 8-4-4-4-12 digits; the first of the third group is the version, that of the fourth the variant.
+ */
+#define DASHES_0  0x2100u /* of characters 0 to 15: 8 and 13  */
+#define DASHES_16 0x0084u /* of characters 16 to 31: 18 and 23 */
+#define DASHES_20 0x0008u /* of the last sixteen: 23          */
+#define VERSION   14u
+#define VARIANT   19u
 
-/* 8-4-4-4-12 digits; the first of the third group is the version, that of the fourth the variant. */
+static inline bool digits_between(const char *text, uint32_t dashes)
+{
+    block b = block_load(text);
+    uint32_t digits = block_between(b, '0', '9') | block_between(b, 'a', 'f');
+    return (digits | dashes) == (1u << BLOCK_BYTES) - 1 && block_equal(b, '-') == dashes;
+}
+
 bool game_is_uuid(ss_str text)
 {
-    if (text.len != GAME_UUID_SIZE)
-        return false;
-    const unsigned char *p = (const unsigned char *)text.ptr;
-    uint8_t all = CLASS_HEX;
-    for (size_t i = 0; i < GAME_UUID_SIZE; i++)
-        if (i != 8 && i != 13 && i != 18 && i != 23)
-            all &= classes[p[i]];
-    return all && p[8] == '-' && p[13] == '-' && p[18] == '-' && p[23] == '-' &&
-           classes[p[14]] & CLASS_VERSION && classes[p[19]] & CLASS_VARIANT;
+    const char *p = text.ptr;
+    return text.len == GAME_UUID_SIZE && digits_between(p, DASHES_0) && digits_between(p + 16, DASHES_16) &&
+           digits_between(p + 20, DASHES_20) && p[VERSION] >= '1' && p[VERSION] <= '5' &&
+           (p[VARIANT] == '8' || p[VARIANT] == '9' || p[VARIANT] == 'a' || p[VARIANT] == 'b');
+}
+
+/* Bit i: character i is a letter, a digit, '-', '.' or '_'. */
+static inline uint32_t word_characters(block b)
+{
+    return block_between(b, 'a', 'z') | block_between(b, 'A', 'Z') | block_between(b, '0', '9') |
+           block_equal2(b, '-', '.') | block_equal(b, '_');
 }
 
 static bool is_word(ss_str text)
 {
-    uint8_t all = CLASS_WORD;
-    for (size_t i = 0; i < text.len; i++)
-        all &= classes[(unsigned char)text.ptr[i]];
-    return text.len > 0 && all;
+    const char *at = text.ptr, *end = at + text.len;
+    for (; end - at >= (ptrdiff_t)BLOCK_BYTES; at += BLOCK_BYTES)
+        if (word_characters(block_load(at)) != (1u << BLOCK_BYTES) - 1)
+            return false;
+    uint32_t rest = (1u << (end - at)) - 1;
+    return text.len > 0 &&
+           (rest == 0 || (word_characters(block_load_short(at, (size_t)(end - at))) & rest) == rest);
 }
 
 /* Patterns speak of plain characters; an escape may stand for one of them. */

@@ -5,7 +5,8 @@
 #include "receivers/game/answer.h"
 #include "receivers/game/store.h"
 
-#define KEPT_LEAST 1024u /* bytes of an event that is too large to be kept as failed as a whole */
+#define LARGE_BODY (64u * 1024) /* it is worth asking about the key first */
+#define KEPT_LEAST 1024u        /* bytes of an event that is too large to be kept as failed as a whole */
 
 typedef struct intake { /* one request */
     const game *g;
@@ -14,6 +15,7 @@ typedef struct intake { /* one request */
     ss_str app;
     game_batch batch;
     ss_app found;
+    bool tolerate;
 } intake;
 
 static ss_str parameter(const ss_request *request, const char *name)
@@ -37,12 +39,15 @@ static bool is_json(ss_str type)
     return type.len == len || type.ptr[len] == ';' || type.ptr[len] == ' ';
 }
 
-/* Nobody who proves nothing has a body read. */
-static bool proves_something(const game *g, const ss_request *request)
+/* Who proves nothing has no body read, and who has a wrong key no large one. */
+static bool proves_something(const game *g, const ss_request *request, ss_str app)
 {
     static const char signature[] = "X-Amz-Signature=";
-    if (g->host->header(request, "Authorization").len > 0)
-        return true;
+    ss_str header = g->host->header(request, "Authorization");
+    bool stranger = request->body.len > LARGE_BODY && g->proofs == SS_PROOF_KEY &&
+                    g->host->app_auth(g->host->self, header, app) == SS_REJECT;
+    if (header.len > 0)
+        return !stranger;
     return g->proofs & SS_PROOF_SIGV4 && request->raw_query.len > 0 &&
            memmem(request->raw_query.ptr, request->raw_query.len, signature, sizeof signature - 1) != NULL;
 }
@@ -119,15 +124,22 @@ static int32_t keep_failed(const intake *in, uint32_t index)
     return status;
 }
 
-static int32_t too_large(const intake *in, uint32_t index)
+/* The server does not take a line of this size. */
+static int32_t too_large(intake *in, uint32_t index)
 {
-    char text[96];
-    int len = snprintf(text, sizeof text, "events[%u] is larger than the server's max_event_bytes", index);
-    return refuse(in, ss_s(text, (size_t)len));
+    ss_str reason;
+    in->batch.items[index].large = true;
+    in->batch.bad++;
+    if (in->tolerate)
+        return keep_failed(in, index);
+    if (!game_item_reason(&in->batch, in->g, in->request->call, index, &reason))
+        return SS_RETRY;
+    return refuse(in, reason);
 }
 
 static int32_t store_all(intake *in)
 {
+    uint32_t bad = in->batch.bad;
     game_store s = {
         .g = in->g, .call = in->request->call, .app_id = in->found.id, .app_name = in->found.name};
     if (!game_metadata(&s, in->request))
@@ -139,11 +151,14 @@ static int32_t store_all(intake *in)
         if (status == GAME_NO_MEMORY)
             return SS_RETRY;
         if (status == SS_LIMIT && good)
-            return too_large(in, i);
-        if (status != SS_OK && status != SS_DROP)
+            status = too_large(in, i);
+        if (status == SS_REJECT)
+            return status; /* it is answered */
+        if (status != SS_OK && status != SS_DROP && status != SS_LIMIT)
             return busy(in, 503, 0, SS_REJECT);
     }
-    return SS_OK;
+    bool told = in->batch.bad == bad || answer_results(in->g, in->request->call, in->response, &in->batch);
+    return told ? SS_OK : SS_RETRY;
 }
 
 static int32_t take(intake *in)
@@ -161,8 +176,8 @@ static int32_t take(intake *in)
         return status == SS_DROP ? SS_OK : status; /* answered, and nothing was emitted */
     if (!json)
         return refuse(in, SS_LIT("Content-Type must be application/json"));
-    bool tolerate = g->tolerate || in->found.flags & SS_APP_TOLERANT;
-    if (in->batch.fault != FAULT_NONE || (in->batch.bad && !tolerate))
+    in->tolerate = g->tolerate || in->found.flags & SS_APP_TOLERANT;
+    if (in->batch.fault != FAULT_NONE || (in->batch.bad && !in->tolerate))
         return game_batch_reason(&in->batch, g, call, &reason) ? refuse(in, reason) : SS_RETRY;
     /* The answer first: its memory has to outlive the events. */
     if (!answer_results(g, call, in->response, &in->batch))
@@ -183,7 +198,7 @@ int32_t receiver_receive(void *instance, const ss_request *request, ss_response 
     }
     if (!ss_eq(request->method, SS_LIT("POST")))
         return deny(&in, "events are sent with POST");
-    if (!proves_something(in.g, request))
-        return deny(&in, "no Authorization header");
+    if (!proves_something(in.g, request, in.app))
+        return deny(&in, "no Authorization header, or no key of this application");
     return take(&in);
 }

@@ -4,6 +4,7 @@
 #include "receivers/kinesis/kinesis.h"
 
 #include "plugins/common/http_client.h"
+#include "plugins/common/json.h"
 
 shard *shard_find(const kinesis *k, const char *id)
 {
@@ -21,7 +22,7 @@ shard *shard_add(kinesis *k, const char *id, const place *at)
     (void)snprintf(s->id, sizeof s->id, "%s", id);
     s->now = *at;
     s->state = at->drained ? SHARD_IDLE : SHARD_LOST;
-    s->body.limit = ARN_MAX + ITERATOR_MAX + 1024;
+    s->body.limit = ARN_MAX + json_escape_bound(ITERATOR_MAX) + 1024;
     k->shards[k->count++] = s;
     return s;
 }
@@ -34,6 +35,7 @@ void shard_lose(shard *s)
 
 void kinesis_forget(kinesis *k, size_t i)
 {
+    aws_call_free(k->shards[i]->call); /* it may be asked for, still, when a list says that it is gone */
     grow_free(&k->shards[i]->body);
     free(k->shards[i]);
     k->shards[i] = k->shards[--k->count];
@@ -133,6 +135,31 @@ static void note_expired(kinesis *k)
     }
 }
 
+/* A read said that the shard has ended. Its children may begin only if the list says that it is closed: an
+   answer that merely lacks the next iterator must not skip what is still to come. True: the list lags behind.
+ */
+static bool settle_ended(kinesis *k)
+{
+    bool waiting = false;
+    for (size_t i = 0; i < k->count; i++) {
+        shard *s = k->shards[i];
+        if (s->state != SHARD_ENDED)
+            continue;
+        const listed *l = listed_find(k, s->id);
+        if (!l || !l->open) {
+            s->now.drained = s->changed = true;
+            s->state = SHARD_IDLE;
+            s->failures = 0;
+        } else if (++s->failures >= FAILURES_MAX) {
+            s->failures = 0;
+            shard_lose(s);
+        } else {
+            waiting = true;
+        }
+    }
+    return waiting;
+}
+
 static int32_t adopt(kinesis *k, const listed *l, const place *at, ss_error *err)
 {
     shard *s = shard_add(k, l->id, at);
@@ -208,10 +235,10 @@ int32_t kinesis_reconcile(kinesis *k, ss_error *err)
 {
     if (k->list.count == 0)
         return ss_fail(err, SS_RETRY, "stream %s lists no shards", k->name);
+    bool waiting = settle_ended(k);
     note_expired(k);
     mark_past(k);
     int32_t rc = k->fresh ? begin(k, err) : adopt_children(k, err);
-    bool waiting = false;
     for (size_t i = 0; i < k->count; i++) {
         shard *s = k->shards[i];
         if (!s->now.drained || s->gone)
@@ -222,6 +249,5 @@ int32_t kinesis_reconcile(kinesis *k, ss_error *err)
     /* Lists lag behind: the children of a shard that just ended may come later. So may those of a merge. */
     k->list_wanted = waiting;
     k->list_due_ms = http_now_ms() + RELIST_MS;
-    k->host->metric_set(k->metrics.shards, (double)k->count);
     return rc;
 }

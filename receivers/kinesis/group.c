@@ -1,10 +1,10 @@
 /* Groups: messages handed over, and the places behind them, stored in one frame. */
 #include "receivers/kinesis/kinesis.h"
 
-#include <unistd.h>
+#include <poll.h>
 
 #define POSITION_MAX   (30u * 1024u) /* of one commit, below what the inlet takes */
-#define BEGIN_PAUSE_US 20000
+#define BEGIN_PAUSE_MS 20
 
 static int32_t group_begin(kinesis *k, ss_error *err)
 {
@@ -14,7 +14,7 @@ static int32_t group_begin(kinesis *k, ss_error *err)
             break;
         if (k->host->stopping(k->host->self))
             return ss_fail(err, SS_RETRY, "the server stops");
-        (void)usleep(BEGIN_PAUSE_US); /* ingest is being started anew */
+        (void)poll(NULL, 0, BEGIN_PAUSE_MS); /* ingest is being started anew */
     }
     return SS_OK;
 }

@@ -46,11 +46,19 @@ typedef struct place {
     char sequence[SEQUENCE_MAX + 1];
 } place;
 
-enum shard_state { SHARD_LOST = 0, SHARD_ASKING = 1, SHARD_READY = 2, SHARD_READING = 3, SHARD_IDLE = 4 };
+/* LOST: no iterator. ENDED: a read said that no more comes. IDLE: the list said so, too: drained. */
+enum shard_state {
+    SHARD_LOST = 0,
+    SHARD_ASKING = 1,
+    SHARD_READY = 2,
+    SHARD_READING = 3,
+    SHARD_ENDED = 4,
+    SHARD_IDLE = 5
+};
 
 typedef struct shard {
     char id[SHARD_ID_MAX + 1];
-    enum shard_state state; /* LOST: without an iterator; IDLE: drained */
+    enum shard_state state;
     place now, durable;
     bool is_durable; /* `durable` was stored                          */
     bool changed;    /* `now` has to be stored                        */

@@ -89,12 +89,11 @@ int32_t shard_ask(kinesis *k, shard *s, ss_error *err)
 
 int32_t shard_read(kinesis *k, shard *s, ss_error *err)
 {
-    char text[64];
+    char text[64], iterator[json_escape_bound(ITERATOR_MAX)];
     grow_clear(&s->body);
-    (void)snprintf(text, sizeof text, "{\"Limit\":%u,\"ShardIterator\":\"", k->limit);
+    (void)snprintf(text, sizeof text, "{\"Limit\":%u,\"ShardIterator\":", k->limit);
     (void)grow_puts(&s->body, text);
-    (void)grow_puts(&s->body, s->iterator); /* base64 */
-    (void)grow_puts(&s->body, "\"");
+    (void)grow_put(&s->body, ss_s(iterator, json_put_string(iterator, ss_cstr(s->iterator))));
     if (strncmp(k->stream, "arn:", 4) == 0) {
         (void)grow_puts(&s->body, ",\"StreamARN\":\"");
         (void)grow_puts(&s->body, k->stream);
@@ -122,7 +121,7 @@ static bool read_iterator(shard *s, ss_str body)
             return false;
         s->iterator[json_unescape(s->iterator, v.text)] = '\0';
     }
-    return json_finish(&scan) && s->iterator[0] && !strpbrk(s->iterator, "\"\\");
+    return json_finish(&scan) && s->iterator[0];
 }
 
 /* "From now on" is a place that cannot be stored. The time by Kinesis's clock is one, and where nothing comes

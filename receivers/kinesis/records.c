@@ -146,7 +146,7 @@ static int32_t take_record(kinesis *k, shard *s, const record *r, ss_error *err)
 typedef struct answer {
     uint32_t records;
     int64_t behind_ms;
-    bool strange;
+    bool strange, has_records;
 } answer;
 
 static int32_t take_list(kinesis *k, shard *s, json_scan *scan, answer *a, ss_error *err)
@@ -173,17 +173,16 @@ static bool take_next(shard *s, const json_value *v)
         return true;
     if (v->kind != JSON_STRING || v->text.len > ITERATOR_MAX)
         return false;
-    s->iterator[json_unescape(s->iterator, v->text)] = '\0';
-    return !strpbrk(s->iterator, "\"\\");
+    size_t len = json_unescape(s->iterator, v->text);
+    s->iterator[len] = '\0';
+    return len > 0 && strlen(s->iterator) == len;
 }
 
 static void plan_next(kinesis *k, shard *s, const answer *a)
 {
     s->behind_ms = a->behind_ms;
-    if (!s->iterator[0]) { /* closed, and this was its end */
-        s->now.drained = true;
-        s->changed = true;
-        s->state = SHARD_IDLE;
+    if (!s->iterator[0]) { /* closed, and this was its end: if the list agrees */
+        s->state = SHARD_ENDED;
         s->behind_ms = 0;
         k->list_wanted = true;
         k->list_due_ms = 0;
@@ -196,16 +195,17 @@ int32_t records_take(kinesis *k, shard *s, ss_str body, ss_error *err)
 {
     json_scan scan;
     json_value v, key;
-    answer a = {0, 0, false};
+    answer a = {.strange = false};
     int32_t rc = SS_OK;
     json_start(&scan, body);
     s->iterator[0] = '\0';
     if (!json_read(&scan, &v) || v.kind != JSON_OBJECT)
         a.strange = true;
     while (rc == SS_OK && !a.strange && json_member(&scan, &key)) {
-        if (json_is(&key, "Records"))
+        if (json_is(&key, "Records")) {
+            a.has_records = true;
             rc = take_list(k, s, &scan, &a, err);
-        else if (json_is(&key, "NextShardIterator"))
+        } else if (json_is(&key, "NextShardIterator"))
             a.strange = !json_read(&scan, &v) || !take_next(s, &v);
         else if (json_is(&key, "MillisBehindLatest"))
             a.strange = !json_read(&scan, &v) || (v.kind == JSON_NUMBER && !json_i64(v.text, &a.behind_ms));
@@ -214,7 +214,7 @@ int32_t records_take(kinesis *k, shard *s, ss_str body, ss_error *err)
     }
     if (rc != SS_OK)
         return rc;
-    if (a.strange || !json_finish(&scan))
+    if (a.strange || !a.has_records || !json_finish(&scan))
         return ss_fail(err, SS_RETRY, "GetRecords of %s/%s: the answer is not as expected", k->name, s->id);
     plan_next(k, s, &a);
     return SS_OK;

@@ -1,5 +1,5 @@
 /* The loop: what is due is asked for, what came is handed over and stored. */
-#include <unistd.h>
+#include <poll.h>
 
 #include "plugins/common/http_client.h"
 #include "receivers/kinesis/kinesis.h"
@@ -41,7 +41,7 @@ static int32_t start_calls(kinesis *k, int64_t *wait, ss_error *err)
     }
     for (size_t i = 0; rc == SS_OK && i < k->count; i++) {
         shard *s = k->shards[i];
-        if (s->call || s->state == SHARD_IDLE || (only_ask && s->state == SHARD_READY))
+        if (s->call || s->state >= SHARD_ENDED || (only_ask && s->state == SHARD_READY))
             continue;
         if (s->due_ms > now)
             *wait = sooner(*wait, s->due_ms, now);
@@ -95,6 +95,7 @@ static void show(kinesis *k)
         if (k->shards[i]->behind_ms > most)
             most = k->shards[i]->behind_ms;
     k->host->metric_set(k->metrics.behind, (double)most);
+    k->host->metric_set(k->metrics.shards, (double)k->count);
 }
 
 static int32_t turn(kinesis *k, ss_error *err)
@@ -104,7 +105,7 @@ static int32_t turn(kinesis *k, ss_error *err)
     if (rc != SS_OK)
         return rc;
     if (aws_in_flight(k->aws) == 0 && wait > 0)
-        (void)usleep((useconds_t)wait * 1000);
+        (void)poll(NULL, 0, (int)wait);
     else
         (void)aws_poll(k->aws, wait);
     rc = take_done(k, err);

@@ -142,7 +142,8 @@ static const ss_receiver receiver = {.struct_size = sizeof(ss_receiver),
                                      .route_size = sizeof(ss_route),
                                      .view_size = sizeof(ss_view),
                                      .routes = routes,
-                                     .receive = receiver_receive};
+                                     .receive = receiver_receive,
+                                     .parse = receiver_parse};
 
 static const ss_plugin plugin = {
     SS_PLUGIN_HEADER,

@@ -92,3 +92,34 @@ int32_t receiver_receive(void *instance, const ss_request *request, ss_response 
         return status;
     return answer_headers(m, request, &seen, response) ? status : SS_RETRY;
 }
+
+/* A message of a stream: a tracking query with or without its "?" or what stands before that, or a bulk body.
+ */
+int32_t receiver_parse(void *instance, ss_call *call, const ss_message *message, ss_error *err)
+{
+    const matomo *m = instance;
+    ss_str text = message->body;
+    while (text.len > 0 && (unsigned char)text.ptr[text.len - 1] <= ' ')
+        text.len--;
+    const char *mark = text.len ? memchr(text.ptr, '?', text.len) : NULL;
+    bool bulk = bulk_is(text);
+    ss_str query = text;
+    if (mark)
+        query = ss_s(mark + 1, text.len - (size_t)(mark + 1 - text.ptr));
+    if (!bulk && (query.len == 0 || !memchr(query.ptr, '=', query.len)))
+        return ss_fail(err, SS_REJECT, "the message is no tracking query: idsite=1&rec=1&... is wanted");
+    const ss_request request = {.struct_size = sizeof request,
+                                .pair_size = sizeof(ss_pair),
+                                .call = call,
+                                .method = bulk ? SS_LIT("POST") : SS_LIT("GET"),
+                                .raw_query = bulk ? ss_s("", 0) : query,
+                                .body = bulk ? text : ss_s("", 0),
+                                .received_us = m->host->now_us(m->host->self)};
+    ss_response response = {.struct_size = sizeof response, .status = 204};
+    browser seen = {0};
+    int32_t status =
+        bulk ? receive_bulk(m, &request, &seen, &response) : receive_single(m, &request, &seen, &response);
+    if (status == SS_REJECT)
+        return ss_fail(err, SS_REJECT, "the tracking query is not valid; `tail --rejected` says why");
+    return status;
+}

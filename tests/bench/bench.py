@@ -16,6 +16,7 @@ import pathlib
 import resource
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -261,6 +262,21 @@ def lake_cpu(bench):
     bench.row("lake, journal to sealed gz: CPU per event", cpu([pid]) * 1e6 / events, "us", 0.8,
               note=f"{bench.scaled(cpu([pid]) * 1e6 / events)}{events} events, {events / seconds / 1e3:.0f}k events/s (paced)")
     bench.end(server)
+
+
+@section
+def warehouse(bench):
+    """Rows per second and core, and against a plain loop of bound INSERTs of the same rows in the same run."""
+    binary, plugin = (pathlib.Path(bench.args.build).resolve() / name for name in ("bench/warehouse", "plugins/module-warehouse.so"))
+    rows = 300_000 if bench.args.quick else 10_000_000
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        result = subprocess.run(["taskset", "-c", str(CORE), str(binary), str(plugin), folder, str(rows)], capture_output=True, text=True)
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    found = json.loads(result.stdout)
+    bench.row(f"warehouse, {rows / 1e6:g}M game rows: rows per second and core", found["rows_per_s"] / 1e3, "k", 150, at_least=True,
+              note=f"{found['module_us']:.2f} us CPU a row")
+    bench.row("warehouse: CPU against a plain loop of INSERTs", found["ratio"], "x", 1.5, note=f"{found['plain_us']:.2f} us")
 
 
 def module_cursor(server, name):

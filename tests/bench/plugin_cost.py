@@ -18,7 +18,7 @@ RECEIVERS = {
     "matomo": sorted(MATOMO.glob("*.c")),
     "ping": [PING],
 }
-COMMON = [ROOT / "plugins" / "common" / name for name in ("json.c", "json_put.c", "url.c")]  # what they use of it
+COMMON = [ROOT / "plugins" / "common" / name for name in ("json.c", "json_number.c", "json_put.c", "url.c")]  # what they use of it
 FLAGS = ["-std=gnu11", "-O3", "-g", "-D_GNU_SOURCE", '-DSS_VERSION="bench"', "-D_FORTIFY_SOURCE=2", "-fstack-protector-strong", "-I.", "-Iinclude"]
 
 

@@ -1,7 +1,7 @@
 /* Rows per second into the warehouse, against a plain loop of bound INSERTs of values that are taken apart
    already: the same rows, table, indexes, pragmas and transactions. One core.
 
-     build/bench/warehouse PLUGIN.so DIRECTORY [ROWS] */
+     build/bench/warehouse PLUGIN.so DIRECTORY [ROWS [CONNINFO]]      CONNINFO: the module into PostgreSQL */
 #include <dlfcn.h>
 #include <math.h>
 #include <sqlite3.h>
@@ -13,7 +13,7 @@
 #include "streamsteam/plugin.h"
 
 #define BATCH     10000u
-#define LINE_SIZE 700u
+#define LINE_SIZE 1000u
 
 /* ---- the rows ---- */
 
@@ -30,7 +30,7 @@ static const ss_field fields[] = {{"metadata", SS_FIELD_JSON, 0, "d", NULL},
                                   {NULL, 0, 0, NULL, NULL}};
 
 typedef struct event { /* taken apart, for the plain loop */
-    char metadata[200], id[40], data[200];
+    char metadata[200], id[40], data[300];
     const char *type, *version, *app;
     int64_t time;
 } event;
@@ -94,6 +94,8 @@ static void make_batch(uint64_t first)
                      "\"TestGame\","
                      "\"application_id\":\"%s\"}",
                      e->metadata, e->id, e->type, e->type, (long long)e->time, e->version, e->data, e->app);
+        if (n >= (int)LINE_SIZE || strlen(e->data) + 1 == sizeof e->data)
+            exit(3); /* a line that was cut is no event */
         records[i] = (ss_record){.seq = first + i + 1,
                                  .receive_us = e->time * 1000000,
                                  .event_us = e->time * 1000000,
@@ -107,6 +109,7 @@ static void make_batch(uint64_t first)
 
 static char directory[3000];
 static char database[4000];
+static const char *conninfo;
 static uint64_t committed;
 
 static void h_log(void *self, int32_t level, const char *text)
@@ -143,6 +146,7 @@ static ss_str h_str(const ss_config *node, const char *path)
     return strcmp(path, "path") == 0           ? ss_cstr(database)
            : strcmp(path, "views") == 0        ? SS_LIT("game")
            : strcmp(path, "retention_by") == 0 ? SS_LIT("received")
+           : conninfo                          ? SS_LIT("postgres")
                                                : SS_LIT("sqlite");
 }
 static int64_t h_int(const ss_config *node, const char *path)
@@ -153,8 +157,8 @@ static int64_t h_int(const ss_config *node, const char *path)
 static int64_t h_secret(void *self, const ss_config *node, const char *path, char *out, size_t size,
                         ss_error *err)
 {
-    (void)self, (void)node, (void)path, (void)out, (void)size, (void)err;
-    return 0;
+    (void)self, (void)node, (void)path, (void)err;
+    return snprintf(out, size, "%s", conninfo ? conninfo : "");
 }
 static int32_t h_commit(void *self, uint64_t through, const void *state, size_t len, uint32_t flags,
                         ss_error *err)
@@ -329,6 +333,7 @@ int main(int argc, char **argv)
     (void)snprintf(directory, sizeof directory, "%s", argv[2]);
     (void)snprintf(database, sizeof database, "%s/module.db", argv[2]);
     uint64_t rows = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000000;
+    conninfo = argc > 4 ? argv[4] : NULL;
     void *so = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
     ss_plugin_entry entry = NULL;
     void *symbol = so ? dlsym(so, SS_PLUGIN_ENTRY) : NULL;

@@ -41,7 +41,8 @@ OWNERS = {
     "microhttpd.h": (["core/http"], "HTTP/1.1 server"),
     "yaml.h": (["core/config", "enrichers/device"], "YAML with positions; the regex files of device-detector"),
     "jansson.h": (["core/config", "core/admin"], "configuration handed to children; never per event"),
-    "sqlite3.h": (["core/delivery", "core/admin", "plugins/common"], "state that must be transactional"),
+    "sqlite3.h": (["core/delivery", "core/admin", "plugins/common", "modules/warehouse"],
+                  "state that must be transactional; the warehouse binds each value to a statement of its own, where a wrapper would only cost"),
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
     "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
     "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
@@ -52,6 +53,7 @@ OWNERS = {
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
+    "librdkafka": (["receivers/kafka", "modules/kafka", "tests"], "the protocol of Apache Kafka"),
     "zlib.h": (["core/http", "modules/lake", "receivers/matomo"], "where ISA-L is missing; the script of the tracker, once"),
 }
 

@@ -11,7 +11,7 @@ from tests.interop.peers import INSTALL_TIMEOUT_S, cache, npm_package
 from tests.lib.tap import check, equal, test
 
 HERE = pathlib.Path(__file__).resolve().parent
-PACKAGE, VERSION = "boto3", "1.43.11"
+PACKAGE, VERSION, REQUESTS = "boto3", "1.43.11", "2.32.3"
 AWS4 = "1.13.2"
 APPS = "/live/applications"
 
@@ -63,7 +63,7 @@ def installed(t):
     folder = cache() / f"{PACKAGE}-{VERSION}"
     if not (folder / "boto3").is_dir():
         result = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder),
-                                 f"{PACKAGE}=={VERSION}", "requests"], capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
+                                 f"{PACKAGE}=={VERSION}", f"requests=={REQUESTS}"], capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
         if result.returncode != 0:
             shutil.rmtree(folder, ignore_errors=True)
             t.skip(f"pip cannot install {PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")

@@ -114,16 +114,21 @@ def settle(server, tries=3):
 def problems(load, lake_dir, whole_requests=True):
     """What is wrong with the lake, as sentences; empty = every acknowledged event exactly once, and all or none
     of each request."""
-    counts = collections.Counter(lake.names(lake_dir))
+    return problems_of(load, lake.names(lake_dir), whole_requests)
+
+
+def problems_of(load, names, whole_requests=True):
+    """The same of the names that some other place holds."""
+    counts = collections.Counter(names)
     found = []
 
     def say(what, names):
         names = sorted(map(str, names))
         if names:
             found.append(f"{len(names)} {what}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
-    say("acknowledged events are missing in the lake", load.acknowledged - counts.keys())
-    say("events are in the lake more than once", {name for name, count in counts.items() if count > 1})
-    say("events are in the lake that nobody sent", counts.keys() - load.sent)
+    say("acknowledged events are missing", load.acknowledged - counts.keys())
+    say("events are there more than once", {name for name, count in counts.items() if count > 1})
+    say("events are there that nobody sent", counts.keys() - load.sent)
     torn = [group[0] for group in load.groups if 0 < sum(name in counts for name in group) < len(group)]
     if whole_requests:
         say("bulk requests are only partly stored", torn)

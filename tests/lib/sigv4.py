@@ -66,7 +66,9 @@ def presign(key, method, target, expires_s=60, body=b"", host="127.0.0.1", regio
     date = date or stamp()
     path, _, query = target.partition("?")
     more = {"X-Amz-Algorithm": ALGORITHM, "X-Amz-Credential": f"{key.access}/{date[:8]}/{region}/{service}/aws4_request",
-            "X-Amz-Date": date, "X-Amz-Expires": str(expires_s), "X-Amz-SignedHeaders": "host"}
+            "X-Amz-Date": date, "X-Amz-SignedHeaders": "host"}
+    if expires_s is not None:
+        more["X-Amz-Expires"] = str(expires_s)
     if key.token:
         more["X-Amz-Security-Token"] = key.token
     query = "&".join(filter(None, [query] + [f"{name}={encode(value)}" for name, value in more.items()]))

@@ -12,10 +12,11 @@ import stat
 import subprocess
 import sys
 import time
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import http, postgres, sigv4
-from tests.lib.server import ROOT, merged
+from tests.lib.server import ROOT, build_dir, merged
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -253,6 +254,8 @@ def _(t):
             equal((answer.status, json.loads(answer.body)["error"]), (400, "BadRequest"), f"{what}, {path}")
             equal(answer.header("Access-Control-Allow-Origin"), "*", what)
     equal(api.raw("POST", "/matomo.php", big, headers=[]).status, 413, "elsewhere it is as it was")
+    many = api.headers("GET", APPS) + [(f"X-{i}", "1") for i in range(100)]
+    equal(api.raw("GET", APPS, headers=many).status, 400, "more headers than can be signed")
     answer = api.raw("POST", APPS, gzip.compress(b'{"Name":"' + b"n" * (150 * 1024) + b'"}'), headers=[("Content-Encoding", "gzip"), ("Authorization", "x")])
     equal((answer.status, json.loads(answer.body)["error_detail"]), (400, "request entity too large"), "counted after decompression")
 
@@ -262,10 +265,13 @@ def _(t):
     api = Api(t, api={"stage": "prod_2"})
     equal(api("GET", "/prod_2/applications")[0], 404)
     equal(api.raw("GET", APPS).status, 404, "live is not ours then")
-    bad = t.server(config={"server": {"applications": {"api": {"stage": "a/b"}}}}, start=False)
-    result = bad.verb("check")
-    equal(result.returncode, 1)
-    check("server.applications.api.stage" in result.stderr + result.stdout, result.stderr + result.stdout)
+    for name, value in (("stage", "a/b"), ("stage", ""), ("bearer_token", "short"), ("clock_skew", "2h")):
+        bad = t.server(config={"server": {"applications": {"api": {name: value}}}}, start=False)
+        result = bad.verb("check")
+        equal(result.returncode, 1, f"{name}: {value}")
+        check(f"server.applications.api.{name}" in result.stderr + result.stdout, result.stderr + result.stdout)
+    for value in ("", "${env:NO_SUCH_TOKEN:-}"):
+        equal(t.server(config={"server": {"applications": {"api": {"bearer_token": value}}}}, start=False).verb("check").returncode, 0, value)
 
 
 # ---- who is let in -----------------------------------------------------------------------------------------
@@ -480,6 +486,9 @@ def _(t):
     equal(api.raw("GET", APPS, headers=api.headers("GET", APPS, service="")).status, 404, "an empty service")
     equal(api.raw("GET", APPS, headers=api.headers("GET", APPS, region="eu-west-3")).status, 404, "any region")
     equal(api.raw("GET", APPS, headers=api.headers("GET", APPS, date=sigv4.stamp(-290))).status, 404, "within the skew")
+    for age, status in ((0, 404), (-290, 404), (-310, 400)):
+        link = sigv4.presign(api.key, "GET", APPS, None, date=sigv4.stamp(age))
+        equal(api.raw("GET", link, headers=[]).status, status, f"presigned without a life, {age} s old")
     empty = [("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")]
     equal(api.raw("GET", APPS, headers=sigv4.sign(api.key, "GET", APPS, headers=empty, payload_hash="UNSIGNED-PAYLOAD")).status, 404,
           "nothing is nothing, unsigned too")
@@ -775,7 +784,10 @@ NOT_DEPLOYED = (400, error("BadRequest", "Redshift is not deployed and can not b
 @test("redshift/setup: 400 in the lake's mode and where no such module is configured")
 def _(t):
     equal(Api(t)("POST", SETUP), NOT_DEPLOYED, "no module")
-    equal(Api(t, config={"server": {"mode": "data-lake"}})("POST", SETUP), NOT_DEPLOYED, "mode data-lake")
+    mark = t.tmp / "mark"
+    module = setup_module(t, "warehouse", f'FILE *f = fopen("{mark}", "w"); if (f) fclose(f); return SS_OK;')
+    equal(Api(t, config={"server": {"mode": "data-lake"}}, modules={"wh": module})("POST", SETUP), NOT_DEPLOYED, "mode data-lake")
+    check(not mark.exists(), "nothing was set up")
 
 
 def setup_module(t, name, body):
@@ -833,6 +845,27 @@ def _(t):
     begun = time.monotonic()
     equal(slow.server.stop(), 0)
     check(time.monotonic() - begun < 20, "a stop does not wait for it")
+
+
+@test("redshift/setup makes the warehouse's tables and views, twice; they can be queried")
+def _(t):
+    if not (build_dir() / "plugins" / "module-warehouse.so").exists():
+        t.skip("the module warehouse is not built")
+    api = Api(t, config={"receivers": {"game": {}}, "server": {"mode": "redshift"}}, modules={"wh": {"use": "warehouse"}})
+    for _ in range(2):
+        equal(api("POST", SETUP), (200, {"Result": "OK"}))
+    app = api.app()
+    value = api.authorization(app)["ApiKeyValue"]
+    events = [{"event_id": str(uuid.uuid4()), "event_type": name, "event_name": name, "event_timestamp": int(time.time()),
+               "event_data": {"level_id": "3"}} for name in ("level_started", "level_completed")]
+    sent = api.raw("POST", f"{APPS}/{app}/events", {"events": events}, headers=[("Authorization", value), ("Content-Type", "application/json")])
+    equal(sent.status, 200, repr(sent))
+    equal(api("POST", SETUP), (200, {"Result": "OK"}), "while it loads")
+
+    def loaded():
+        result = api.server.verb("query", "SELECT * FROM level_completion_rate")
+        return result.returncode == 0 and "50" in result.stdout
+    until(loaded, 30, "the events in the view")
 
 
 if __name__ == "__main__":

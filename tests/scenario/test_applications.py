@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Applications and keys: the verbs, what receivers hear, what happens when the store is locked, damaged or missing."""
 import contextlib
+import errno
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import sys
 import time
@@ -13,7 +15,9 @@ from tests.lib import postgres
 from tests.lib.server import build_dir, merged
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
+from tests.torture.faults import Faults
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNKNOWN = "d76d064f-ca8b-41ff-839f-4735e9a4b69d"
 RECEIVER = {"receivers": {"app": {"use": str(build_dir() / "tests" / "contract" / "plugin_app_receiver.so")}}}
 
@@ -186,6 +190,26 @@ def _(t):
     equal(ask(server, app["ApplicationId"], new["ApiKeyValue"][:8])[0], "REJECT", "the prefix is no key")
 
 
+@test("config/examples/applications.yaml is right, and runs; the manual's options are those of the table")
+def _(t):
+    example = (ROOT / "config" / "examples" / "applications.yaml").read_text()
+    server = t.server(yaml=example, env={"STREAMSTEAM_LISTEN": "127.0.0.1:0", "STREAMSTEAM_ADMIN": "127.0.0.1:0", "STREAMSTEAM_DATA": str(t.tmp / "data")}, start=False)
+    server.verb("check", check=True)
+    server.start()
+    app = json.loads(server.verb("app", "create", "My game", "--with-key", "--json", check=True).stdout)
+    shown = json.loads(server.verb("key", "list", app["Application"]["ApplicationId"], "--json", check=True).stdout)
+    check("ApiKeyValue" not in shown["Authorizations"][0], shown)
+    manual = (ROOT / "docs" / "applications.md").read_text()
+    for text in re.findall(r"^```yaml\n(.*?)^```$", manual, re.M | re.S):
+        given = merged(server_of(t, start=False).config, {})
+        file = t.tmp / "manual.yaml"
+        secret = t.tmp / "pg"
+        secret.write_text("host=nowhere dbname=x")
+        file.write_text(text.replace("/etc/streamsteam/pg", str(secret)) + f"  plugin_dirs: [{given['server']['plugin_dirs'][0]}]\n  data_dir: {t.tmp / 'data'}\nreceivers: {{matomo: {{}}}}\nmodules: {{lake: {{}}}}\n")
+        result = server.verb("check", "-c", file, config=False)
+        equal(result.returncode, 0, (text, result))
+
+
 @test("a damaged file: a clear error and an alarm, other receivers go on, and it recovers")
 def _(t):
     server = server_of(t, start=False)
@@ -227,6 +251,23 @@ def _(t):
     server.verb("app", "create", "Free", check=True)
 
 
+@test("a file that another process has to itself: 503 for whoever needs keys, others go on, and it recovers")
+def _(t):
+    server = server_of(t, start=False)
+    app, key = create(server)
+    with contextlib.closing(sqlite3.connect(server.data / "applications.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE other(x)")
+        server.start()
+        equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "RETRY")
+        equal(server.hit("goes-on").status, 200)
+        server.wait_log("alarm applications: .*applications.db.*locked.*another process holds the file")
+        other.execute("ROLLBACK")
+    becomes(server, app["ApplicationId"], key["ApiKeyValue"], "OK")
+    server.wait_log("alarm applications is over")
+
+
 @test("a server without applications makes no file, one without a store says so")
 def _(t):
     server = server_of(t)
@@ -237,6 +278,53 @@ def _(t):
     result = none.verb("app", "list")
     equal(result.returncode, 1)
     check("server.applications.store is none" in result.stderr, result)
+    none.write_config(merged(none.config, {"server": {"applications": {"store": "postgres"}}}))
+    result = none.verb("check")
+    equal(result.returncode, 1)
+    check("server.applications.postgres.connection: missing" in result.stderr, result)
+    equal(ask(none, UNKNOWN, "key")[0], "DECLINE", "a wrong file changes nothing")
+
+
+@test("full disk, failing disk, and kill at each step of a change: what was answered is kept, the rest is undone, and it says why")
+def _(t):
+    faults = Faults(t.tmp)
+    server = server_of(t, start=False, preload=[faults.shim], env=faults.env)
+    app, key = create(server)
+    server.start()
+    equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "OK")
+    known = {"Game"}
+
+    def names():
+        listed = json.loads(server.verb("app", "list", "--json", check=True).stdout)
+        return {a["ApplicationName"] for a in listed["Applications"]}
+
+    for calls, effect, error, says in (("write", "grow", errno.ENOSPC, "disk space"), ("sync", "error", errno.EIO, "kernel's log")):
+        rule = faults.add(calls, effect, error, path="applications.db")
+        result = server.verb("app", "create", f"refused by {calls}", "--description", "x" * 8000)
+        check(faults.hits(rule) > 0, f"{calls} did not fail")
+        equal(result.returncode, 1, result)
+        check("applications.db" in result.stderr and says in result.stderr, result)
+        equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "OK", f"while {calls} fails")
+        faults.off(rule)
+        equal(names(), known, calls)
+    for calls in ("write", "sync"):
+        for nth in range(1, 8):
+            rule = faults.add(calls, "kill", path="applications.db", nth=nth, times=1)
+            name = f"{calls} {nth}"
+            result = server.verb("app", "create", name)
+            faults.off()
+            faults.used = 0
+            if result.returncode == 0:
+                known.add(name)
+            now = names()
+            check(known <= now <= known | {name}, (name, result.returncode, now ^ known))
+            known = now
+            if result.returncode == 0 and nth > 1:
+                break
+        check(nth > 1, f"{calls} never killed it")
+    equal(ask(server, app["ApplicationId"], key["ApiKeyValue"])[0], "OK")
+    last, last_key = create(server, "Last")
+    becomes(server, last["ApplicationId"], last_key["ApiKeyValue"], "OK")
 
 
 @test("a list of 3,000 applications and 3,000 keys, and a start with them")
@@ -277,8 +365,11 @@ def _(t):
     one.verb("key", "enable", a, k, check=True)
     becomes(two, a, value, "OK")
     equal(pg.value("SELECT count(*) FROM applications"), "1")
+    one.verb("check", "--connect", check=True)
     pg.stop()
     one.wait_log("alarm applications: PostgreSQL")
+    result = one.verb("check", "--connect")
+    check(result.returncode == 1 and "PostgreSQL: cannot connect" in result.stderr and postgres.PASSWORD not in result.stderr, result)
     equal(ask(one, a, value)[0], "OK", "what was read goes on to count")
     result = one.verb("app", "list")
     equal(result.returncode, 1)
@@ -292,6 +383,11 @@ def _(t):
     until(lambda: ask(two, a, None, how="get")[0] == "REJECT", 10, "the deletion", 0.02)
     equal(pg.value("SELECT count(*) FROM authorizations"), "0")
     check(postgres.PASSWORD not in one.log_text(), "the connection is logged")
+    for connection in ("no-pairs hunter2secret", "host='hunter2secret", "postgresql://u:hunter2secret@[/x", "hunter2secret=1"):
+        one.write_config(merged(one.config, {"server": {"applications": {"postgres": {"connection": connection}}}}))
+        result = one.verb("app", "list")
+        equal(result.returncode, 1)
+        check("libpq knows" in result.stderr and "hunter2secret" not in result.stderr, result)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def postgres(t):
     return pathlib.Path(found[-1]).parent, runuser
 
 
-@test("PostgreSQL takes Redshift's DDL, where SUPER is a domain and the two table attributes are left out")
+@test("PostgreSQL takes its own DDL, and Redshift's, where SUPER is a domain and the two table attributes are left out")
 def _(t):
     binaries, runuser = postgres(t)
     server = t.server(start=False)
@@ -164,6 +164,11 @@ def _(t):
         count = f"select count(*) as columns from information_schema.columns where table_name = '{table}';\n\n"
         said = run("postgres", "--single", "-j", "-D", str(data), "postgres", text="create domain super as jsonb;\n\n" + ddl + count +
                    "drop domain super cascade;\n\n")
+        check("ERROR" not in said and "FATAL" not in said, said)
+        equal(re.findall(r'columns = "(\d+)"', said), [str(len(re.findall(r'^  "', text, re.M)))])
+    for table, text in zip(("shop", "matomo"), texts(server, "postgres")):
+        count = f"select count(*) as columns from information_schema.columns where table_name = '{table}';\n\n"
+        said = run("postgres", "--single", "-j", "-D", str(data), "postgres", text=f"drop table if exists {table};\n\n" + text.replace(";\n", ";\n\n") + count)
         check("ERROR" not in said and "FATAL" not in said, said)
         equal(re.findall(r'columns = "(\d+)"', said), [str(len(re.findall(r'^  "', text, re.M)))])
 

@@ -139,6 +139,21 @@ def _(t):
     server.verify()
 
 
+@test("an event whose line is larger than the server takes: the batch is refused; a tolerant application keeps it as failed")
+def _(t):
+    server = t.server(config=config({"max_event_bytes": "2KiB"}))
+    app = App(server)
+    batch = {"events": [event(), event(event_data={"x": "y" * 1700}), event()]}
+    equal(app.post(batch), (400, {"error": "BadRequest", "error_detail": "events[1] is larger than the server's max_event_bytes allows"}))
+    equal(stored(server), [])
+    server.verb("app", "set", app.id, "--tolerant", "on", check=True)
+    until(lambda: app.post(batch)[0] == 200, 10, "the change")
+    status, said = app.post(batch)
+    equal((status, said["FailedRecordCount"], [e["Result"] for e in said["Events"]]), (200, 1, ["Ok", "Error", "Ok"]))
+    equal(said["Events"][1]["ErrorMessage"], "events[1] is larger than the server's max_event_bytes allows")
+    equal([e.get("errorCode") for e in stored(server)], [None, "validation-failed", None] * 2)
+
+
 @test("a limit of rate, a full journal: 200 with the stream's error for each event, or 503 and 429")
 def _(t):
     busy = {"Result": "Error", "ErrorCode": "ProvisionedThroughputExceededException"}

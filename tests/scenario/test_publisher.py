@@ -12,6 +12,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+from tests.lib import game_events
 from tests.lib.tap import check, equal, main, test
 
 PUBLISHER = ROOT / "examples" / "publisher" / "publish.py"
@@ -163,6 +164,23 @@ def _(t):
     result = run(*api.words, "--rate", 90, "--seconds", 1, "--batch-size", 20)
     check(time.monotonic() - began >= 1, "faster than its rate")
     equal([len(events) for _, _, events in api.requests], [20, 20, 20, 20, 10], result.stdout)
+
+
+@test("a real server takes everything, with the right key", timeout_s=120)
+def _(t):
+    server = t.server(config={"receivers": {"matomo": None, "game": {}}})
+    apps = [(app, key) for app, (_, key) in game_events.applications(server, "one", "two").items()]
+    words = ["--api-path", f"http://127.0.0.1:{server.port}/live"] + [word for app, key in apps for word in ("--applications", f"{app}:{key}")]
+    result = run(*words, "--count", 2500, "--rate", 0, "--batch-size", 500, "--days", 2)
+    equal(result.returncode, 0, result.stdout)
+    check(result.stdout.startswith("successes: 2500, failures: 0 "), result.stdout)
+    result = run(*words[:2], "--application-id", apps[0][0], "--api-key", apps[1][1], "--count", 20, "--rate", 0)
+    equal(result.returncode, 1)
+    check('20 x HTTP 403: {"error":"AccessDenied"}' in result.stdout, result.stdout)
+    server.stop()
+    stored = [json.loads(line) for line in server.verb("tail", "-n", "5000", check=True).stdout.splitlines()]
+    equal(collections.Counter(event["application_id"] for event in stored), {apps[0][0]: 1500, apps[1][0]: 1000})
+    equal({event["metadata"]["processing_result"]["status"] for event in stored}, {"ok"})
 
 
 @test("wrong use says what is missing, and ends with 2")

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import sys
 import time
@@ -128,6 +129,22 @@ def _(t):
     server.verify()
 
 
+@test("a process that dies at the worst moment, with a group sent and not answered: nothing is lost, nothing comes twice", 300)
+def _(t):
+    if not (build_dir(faults=True) / "bin" / "streamsteam").exists():
+        t.skip("no build with fault points (make FAULTS=1)")
+    for name in ("pull.before_send", "pull.after_send", "inlet.before_commit", "inlet.after_commit"):
+        once = t.tmp / name
+        server = t.server(config=config(t, group=5), modules={}, faults=True,
+                          env={"STREAMSTEAM_FAULT": f"{name}:4", "STREAMSTEAM_FAULT_ONCE": str(once)})
+        t.lines.write_text("")
+        feed(t, range(200))
+        await_numbers(server, range(200))
+        check(once.exists(), f"{name} was not passed")
+        equal(server.stop(), 0)
+        server.verify()
+
+
 @test("while ingest is stopped the puller waits; it loses nothing")
 def _(t):
     server = t.server(config=config(t), modules={})
@@ -168,6 +185,99 @@ def _(t):
     server.verb("reload", check=True)
     until(lambda: "receiver lines" not in server.children(), 20, "its end")
     until(lambda: "receiver lines" not in json.dumps(server.status()), 20, "a status without it")
+
+
+@test("tracking queries come in through a pull receiver, too")
+def _(t):
+    settings = config(t)
+    settings["receivers"]["matomo"] = {}
+    settings["receivers"]["lines"]["parser"] = "matomo"
+    server = t.server(config=settings, modules={})
+    bulk = {"requests": ["?idsite=1&rec=1&action_name=c", "?idsite=1&rec=1&action_name=d"]}
+    t.lines.write_text("idsite=1&rec=1&action_name=a\nhttps://x.example/matomo.php?idsite=1&rec=1&action_name=b\n"
+                       + json.dumps(bulk) + "\nnothing\nidsite=x&rec=1\n\n")
+    until(lambda: len(dumped(server)) >= 7, 30, "all", 0.2)
+    records = dumped(server)
+    for record, name in zip(records, "abcd"):
+        check(name in record["event"].values(), record)
+    equal([r["type"] for r in records][4:], ["processing-failed"] * 3)
+
+
+DERIVED = {"data_path": "", "types": {"d": {"schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}},
+           "type_path": "kind", "id_path": "event_id"}
+
+
+@test("a module derives events: exactly once, whatever is killed", 300)
+def _(t):
+    settings = config(t, group=5)
+    settings["receivers"]["derived"] = {"use": "events", "routes": {"/events": "/derived", "/events/{type}": "/derived/{type}"}, **DERIVED}
+    server = t.server(config=settings, modules={"deriver": {"use": sample("plugin_derive_module"), "parser": "derived", "receivers": ["events"],
+                                                            "batch": {"records": 20}}})
+    chance = random.Random(3)
+    fed = 0
+
+    def both():
+        records = dumped(server)
+        return ([r["event"]["n"] for r in records if r["type"] == "a"],
+                [r["event"]["n"] for r in records if r["type"] == "d"])
+    for _ in range(10):
+        feed(t, range(fed, fed + 300))
+        fed += 300
+        time.sleep(chance.random() * 0.1)
+        victim = chance.choice(["module deriver", "ingest", "all"])
+        if victim == "all":
+            server.kill_all()
+            server.start()
+        else:
+            server.child(victim)
+            server.kill_child(victim)
+    until(lambda: len(both()[0]) >= fed and len(both()[1]) >= fed, 90, "all events and all derived ones", 0.2)
+    for got in both():
+        equal(sorted(got), list(range(fed)))
+    equal(server.stop(), 0)
+    server.verify()
+
+
+@test("a message that ends ingest twice is kept unread; the others go on")
+def _(t):
+    settings = config(t, group=10)
+    settings["receivers"]["fragile"] = {"use": sample("plugin_fragile_receiver")}
+    settings["receivers"]["lines"]["parser"] = "fragile"
+    server = t.server(config=settings, modules={})
+    with open(t.lines, "a") as out:
+        for i in range(30):
+            out.write("crash\n" if i == 13 else f"line {i}\n")
+    until(lambda: len(dumped(server)) >= 30, 60, "all of them", 0.2)
+    records = dumped(server)
+    equal(len(records), 30)
+    failed = [r for r in records if r["type"] == "processing-failed"]
+    equal(len(failed), 1)
+    check("ended the process" in json.dumps(failed[0]), failed[0])
+    check(re.search(r"ended with signal \d+ .* in parse of receiver fragile", server.log_text()), "who ended ingest")
+
+
+@test("a parse() that hangs is named and ended after 2 s")
+def _(t):
+    settings = config(t, group=10)
+    settings["receivers"]["fragile"] = {"use": sample("plugin_fragile_receiver")}
+    settings["receivers"]["lines"]["parser"] = "fragile"
+    server = t.server(config=settings, modules={})
+    t.lines.write_text("one\nhang\ntwo\n")
+    server.wait_log(r"receiver fragile: parse\(\) takes longer than 2 s")
+    until(lambda: len(dumped(server)) == 3, 60, "the rest", 0.2)
+
+
+@test("the game's records come in through a pull receiver, too")
+def _(t):
+    settings = config(t)
+    settings["receivers"]["game"] = {}
+    settings["receivers"]["lines"]["parser"] = "game"
+    server = t.server(config=settings, modules={})
+    record = {"event": {"event_version": "1.0.0", "event_id": "e1", "event_type": "login", "event_timestamp": 1700000000, "event_data": {"platform": "pc"}},
+              "application_id": "no-such-application"}
+    t.lines.write_text(json.dumps(record) + "\n" + "{broken\n")
+    until(lambda: len(dumped(server)) == 2, 30, "both", 0.2)
+    equal(sorted(r["receiver"] for r in dumped(server)), ["game", "game"])
 
 
 @test("the configuration says which parser is missing or wrong, with line and column")

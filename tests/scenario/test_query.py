@@ -145,10 +145,12 @@ def _(t):
     server.hit("one")
     loaded(server, 1)
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT "
-    for sql in (numbers + "length(group_concat(hex(randomblob(100)), '')) FROM n", numbers + "i, hex(randomblob(40)) FROM n"):
+    for sql in (numbers + "length(group_concat(hex(randomblob(10000)), '')) FROM n", numbers + "i, hex(randomblob(40)) FROM n"):
         result = server.verb("query", "--memory", "4MiB", "--limit", "1000000", sql)
         check(result.returncode == 1 and "--memory" in result.stderr, f"{sql}: {result.stderr}")
     equal(answer(server, numbers + "i FROM n", "--memory", "4MiB", "--format", "csv").count("\n"), 300001)
+    many = numbers + "count(DISTINCT hex(i) || 'and forty letters more, as in an id of its own') AS n FROM n"
+    equal(rows(server, many, "--memory", "8MiB"), [{"n": 300000}])  # in temporary files
 
 
 @test("which warehouse is asked, and what is said where there is none")

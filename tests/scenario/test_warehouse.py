@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The warehouse: what was acknowledged is in its table, once, in SQLite and in PostgreSQL."""
 # timeout: 900
-import collections
 import contextlib
 import errno
 import json
@@ -16,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import load
 from tests.lib.postgres import Postgres
-from tests.lib.server import build_dir
+from tests.lib.server import ROOT, build_dir
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 from tests.torture.faults import Faults
@@ -84,14 +83,13 @@ def wait_rows(db, count, table="matomo", timeout_s=30):
 
 
 def problems(clients, db):
-    """As load.problems() says it of the lake."""
-    counts = collections.Counter(names(db))
-    missing = clients.acknowledged - counts.keys()
-    double = [name for name, count in counts.items() if count > 1]
-    foreign = counts.keys() - clients.sent
-    torn = [group[0] for group in clients.groups if 0 < sum(name in counts for name in group) < len(group)]
-    return [what for what in (("missing", sorted(missing)[:5]), ("double", sorted(double)[:5]), ("foreign", sorted(foreign)[:5]),
-                              ("torn", torn[:5])) if what[1]]
+    return load.problems_of(clients, names(db))
+
+
+def keep_records(server):
+    """Else the journal lets go of what every module is done with."""
+    server.config["server"]["journal"]["retain"] = "1h"
+    server.write_config()
 
 
 def settle(server):
@@ -223,8 +221,7 @@ def _(t, make):
 @both("a database that was put back from a backup is noticed, and the journal's records are loaded again", timeout_s=300)
 def _(t, make):
     server, db = make(t)
-    server.config["server"]["journal"]["retain"] = "1h"
-    server.write_config()
+    keep_records(server)
     server.start()
     with load.Load(server, clients=2) as clients:
         clients.wait_acknowledged(100, 60)
@@ -235,7 +232,7 @@ def _(t, make):
         clients.wait_acknowledged(200, 60)
     settle(server)
     put_back(db, backup)
-    check(problems(clients, db) != [], "the backup lacks what came later")
+    check(problems(clients, db), "the backup lacks what came later")
     server.start()
     server.wait_log("are loaded again")
     settle(server)
@@ -288,6 +285,7 @@ def _(t):
 @test("SQLite: a damaged file pauses the module with the remedy; when it is moved away all comes again")
 def _(t):
     server, db = on_sqlite(t)
+    keep_records(server)
     server.start()
     for i in range(20):
         server.hit(f"e{i}")
@@ -310,6 +308,7 @@ def _(t):
 @test("SQLite: a file that is deleted under the running module is made again, with what the journal has")
 def _(t):
     server, db = on_sqlite(t)
+    keep_records(server)
     server.start()
     for i in range(5):
         server.hit(f"e{i}")
@@ -437,6 +436,15 @@ def _(t, make):
     for _ in range(2):
         equal(server.verb("module", "teardown", "warehouse").returncode, 0)
     equal(db.value('SELECT count(*) FROM "page views"'), "1")
+
+
+@test("config/examples/warehouse.yaml is right, and runs")
+def _(t):
+    server = t.server(yaml=(ROOT / "config" / "examples" / "warehouse.yaml").read_text(), start=False)
+    server.env.update(STREAMSTEAM_LISTEN="127.0.0.1:0", STREAMSTEAM_ADMIN="127.0.0.1:0", STREAMSTEAM_DATA=str(server.data))
+    server.start()
+    server.hit("a")
+    wait_rows(Sqlite(server), 1, "page_views")
 
 
 @test("the configuration is checked: names of tables, a connection that is none, PostgreSQL without one")

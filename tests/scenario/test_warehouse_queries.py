@@ -72,16 +72,6 @@ def both(name):
     return add
 
 
-def applications(server):
-    """{id: (name, key)} of two."""
-    made = {}
-    for name in ("Dragons", "Tanks"):
-        app = json.loads(server.verb("app", "create", name, "--json", check=True).stdout)["ApplicationId"]
-        key = json.loads(server.verb("key", "create", app, "client", "--json", check=True).stdout)["ApiKeyValue"]
-        made[app] = (name, key)
-    return made
-
-
 def send(server, requests, apps):
     """All are taken. The events as processing leaves them."""
     processed = []
@@ -89,7 +79,7 @@ def send(server, requests, apps):
         for app, events in requests:
             answer = connection.post(f"/live/applications/{app}/events", json.dumps({"events": events}),
                                      [("Authorization", apps[app][1]), ("Content-Type", "application/json")])
-            equal(answer.status, 200, answer)
+            equal(answer.status, 200, repr(answer))
             equal(json.loads(answer.body), {"Total": len(events), "FailedRecordCount": 0, "Events": [{"Result": "Ok"}] * len(events)})
             processed += [{**event, "application_id": app, "application_name": apps[app][0]} for event in events]
     return processed
@@ -162,7 +152,7 @@ def only_direct_producers(apps):
 def _(t, make):
     database = make(t)
     server = database.server
-    apps = applications(server)
+    apps = game_events.applications(server, "Dragons", "Tanks")
     events = send(server, game_events.published(list(apps)), apps)
     equal(len(events), game_events.COUNT)
     wait_loaded(server, len(events))
@@ -180,11 +170,24 @@ def _(t, make):
     compare_all(server, events + direct)
 
 
+@both("an empty table, and one whose newest events have no time")
+def _(t, make):
+    database = make(t)
+    server = database.server
+    wait_loaded(server, 0)
+    server.stop()
+    compare_all(server, [])
+    few = only_direct_producers({"app": ("Game", "")})[:5]
+    few += [{**event, "event_timestamp": None, "event_id": f"none {n % 3}"} for n, event in enumerate(few)]
+    database.insert(few)
+    compare_all(server, few)
+
+
 @both("a view that was lost is made again at the next start, over a table that has another name")
 def _(t, make):
     database = make(t, tables={"game": "raw_events"})
     server = database.server
-    apps = applications(server)
+    apps = game_events.applications(server, "Dragons", "Tanks")
     events = send(server, game_events.published(list(apps), "again", 300), apps)
     wait_loaded(server, len(events))
     compare_all(server, events)

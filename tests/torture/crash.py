@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Kills the server at random, or at fault points, under load; afterwards the lake must hold exactly what was
-acknowledged.
+"""Kills the server at random, or at fault points, under load; afterwards the lake and the warehouse must hold exactly
+what was acknowledged.
 
     crash.py --kills 1000                    SIGKILL of ingest, of the lake module, of the supervisor, of all
     crash.py --kills 1000 --drop-unsynced    as a power cut: what was not synced is gone after each kill of all
@@ -10,12 +10,14 @@ acknowledged.
                                              unlink of ingest or the lake module, each followed by a power cut"""
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import random
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
@@ -33,7 +35,8 @@ JOBS = 4  # runs at the same time; they mostly wait
 EVENTS_BETWEEN_KILLS = (5, 120)  # a kill comes after so many further acknowledgements
 TEARS = (0.0, 0.1, 0.5, 0.9)     # how much of the unsynced a disk had written anyway
 CONFIG = {"server": {"journal": {"segment_bytes": "128KiB"}, "drain": "20s"}}
-MODULES = {"lake": {"path": "lake", "roll": {"bytes": "128KiB", "age": "1s"}, "max_bytes": "4GiB"}, "counter": {"use": "null", "max_bytes": "4GiB"}}
+MODULES = {"lake": {"path": "lake", "roll": {"bytes": "128KiB", "age": "1s"}, "max_bytes": "4GiB"}, "counter": {"use": "null", "max_bytes": "4GiB"},
+           "warehouse": {"max_bytes": "4GiB", "batch": {"linger": "5ms"}}}
 
 
 class Failure(Exception):
@@ -45,12 +48,18 @@ def make_server(folder, faults=False, power=None, env=None, preload=()):
                   env=dict(env or {}, **(power.env if power else {})))
 
 
+def warehouse_names(server):
+    with contextlib.closing(sqlite3.connect(f"file:{server.data / 'warehouse.db'}?mode=ro", uri=True)) as db:
+        return [row[0] for row in db.execute("SELECT event_value_name FROM matomo")]
+
+
 def verify(server, load, torn=False):
     """The server is stopped. Raises Failure with every sentence that is wrong. torn: the disk kept parts of frames
     that had not been synced. What is whole of them is kept, because a frame that was acknowledged and damaged later
     looks the same; so such a request, never acknowledged, may be there in part, and verify tells of damage."""
     wrong = loads.problems(load, server.lake, whole_requests=not torn)
     wrong += [f"temporary file left: {path.relative_to(server.data)}" for path in lake.temporaries(server.lake)]
+    wrong += [f"the warehouse: {text}" for text in loads.problems_of(load, warehouse_names(server), whole_requests=not torn)]
     try:
         lake.check_manifests(server.lake)
     except AssertionError as error:
@@ -88,7 +97,7 @@ def random_kills(folder, kills, seed, drop=False, tear=False, report=None):
         load.start()
         for number in range(1, kills + 1):
             load.wait_acknowledged(rng.randint(*EVENTS_BETWEEN_KILLS), 60)
-            target = rng.choice(("all",) if power and rng.random() < 0.7 else ("ingest", "module lake", "module counter", "all", "supervisor"))
+            target = rng.choice(("all",) if power and rng.random() < 0.7 else ("ingest", "module lake", "module counter", "module warehouse", "all", "supervisor"))
             counts[target] = counts.get(target, 0) + 1
             kill(server, target)
             if target in ("all", "supervisor"):
@@ -250,7 +259,7 @@ def run_calls(count, seed, report):
     rng = random.Random(seed)
     jobs = {}
     for number in range(count):
-        process, calls = rng.choice(("ingest", "module lake")), rng.choice(("write", "sync", "sync", "rename", "mkdir", "unlink"))
+        process, calls = rng.choice(("ingest", "module lake", "module warehouse")), rng.choice(("write", "sync", "sync", "rename", "mkdir", "unlink"))
         nth = 1 + int(rng.expovariate(1 / (2 if calls == "mkdir" else 30)))
         jobs[f"{process}, {calls} {nth} (run {number})"] = (at_call, process, calls, nth, seed + number)
     results, failures = run_many(jobs, report)

@@ -290,9 +290,25 @@ typedef struct bench {
     seen app, key;
 } bench;
 
+/* The authorizer's thread raises it. */
+static pthread_mutex_t alarm_lock = PTHREAD_MUTEX_INITIALIZER;
+static char alarm_text[400];
+
 static void note_alarm(void *arg, const char *text)
 {
-    (void)snprintf(arg, 400, "%s", text ? text : "");
+    (void)arg;
+    (void)pthread_mutex_lock(&alarm_lock);
+    (void)snprintf(alarm_text, sizeof alarm_text, "%s", text ? text : "");
+    (void)pthread_mutex_unlock(&alarm_lock);
+}
+
+/* "" = is there none? */
+static bool alarm_says(const char *word)
+{
+    (void)pthread_mutex_lock(&alarm_lock);
+    bool says = *word ? strstr(alarm_text, word) != NULL : !*alarm_text;
+    (void)pthread_mutex_unlock(&alarm_lock);
+    return says;
 }
 
 static bench start(const authorizer_options *o, const char *path)
@@ -485,12 +501,10 @@ static void a_missing_file_is_an_empty_store(void)
     place p = make_place();
     ss_error err = error_init();
     database *followed = open_at(p.path, true);
-    char alarm[400] = "";
-    authorizer *a = authorizer_new(
-        followed, &(authorizer_options){.poll_ms = 20, .alarm = note_alarm, .alarm_arg = alarm}, &err);
+    authorizer *a = authorizer_new(followed, &(authorizer_options){.poll_ms = 20, .alarm = note_alarm}, &err);
     REQUIRE(a && authorizer_wait(a, 5000));
     CHECK_INT(ask(a, "d76d064f-ca8b-41ff-839f-4735e9a4b69d", "k", 1, NULL, NULL), SS_REJECT);
-    CHECK_STR(alarm, "");
+    CHECK(alarm_says(""));
     CHECK(access(p.path, F_OK) != 0); /* nothing was made */
     authorizer_free(a);
     database_free(followed);
@@ -512,13 +526,11 @@ static void a_damaged_file_is_an_alarm_and_recovers(void)
                        "......................................................................");
     database *db = open_at(p.path, false), *followed = open_at(p.path, true);
     store *s = store_new(db, false);
-    char alarm[400] = "";
     seen app = {.rows = 0}, key = {.rows = 0};
-    authorizer *a = authorizer_new(
-        followed, &(authorizer_options){.poll_ms = 20, .alarm = note_alarm, .alarm_arg = alarm}, &err);
+    authorizer *a = authorizer_new(followed, &(authorizer_options){.poll_ms = 20, .alarm = note_alarm}, &err);
     REQUIRE(a);
     CHECK(!authorizer_wait(a, 5000));
-    CHECK(strstr(alarm, "not a database") && strstr(alarm, "backup"));
+    CHECK(alarm_says("not a database") && alarm_says("backup"));
     CHECK_INT(ask(a, "d76d064f-ca8b-41ff-839f-4735e9a4b69d", "k", 1, NULL, NULL), SS_RETRY);
     CHECK_INT(store_app_create(s, SS_LIT("A"), NULL, see_app, &app, &err), STORE_DAMAGED);
     CHECK(strstr(err.text, "applications.db"));
@@ -529,7 +541,7 @@ static void a_damaged_file_is_an_alarm_and_recovers(void)
     CHECK_INT(store_key_create(s, ss_cstr(app.id), SS_LIT("k"), NULL, see_key, &key, &err), STORE_OK);
     CHECK(becomes(a, app.id, key.value, SS_OK));
     authorizer_refresh(a);
-    CHECK_STR(alarm, "");
+    CHECK(alarm_says(""));
     authorizer_free(a);
     store_free(s);
     database_free(db);
@@ -539,18 +551,18 @@ static void a_damaged_file_is_an_alarm_and_recovers(void)
 
 static void what_was_read_goes_on_while_the_file_is_away(void)
 {
-    char alarm[400] = "", moved[128];
-    bench b = start(&(authorizer_options){.alarm = note_alarm, .alarm_arg = alarm}, NULL);
+    char moved[128];
+    bench b = start(&(authorizer_options){.alarm = note_alarm}, NULL);
     (void)snprintf(moved, sizeof moved, "%s.away", b.p.path);
     CHECK_INT(ask(b.a, b.app.id, b.key.value, 1, NULL, NULL), SS_OK);
     CHECK(rename(b.p.path, moved) == 0);
     authorizer_refresh(b.a);
     CHECK_INT(ask(b.a, b.app.id, b.key.value, 1, NULL, NULL), SS_OK);
-    CHECK(strstr(alarm, "goes on to count"));
+    CHECK(alarm_says("goes on to count"));
     CHECK(rename(moved, b.p.path) == 0);
     (void)usleep((DATABASE_RETRY_MS + 50) * 1000);
     authorizer_refresh(b.a);
-    CHECK_STR(alarm, "");
+    CHECK(alarm_says(""));
     CHECK_INT(ask(b.a, b.app.id, b.key.value, 1, NULL, NULL), SS_OK);
     end(&b);
 }
@@ -648,6 +660,123 @@ static void what_was_acknowledged_is_in_the_file(void)
         database_free(db);
     }
     drop_place(&p);
+}
+
+static int32_t verify(void *arg, const ss_request *request,
+                      ss_str (*header)(const ss_request *request, const char *name), ss_str app,
+                      ss_error *err)
+{
+    (void)request, (void)header;
+    int *asked = arg;
+    ++*asked;
+    return app.len == STORE_ID_SIZE - 1 && *asked % 2 ? SS_OK
+                                                      : ss_fail(err, SS_REJECT, "the signature is wrong");
+}
+
+static int32_t prove(const bench *b, const char *app, const char *authorization, const char *query,
+                     uint32_t proofs)
+{
+    ss_request r = {.struct_size = sizeof r, .raw_query = ss_cstr(query)};
+    ss_app out = {.struct_size = sizeof out};
+    ss_error err = error_init();
+    char text[AUTHORIZER_TEXT_SIZE];
+    return authorizer_check(b->a, &r, ss_cstr(authorization), no_header, ss_cstr(app), proofs, 1, &out, text,
+                            &err);
+}
+
+/* Which proof a request offers, and whether the receiver takes that kind. */
+static void signatures_go_to_who_verifies_them(void)
+{
+    bench b = start(&(authorizer_options){.ttl_ms = 300000}, NULL);
+    static const char signed_header[] = "AWS4-HMAC-SHA256 Credential=...",
+                      presigned[] = "a=1&X-Amz-Signature=00";
+    static const uint32_t both = SS_PROOF_KEY | SS_PROOF_SIGV4;
+    const char *app = b.app.id, *key = b.key.value;
+    int asked = 0;
+    CHECK_INT(prove(&b, app, signed_header, "", both), SS_REJECT); /* nobody verifies them here */
+    authorizer_set_signature(b.a, (authorizer_signature){.arg = &asked, .verify = verify});
+    CHECK_INT(prove(&b, app, signed_header, "", both), SS_OK);
+    CHECK_INT(prove(&b, app, signed_header, "", both), SS_REJECT);
+    CHECK_INT(prove(&b, app, "", presigned, SS_PROOF_SIGV4), SS_OK);
+    CHECK_INT(asked, 3);
+    CHECK_INT(prove(&b, app, key, presigned, both), SS_OK); /* the key is what it offers */
+    CHECK_INT(prove(&b, app, key, "", SS_PROOF_SIGV4), SS_REJECT);
+    CHECK_INT(prove(&b, app, signed_header, "", SS_PROOF_KEY), SS_REJECT);
+    CHECK_INT(prove(&b, app, "", presigned, SS_PROOF_KEY), SS_REJECT);
+    CHECK_INT(prove(&b, app, "", "", both), SS_REJECT);
+    CHECK_INT(prove(&b, app, key, "", 0), SS_REJECT);
+    CHECK_INT(prove(&b, "d76d064f-ca8b-41ff-839f-4735e9a4b69d", signed_header, "", both), SS_REJECT);
+    CHECK_INT(asked, 3);
+    end(&b);
+}
+
+/* An administrator has sqlite3 and psql, too. */
+static void rows_that_others_wrote_do_no_harm(void)
+{
+    bench b = start(&(authorizer_options){.ttl_ms = 300000, .poll_ms = 60000}, NULL);
+    ss_error err = error_init();
+    static const char long_one[] = "d76d064f-ca8b-41ff-839f-4735e9a4b69d";
+    char name[5000];
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = "\xc3\xbc"[i % 2];
+    database_value v[] = {database_text(SS_LIT(long_one)), database_text(ss_s(name, sizeof name))};
+    static const char insert[] =
+        "INSERT INTO applications VALUES($1,$2,NULL,-1,-9,9223372036854775807,-1,1,1)";
+    CHECK_INT(database_run(b.db, insert, v, 2, NULL, NULL, NULL, &err), STORE_OK);
+    v[0] = database_text(SS_LIT("no uuid"));
+    CHECK_INT(database_run(b.db, insert, v, 2, NULL, NULL, NULL, &err), STORE_OK);
+    CHECK_INT(database_begin(b.db, &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "app", SS_LIT(long_one), SS_LIT("?"), &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "app", SS_LIT("no uuid"), ss_s("", 0), &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "key", SS_LIT("x"), SS_LIT("no detail"), &err), STORE_OK);
+    CHECK_INT(database_note(b.db, "another kind of change", SS_LIT("x"), ss_s(name, sizeof name), &err),
+              STORE_OK);
+    CHECK_INT(database_end(b.db, true, &err), STORE_OK);
+    authorizer_refresh(b.a);
+    ss_app out = {.struct_size = sizeof out};
+    char text[AUTHORIZER_TEXT_SIZE];
+    CHECK_INT(authorizer_get(b.a, SS_LIT(long_one), &out, text), SS_OK);
+    CHECK_INT(out.name.len, STORE_NAME_MAX);
+    CHECK_INT(ask(b.a, b.app.id, b.key.value, 1, NULL, NULL), SS_OK);
+    authorizer_stats stats;
+    authorizer_read_stats(b.a, &stats);
+    CHECK_INT(stats.apps, 2);
+    end(&b);
+}
+
+/* Deleted applications with many keys do not fill the memory: the store is read anew. */
+static void what_is_deleted_makes_room(void)
+{
+    bench b = start(&(authorizer_options){.ttl_ms = 300000, .poll_ms = 60000}, NULL);
+    ss_error err = error_init();
+    authorizer_stats stats;
+    for (int round = 0; round < 3; round++) {
+        seen app = {.rows = 0};
+        CHECK_INT(store_app_create(b.s, SS_LIT("big"), NULL, see_app, &app, &err), STORE_OK);
+        CHECK_INT(database_begin(b.db, &err), STORE_OK);
+        for (int i = 0; i < 2000; i++) {
+            char id[STORE_ID_SIZE], hash[KEY_HASH_TEXT + 1];
+            key16_put_uuid((key16){(uint64_t)round, (uint64_t)i}, id);
+            key16_put((key16){(uint64_t)i << 50 | (uint64_t)i, (uint64_t)round}, hash);
+            database_value v[] = {database_text(ss_cstr(app.id)), database_text(ss_cstr(id)),
+                                  database_text(ss_cstr(hash))};
+            CHECK_INT(database_run(
+                          b.db, "INSERT INTO authorizations VALUES($1,$2,$3,'v',1,'k',NULL,1,-1,-1,-1,1,1)",
+                          v, 3, NULL, NULL, NULL, &err),
+                      STORE_OK);
+            CHECK_INT(key_hash_note(b.db, app.id, id, hash, &err), STORE_OK);
+        }
+        CHECK_INT(database_end(b.db, true, &err), STORE_OK);
+        authorizer_refresh(b.a);
+        authorizer_read_stats(b.a, &stats);
+        CHECK_INT(stats.keys, 2001);
+        CHECK_INT(store_app_delete(b.s, ss_cstr(app.id), &err), STORE_OK);
+        authorizer_read_stats(b.a, &stats);
+        CHECK_INT(stats.keys, 1);
+        CHECK_INT(stats.loads, 2 + round);
+    }
+    CHECK_INT(ask(b.a, b.app.id, b.key.value, 1, NULL, NULL), SS_OK);
+    end(&b);
 }
 
 static void ids_are_read_and_written_alike(void)
@@ -910,6 +1039,9 @@ static const check_test tests[] = {
     TEST(a_transaction_is_all_or_nothing),
     TEST(a_full_disk_changes_nothing_and_says_so),
     TEST(what_was_acknowledged_is_in_the_file),
+    TEST(signatures_go_to_who_verifies_them),
+    TEST(rows_that_others_wrote_do_no_harm),
+    TEST(what_is_deleted_makes_room),
     TEST(ids_are_read_and_written_alike),
     TEST(questions_are_named_by_siphash),
     TEST(buckets_fill_and_days_end),

@@ -265,8 +265,9 @@ static void filters(void)
                    "\"receivers\":[\"matomo\"],\"types\":[\"ok\"],\"apps\":[\"1\",\"2\"],"
                    "\"batch\":{\"records\":50,\"bytes\":1000000,\"linger_ms\":0},\"drain_ms\":2000");
     const fixture_record records[] = {
-        {"matomo", "1", "ok", "{}", 0}, {"game", "1", "ok", "{}", 0},       {"matomo", "3", "ok", "{}", 0},
-        {"matomo", "2", "ok", "{}", 0}, {"matomo", "2", "reject", "{}", 0}, {"game", "9", "crash", "{}", 0},
+        {"matomo", "1", "ok", "{}", 0, false},     {"game", "1", "ok", "{}", 0, false},
+        {"matomo", "3", "ok", "{}", 0, false},     {"matomo", "2", "ok", "{}", 0, false},
+        {"matomo", "2", "reject", "{}", 0, false}, {"game", "9", "crash", "{}", 0, false},
     };
     fixture_put(&f, records, 6);
     CHECK_INT(fixture_run(&f), 0);
@@ -289,10 +290,10 @@ static void views(void)
     (void)snprintf(f.views, sizeof f.views,
                    "[{\"receiver\":\"matomo\",\"path\":\"%.3000s/tests/contract/plugin_view_receiver.so\"}]",
                    f.build);
-    const fixture_record records[] = {{"matomo", "1", "ok", "{\"a\":1}", 0},
-                                      {"matomo", "1", "ok", "bad", 0},
-                                      {"game", "1", "ok", "{\"a\":2}", 0},
-                                      {"matomo", "1", "ok", "{\"b\":3}", 0}};
+    const fixture_record records[] = {{"matomo", "1", "ok", "{\"a\":1}", 0, false},
+                                      {"matomo", "1", "ok", "bad", 0, false},
+                                      {"game", "1", "ok", "{\"a\":2}", 0, false},
+                                      {"matomo", "1", "ok", "{\"b\":3}", 0, false}};
     fixture_put(&f, records, 4);
     CHECK_INT(fixture_run(&f), 0);
     read_seen(&f, &s);

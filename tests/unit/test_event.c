@@ -260,6 +260,105 @@ static void wrong_kinds(void)
     event_table_free(s.table);
 }
 
+/* The client's own spelling of a number, where it is one that fits. */
+static void numbers_as_written(void)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {{"1737658977.50", "1737658977.50"},
+                 {"-0", "-0"},
+                 {"1e400", "1e400"},
+                 {"12345678901234567890123456789012", "12345678901234567890123456789012"},
+                 {"123456789012345678901234567890123", "null"},
+                 {"", "null"},
+                 {" 1", "null"},
+                 {"1 ", "null"},
+                 {"01", "null"},
+                 {"1.", "null"},
+                 {"\"1\"", "null"},
+                 {"[1]", "null"},
+                 {"true", "null"},
+                 {"1,2", "null"}};
+    sample s;
+    sample_make(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char want[128];
+        ss_set_json(&s.event, F_COUNT, ss_cstr(cases[i].text));
+        ss_set_json(&s.event, F_PRICE, ss_cstr(cases[i].text));
+        (void)snprintf(want, sizeof want,
+                       "{\"received_at\":\"2025-12-01T03:24:05.123Z\",\"count\":%s,\"price\":%s}",
+                       cases[i].want, cases[i].want);
+        line_is(&s, want);
+    }
+    event_table_free(s.table);
+}
+
+/* The same text from the same place is looked at once; a changed one is not taken for it. */
+static void json_that_repeats(void)
+{
+    char text[256], want[512];
+    sample s;
+    sample_make(&s);
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(text, sizeof text, "{\"a\":\"%0*d\",%s\"b\":[1,2,3]%s", 80, i / 3, i % 2 ? " " : "",
+                       i == 7 ? "" : "}");
+        ss_set_json(&s.event, F_DATA, ss_cstr(text));
+        if (i == 7)
+            (void)snprintf(want, sizeof want, "{\"received_at\":\"2025-12-01T03:24:05.123Z\",\"data\":null}");
+        else
+            (void)snprintf(
+                want, sizeof want,
+                "{\"received_at\":\"2025-12-01T03:24:05.123Z\",\"data\":{\"a\":\"%0*d\",\"b\":[1,2,3]}}", 80,
+                i / 3);
+        line_is(&s, want);
+        line_is(&s, want);
+        line_is(&s, want);
+    }
+    event_table_free(s.table);
+}
+
+/* event_id and its like are the host's where they stand first; behind another field they are fields like
+ * others. */
+static void an_order_of_ones_own(void)
+{
+    static const ss_field own[] = {{"metadata", SS_FIELD_JSON, 0, "m", NULL},
+                                   {"event_id", SS_FIELD_STRING, 0, "i", NULL},
+                                   {"event_type", SS_FIELD_STRING, 0, "t", NULL},
+                                   {NULL, 0, 0, NULL, NULL}};
+    static const ss_field some[] = {{"event_type", SS_FIELD_STRING, 0, "t", NULL},
+                                    {"n", SS_FIELD_INT, 0, "n", NULL},
+                                    {"event_id", SS_FIELD_STRING, 0, "i", NULL},
+                                    {NULL, 0, 0, NULL, NULL}};
+    static const struct {
+        const ss_field *fields;
+        const char *unset, *set;
+    } cases[] = {
+        {own, "{\"metadata\":1}", "{\"metadata\":1,\"event_id\":\"x\"}"},
+        {some, "{\"event_type\":\"type\",\"n\":1}", "{\"event_type\":\"type\",\"n\":1,\"event_id\":\"x\"}"}};
+    for (size_t i = 0; i < 2; i++) {
+        ss_error err = error_init();
+        ss_plugin p = {SS_PLUGIN_HEADER, .kind = SS_RECEIVER, .name = "own", .fields = cases[i].fields};
+        sample s;
+        memset(&s, 0, sizeof s);
+        s.table = event_table_new(&p, NULL, 0, &err);
+        s.event = (ss_event){.struct_size = sizeof s.event,
+                             .value_size = sizeof s.values[0],
+                             .field_count = 3,
+                             .values = s.values,
+                             .present = s.present,
+                             .id = SS_LIT("id"),
+                             .type = SS_LIT("type")};
+        if (i == 0)
+            ss_set_json(&s.event, 0, SS_LIT("1"));
+        else
+            ss_set_int(&s.event, 1, 1);
+        line_is(&s, cases[i].unset);
+        ss_set_str(&s.event, i == 0 ? 1 : 2, SS_LIT("x"));
+        line_is(&s, cases[i].set);
+        event_table_free(s.table);
+    }
+}
+
 static void hostile_strings(void)
 {
     sample s;
@@ -366,8 +465,19 @@ static void empty_without_memory(void)
     event_table_free(s.table);
 }
 
-static const check_test tests[] = {
-    TEST(empty_without_memory), TEST(table_order), TEST(table_hash),   TEST(refusals),
-    TEST(line_of_all_types),    TEST(only_nested), TEST(null_objects), TEST(wrong_kinds),
-    TEST(hostile_strings),      TEST(times),       TEST(uuids),        TEST(uuids_after_fork)};
+static const check_test tests[] = {TEST(empty_without_memory),
+                                   TEST(table_order),
+                                   TEST(table_hash),
+                                   TEST(refusals),
+                                   TEST(line_of_all_types),
+                                   TEST(only_nested),
+                                   TEST(null_objects),
+                                   TEST(wrong_kinds),
+                                   TEST(numbers_as_written),
+                                   TEST(json_that_repeats),
+                                   TEST(an_order_of_ones_own),
+                                   TEST(hostile_strings),
+                                   TEST(times),
+                                   TEST(uuids),
+                                   TEST(uuids_after_fork)};
 CHECK_MAIN(tests)

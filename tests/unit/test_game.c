@@ -8,6 +8,7 @@
 
 #include "plugins/common/json.h"
 #include "plugins/sdk/testkit/testkit.h"
+#include "receivers/game/event.h"
 #include "tests/unit/check.h"
 
 const ss_plugin *ss_plugin_v0(void);
@@ -211,6 +212,23 @@ static void who_may_send(void)
                   "{\"error\":\"BadRequest\",\"error_detail\":\"Content-Type must be application/json\"}");
         CHECK_INT(testkit_event_count(k), 0);
     }
+    close_kit(k);
+}
+
+/* A large body of somebody without a key is not even read: its broken JSON is not noticed. */
+static void strangers_cost_nothing(void)
+{
+    testkit *k = open_kit(NULL);
+    static char large[128 * 1024];
+    memset(large, '[', sizeof large - 1);
+    CHECK_INT(send(k, TARGET, "Content-Type: application/json\nAuthorization: wrong\n", large), SS_REJECT);
+    answer_is(k, 403, "{\"error\":\"AccessDenied\"}");
+    CHECK_STR(testkit_reject_text(k, 0), "no Authorization header, or no key of this application");
+    CHECK_INT(send(k, TARGET, "Content-Type: application/json\nAuthorization: wrong\n", "["), SS_REJECT);
+    answer_is(k, 403, "{\"error\":\"AccessDenied\"}");
+    CHECK_STR(testkit_reject_text(k, 0), "no key of this application");
+    CHECK_INT(post(k, large), SS_REJECT);
+    CHECK_INT(testkit_http(k), 400);
     close_kit(k);
 }
 
@@ -490,6 +508,49 @@ static void odd_but_good(void)
     close_kit(k);
 }
 
+static bool is_hex(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* Each byte at each place of a UUID; and in texts of many lengths, at their ends and in the middle. */
+static void patterns_byte_by_byte(void)
+{
+    for (size_t at = 0; at < sizeof ID - 1; at++)
+        for (int c = 0; c < 256; c++) {
+            char text[] = ID;
+            text[at] = (char)c;
+            bool fits = at == 8 || at == 13 || at == 18 || at == 23 ? c == '-'
+                        : at == 14                                  ? c >= '1' && c <= '5'
+                        : at == 19 ? c == '8' || c == '9' || c == 'a' || c == 'b'
+                                   : is_hex(c);
+            if (game_is_uuid(ss_cstr(text)) != fits && c != 0) {
+                printf("# place %zu, byte %d\n", at, c);
+                CHECK(false);
+            }
+        }
+    CHECK(!game_is_uuid(ss_s(ID, sizeof ID - 2)) && !game_is_uuid(ss_s(ID "0", sizeof ID)));
+    for (size_t len = 1; len <= 40; len++)
+        for (int c = 0; c < 256; c++) {
+            char text[64];
+            game_event e = {.kind = JSON_OBJECT};
+            game_error error;
+            memset(text, 'x', sizeof text);
+            text[(size_t)c % 3 == 0 ? 0 : (size_t)c % 3 == 1 ? len - 1 : len / 2] = (char)c;
+            e.members[MEMBER_ID] = (game_value){ID, sizeof ID - 1, JSON_STRING, 0};
+            e.members[MEMBER_NAME] = (game_value){"n", 1, JSON_STRING, 0};
+            e.members[MEMBER_TIMESTAMP] = (game_value){"1", 1, JSON_NUMBER, 0};
+            e.members[MEMBER_TYPE] = (game_value){text, (uint32_t)len, JSON_STRING, 0};
+            bool fits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        c == '-' || c == '_' || c == '.';
+            game_event_check(&e, &error);
+            if ((error.rule == RULE_NONE) != fits) {
+                printf("# length %zu, byte %d\n", len, c);
+                CHECK(false);
+            }
+        }
+}
+
 /* ---- hostile input --------------------------------------------------------------------------- */
 
 static char *filled(const char *before, const char *what, size_t times)
@@ -656,12 +717,14 @@ static const check_test tests[] = {
     TEST(the_body_as_a_whole),
     TEST(limits),
     TEST(who_may_send),
+    TEST(strangers_cost_nothing),
     TEST(signed_requests),
     TEST(preflight),
     TEST(nothing_can_be_taken),
     TEST(each_rule_alone),
     TEST(rules_in_pairs),
     TEST(odd_but_good),
+    TEST(patterns_byte_by_byte),
     TEST(hostile_json),
     TEST(json_test_suite),
     TEST(tolerant),

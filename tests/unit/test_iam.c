@@ -191,8 +191,8 @@ typedef struct signing {
 static void make_signed(signing *s, const char *service, const char *token, ss_str body)
 {
     memset(s, 0, sizeof *s);
-    s->key =
-        (iam_key){.id = "AKIAEXAMPLEEXAMPLE77", .secret = "s3cr3t-of-the-test", .enabled = true, .policies = "admin"};
+    s->key = (iam_key){
+        .id = "AKIAEXAMPLEEXAMPLE77", .secret = "s3cr3t-of-the-test", .enabled = true, .policies = "admin"};
     sigv4_date(s->date, NOW_US);
     size_t count = 0;
     s->headers[count++] = (ss_pair){SS_LIT("Host"), SS_LIT("127.0.0.1:8080")};

@@ -174,6 +174,88 @@ static void positions_survive(void)
     fixture_fini(&f);
 }
 
+typedef struct places_seen {
+    int count;
+    char text[256];
+} places_seen;
+
+static void see_place(void *arg, const journal_place *place)
+{
+    places_seen *seen = arg;
+    seen->count++;
+    size_t len = strlen(seen->text);
+    (void)snprintf(seen->text + len, sizeof seen->text - len, "%.*s=%.*s ", (int)place->source.len,
+                   place->source.ptr, (int)place->position.len, place->position.ptr);
+}
+
+static bool store_places(fixture *f, const journal_place *places, uint32_t count, int records)
+{
+    fixture_batch b;
+    fixture_batch_init(&b);
+    for (int i = 0; i < records; i++)
+        fixture_batch_add(&b, f->source, (uint64_t)i, true);
+    b.batch.places = places;
+    b.batch.place_count = count;
+    fixture_batch_submit(f, &b);
+    bool stored = fixture_batch_wait(&b);
+    fixture_batch_fini(&b);
+    return stored;
+}
+
+/* A group that emitted nothing moves its source on all the same; an empty value takes a source out. */
+static void places_alone_survive(void)
+{
+    fixture f;
+    fixture_init(&f);
+    fixture_pin(&f, 0, 0);
+    REQUIRE(fixture_open(&f));
+    const journal_place first[] = {
+        {ss_cstr("k/a"), ss_cstr("1")}, {ss_cstr("k/b"), ss_cstr("2")}, {ss_cstr("x"), ss_cstr("9")}};
+    const journal_place second[] = {{ss_cstr("k/a"), ss_cstr("3")}, {ss_cstr("k/b"), ss_s("", 0)}};
+    CHECK(store_places(&f, first, 3, 0)); /* the first thing in the journal at all */
+    CHECK(store_places(&f, NULL, 0, 2));
+    CHECK(store_places(&f, second, 2, 0));
+    CHECK(!store_places(&f, NULL, 0, 0)); /* nothing at all is malformed */
+    for (int round = 0; round < 3; round++) {
+        places_seen seen = {0};
+        journal_positions(f.writer, ss_cstr("k/"), see_place, &seen);
+        CHECK_STR(seen.text, "k/a=3 ");
+        CHECK_INT(atomic_load(&f.board->durable_seq), 2);
+        fixture_close(&f);
+        REQUIRE(fixture_open(&f));
+    }
+    fixture_seen records = fixture_read(f.dir, 0, 2, 1);
+    CHECK_INT(records.records, 2);
+    fixture_close(&f);
+    fixture_fini(&f);
+}
+
+static void places_are_bounded(void)
+{
+    static char names[JOURNAL_POSITIONS_MAX + 1][16];
+    fixture f;
+    fixture_init(&f);
+    f.options.segment_bytes = 1024 * 1024;
+    fixture_pin(&f, 0, 0);
+    REQUIRE(fixture_open(&f));
+    for (uint32_t i = 0; i <= JOURNAL_POSITIONS_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "p%u", i);
+        journal_place place = {ss_cstr(names[i]), ss_cstr("1")};
+        CHECK(journal_places_fit(f.writer, &place, 1) == (i < JOURNAL_POSITIONS_MAX));
+        if (i < JOURNAL_POSITIONS_MAX)
+            CHECK(store_places(&f, &place, 1, 0));
+    }
+    journal_place known = {ss_cstr("p7"), ss_cstr("2")};
+    CHECK(journal_places_fit(f.writer, &known, 1));
+    fixture_close(&f);
+    REQUIRE(fixture_open(&f)); /* they stand in the next segment's beginning and in the footer */
+    places_seen seen = {0};
+    journal_positions(f.writer, ss_cstr("p"), see_place, &seen);
+    CHECK_INT(seen.count, JOURNAL_POSITIONS_MAX);
+    fixture_close(&f);
+    fixture_fini(&f);
+}
+
 static void sources_keep_their_names(void)
 {
     fixture f;
@@ -651,6 +733,8 @@ static const check_test tests[] = {
     TEST(large_batch),
     TEST(malformed_batches_are_refused),
     TEST(positions_survive),
+    TEST(places_alone_survive),
+    TEST(places_are_bounded),
     TEST(sources_keep_their_names),
     TEST(retention_follows_the_cursors),
     TEST(max_bytes_of_a_module_unpins),

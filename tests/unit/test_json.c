@@ -392,6 +392,58 @@ static void compacts(void)
     }
 }
 
+static void walk(json_scan *s)
+{
+    json_value v, key;
+    if (!json_read(s, &v))
+        return;
+    if (v.kind == JSON_OBJECT)
+        while (json_member(s, &key))
+            walk(s);
+    else if (v.kind == JSON_ARRAY)
+        while (json_item(s))
+            walk(s);
+}
+
+/* What is passed over meets the same grammar as what is read: the same problem in the same place. */
+static void passing_over_is_reading(void)
+{
+    static const char from[] =
+        "{\"a\":[1,-2.5e3,0,\"x\\u00e4\\n\",{\"long key of more than sixteen bytes\":true}, "
+        "[ ] ,{ } ,null,false],\"b\" : \"\xc3\xa4 text of more than sixteen bytes\",\"c\":{\"d\":[[[0.1]]]}}";
+    static const char odd[] = "{}[]\",:\\ 0e-.tn\x80\x01/";
+    uint32_t seed = 1;
+    size_t wrong = 0;
+    for (int i = 0; i < 200000; i++) {
+        char text[sizeof from];
+        memcpy(text, from, sizeof from);
+        size_t len = sizeof from - 1;
+        for (int changes = i % 4; changes > 0; changes--) {
+            seed = seed * 1664525u + 1013904223u;
+            size_t at = (seed >> 8) % len;
+            seed = seed * 1664525u + 1013904223u;
+            if (seed >> 30)
+                text[at] = odd[(seed >> 8) % (sizeof odd - 1)];
+            else
+                len = at + 1;
+        }
+        json_scan read, passed;
+        ss_str given = ss_s(text, len);
+        json_start(&read, given);
+        walk(&read);
+        bool ok = json_finish(&read);
+        json_start(&passed, given);
+        bool skipped = json_skip(&passed, NULL) && json_finish(&passed);
+        if (ok != skipped || read.problem != passed.problem || json_offset(&read) != json_offset(&passed)) {
+            printf("# %.*s: %s, %s\n", (int)len, text, read.problem, passed.problem);
+            CHECK(false);
+            return;
+        }
+        wrong += !ok;
+    }
+    CHECK(wrong > 50000 && wrong < 199000);
+}
+
 static void public_suite(void)
 {
     const char *root = getenv("STREAMSTEAM_TESTDATA");
@@ -433,5 +485,6 @@ static const check_test tests[] = {TEST(accepts_and_refuses),
                                    TEST(writes_numbers),
                                    TEST(ignores_the_locale),
                                    TEST(compacts),
+                                   TEST(passing_over_is_reading),
                                    TEST(public_suite)};
 CHECK_MAIN(tests)

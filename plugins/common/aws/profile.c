@@ -166,8 +166,6 @@ aws_profiles *aws_profiles_read(ss_error *err)
     if (!p || !p->entries) {
         (void)ss_fail(err, SS_RETRY, "no memory for the AWS profiles");
     } else if (read_one(p, true, err) && read_one(p, false, err)) {
-        entry *fit = realloc(p->entries, (p->count ? p->count : 1) * sizeof *fit);
-        p->entries = fit ? fit : p->entries;
         return p;
     }
     aws_profiles_free(p);

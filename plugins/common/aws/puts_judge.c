@@ -20,7 +20,8 @@ static void finish(aws_puts *p, puts_item *item, ss_result *result, uint32_t sta
     p->left--;
 }
 
-/* Exponential, full jitter; one throw for an answer: what failed together is sent again together, in a full call. */
+/* Exponential, full jitter; one throw for an answer: what failed together is sent again together, in a full
+ * call. */
 static int64_t pause_ms(const aws_puts *p, uint32_t failures)
 {
     int64_t most = PUTS_PAUSE_MS;

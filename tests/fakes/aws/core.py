@@ -2,14 +2,16 @@
 import importlib
 import json
 import pathlib
+import secrets
 import socket
+import ssl
 import threading
 import time
 import uuid
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.fakes.aws import signature
+from tests.fakes.aws import metadata, signature
 from tests.fakes.aws.faults import Script
 
 HANG_MS = 60000
@@ -40,6 +42,7 @@ class Service:
     name, target, content_type = None, None, "application/x-amz-json-1.1"
     throttle = ("ProvisionedThroughputExceededException", 400)
     expired = ("ExpiredTokenException", 400)
+    unsigned = frozenset()  # operations without a signature
 
     def __init__(self, fake):
         self.fake, self.lock = fake, threading.RLock()
@@ -87,8 +90,11 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         request = Request(self.command, self.path, list(self.headers.items()), self.rfile.read(length))
         try:
+            keys = metadata.answer(self.fake, request)
             if request.path.startswith("/_fake/"):
                 self.send(*self.fake.control(request), request)
+            elif keys:
+                self.send(*keys, request)
             else:
                 self.serve(request)
         except (BrokenPipeError, ConnectionResetError):
@@ -107,7 +113,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.vanish(fault)
             if fault and fault.do == "slow":
                 time.sleep((fault.delay_ms or 0) / 1000)
-            fake.verify(request)
+            if operation not in service.unsigned:
+                fake.verify(request)
             answer = self.carry_out(service, request, operation, arguments, fault)
         except (Failure, signature.Refused) as failure:
             if isinstance(failure, signature.Refused):
@@ -184,22 +191,29 @@ class Server(ThreadingHTTPServer):
 class Fake:
     """with Fake() as fake: fake.url, fake.env(), fake.script.add({...}), fake.service("kinesis"), fake.calls"""
 
-    def __init__(self, seed=None, region="eu-central-1", keys=None, port=0):
+    def __init__(self, seed=None, region="eu-central-1", keys=None, port=0, tls=None):
+        """tls: files of a certificate and its key; the fake then speaks https."""
         self.region, self.script, self.skew_s = region, Script(seed), 0
         self.keys = dict(keys or {ACCESS_KEY: (SECRET, None)})  # access key -> (secret, session token)
-        self.calls, self.refused, self.stopping = [], [], threading.Event()
+        self.ends, self.lifetime_s = {}, 3600              # when lent keys end; how long they live
+        self.instance_token, self.container_token = "imds-token", "container-token"
+        self.calls, self.refused, self.asked, self.stopping = [], [], [], threading.Event()
         self.services = {}
         for file in sorted(SERVICES.glob("[a-z]*.py")):
             service = importlib.import_module(f"tests.fakes.aws.services.{file.stem}").SERVICE(self)
             self.services[service.name] = service
         handler = type("FakeHandler", (Handler,), {"fake": self})
-        self.server = Server(("127.0.0.1", port), handler)
+        self.server, self.tls = Server(("127.0.0.1", port), handler), tls
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server.server_address[1]}"
 
     def env(self):
         """What a client needs; its own AWS configuration is left out."""
@@ -208,6 +222,13 @@ class Fake:
                "AWS_ENDPOINT_URL": self.url,
                "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
         return dict(env, AWS_SESSION_TOKEN=token) if token else env
+
+    def lend(self):
+        """New temporary keys: (access key, secret, token, when they end)."""
+        access, secret, token = "ASIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(20), secrets.token_urlsafe(40) + "/+="
+        self.keys[access] = (secret, token)
+        self.ends[access] = self.now() + self.lifetime_s
+        return access, secret, token, self.ends[access]
 
     def service(self, name):
         return self.services[name]
@@ -223,7 +244,7 @@ class Fake:
         try:
             name = signature.Claim(request).service
         except (signature.Refused, ValueError):
-            name = "s3"
+            name = "sts" if request.body.startswith(b"Action=") else "s3"
         return self.services.get(name) or next(iter(self.services.values()))
 
     def note(self, service, operation, arguments, fault):
@@ -237,6 +258,8 @@ class Fake:
         if claim.access_key not in self.keys:
             raise signature.Refused("UnrecognizedClientException", "The security token included in the request is invalid.")
         secret, token = self.keys[claim.access_key]
+        if self.now() > self.ends.get(claim.access_key, float("inf")):
+            raise signature.Refused("ExpiredTokenException", "The security token included in the request is expired")
         if claim.region != self.region:
             raise signature.Refused("InvalidSignatureException", f"Credential should be scoped to a valid region, not '{claim.region}'.")
         signature.verify(request, claim, secret, token, self.now())

@@ -1,0 +1,1 @@
+LIBS_receiver-kafka := -lrdkafka -lpthread

@@ -1,0 +1,102 @@
+"""A real broker of Apache Kafka (one node, KRaft), from Maven Central: fetched once by Maven into
+${XDG_CACHE_HOME:-~/.cache}/streamsteam/interop, run by Debian's Java. Needs mvn and java (packaging/setup.sh interop)."""
+import base64
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import uuid
+
+from tests.lib.wait import until
+
+ARTIFACT, VERSION = "kafka_2.13", "3.9.1"
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>streamsteam</groupId><artifactId>interop</artifactId><version>1</version>
+<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>%s</artifactId><version>%s</version></dependency></dependencies>
+</project>
+"""
+FETCH_TIMEOUT_S = 600
+START_TIMEOUT_S = 90
+HEAP = "-Xmx512m"
+
+
+def jars(t):
+    """The folder with the broker's jars; skips the test where they cannot be had."""
+    for program in ("java", "mvn"):
+        t.need(program)
+    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "streamsteam" / "interop"
+    folder = base / f"{ARTIFACT}-{VERSION}"
+    if folder.is_dir():
+        return folder
+    work = base / "download-kafka"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / "pom.xml").write_text(POM % (ARTIFACT, VERSION))
+    result = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={work / 'lib'}"],
+                            cwd=work, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
+    if result.returncode != 0:
+        shutil.rmtree(work, ignore_errors=True)
+        t.skip(f"Maven cannot fetch {ARTIFACT}: {result.stdout.strip().splitlines()[-1:]}")
+    (work / "lib").rename(folder)
+    shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Broker:
+    """t.defer ends it. brokers: "127.0.0.1:PORT". Topics are made when they are first used, with `partitions`."""
+
+    def __init__(self, t, partitions=3, **properties):
+        self.classpath = str(jars(t)) + "/*"
+        self.folder = t.tmp / "kafka"
+        self.folder.mkdir()
+        self.port, controller = free_port(), free_port()
+        self.brokers = f"127.0.0.1:{self.port}"
+        self.process = None
+        settings = {
+            "process.roles": "broker,controller", "node.id": 1, "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.brokers}", "controller.listener.names": "CONTROLLER",
+            "log.dirs": self.folder / "data", "num.partitions": partitions, "auto.create.topics.enable": "true",
+            "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 1, "group.initial.rebalance.delay.ms": 0,
+            "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1, "group.min.session.timeout.ms": 1000,
+            **properties}
+        self.file = self.folder / "server.properties"
+        self.file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        t.defer(self.kill)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
+        subprocess.run(["java", HEAP, "-cp", self.classpath, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.file)],
+                       check=True, capture_output=True, timeout=START_TIMEOUT_S)
+        self.start()
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(["java", HEAP, "-cp", self.classpath, "kafka.Kafka", str(self.file)], stdout=log, stderr=log,
+                                            cwd=self.folder, env={**os.environ, "LOG_DIR": str(self.folder)})
+
+        def answers():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the broker ended with {self.process.returncode}: {(self.folder / 'log').read_text()[-2000:]}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return True
+            return False
+        until(answers, START_TIMEOUT_S, "a broker that listens", 0.2)
+
+    def kill(self):
+        """SIGKILL."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+    def restart(self):
+        self.kill()
+        self.start()
