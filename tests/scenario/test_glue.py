@@ -179,7 +179,6 @@ def _(t):
     server.start()
     for site in range(1, 150):
         server.hit("x", idsite=site)
-    time.sleep(0.3)
     until(lambda: "there is no table" in json.dumps(server.status()), 20 * slow(), "the reason")
     setup(server)
     year = time.strftime("%Y", time.gmtime())
