@@ -79,6 +79,8 @@ static int32_t failing_receive(void *inst, const ss_request *request, ss_respons
 
 static int32_t shout(const ss_record *record, const ss_sink *out, ss_error *err)
 {
+    if (record->json.len && memmem(record->json.ptr, record->json.len, "\"refuse\"", 8))
+        return ss_fail(err, SS_REJECT, "it was asked to");
     if (out->write(out->self, "{\"shout\":", 9) != 0 ||
         out->write(out->self, record->json.ptr, record->json.len) != 0 || out->write(out->self, "}", 1) != 0)
         return ss_fail(err, SS_LIMIT, "full");

@@ -188,7 +188,7 @@ def _(t):
 def _(t):
     receiver = str(build_dir() / "tests" / "contract" / "plugin_failing_receiver.so")
     blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "lake.md").read_text(), re.M | re.S)
-    check(len(blocks) == 4, f"{len(blocks)} examples")
+    check(len(blocks) == 5, f"{len(blocks)} examples")
     for block in blocks:
         # Any receiver will do, with any view: what is proved is the lake's part.
         block = block.replace("view: stream", "view: shout") + f"receivers: {{game: {{use: {receiver}}}}}\n"
