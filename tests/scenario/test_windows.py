@@ -117,11 +117,17 @@ def with_documents(options):
     return {**options, "metrics": [{**m, "document": {**DOCUMENT, **{k: "{by.%s}" % k for k in m["by"]}}} for m in options["metrics"]]}
 
 
-def reference_of(options, rows):
+def reference_of(options, rows, lines):
+    """lines: where rounds are, what they say in between is said."""
     reference = windows_reference.Reference(options)
-    for row in rows:
-        reference.event(*row)
-    reference.clock(rows[-1][1] + 10 * 3600 * 10**6)
+    rows = iter(rows)
+    for line in lines:
+        if line[0] == "E":
+            reference.event(*next(rows))
+        elif line[0] == "S":
+            reference.round()
+        elif line[0] == "C":
+            reference.clock(int(line[2:]))
     reference.round()
     return reference
 
@@ -140,8 +146,9 @@ def _(t):
     for seed in range(SEEDS):
         rng = random.Random(seed)
         options, rows = with_documents(options_of(rng)), stream(rng, rng.choice([50, 200, 400]))
-        reference = reference_of(options, rows)
-        documents, late = run(t, options, lines_of(rng, rows, rng.choice([0, 0.02]), 0))
+        lines = list(lines_of(rng, rows, rng.choice([0, 0.02]), 0))
+        reference = reference_of(options, rows, lines)
+        documents, late = run(t, options, lines)
         same(last_of(documents, options), reference.last(), f"seed {seed}")
         equal(late, reference.late, f"seed {seed}")
         total += len(documents)
@@ -157,7 +164,7 @@ def _(t):
         quiet, _ = run(t, options, [line for line in lines if line != "K"])
         killed, _ = run(t, options, lines)
         equal(sorted(map(str, killed)), sorted(map(str, quiet)), f"seed {seed}")
-        same(last_of(killed, options), reference_of(options, rows).last(), f"seed {seed}")
+        same(last_of(killed, options), reference_of(options, rows, lines).last(), f"seed {seed}")
 
 
 @test("late revisions converge: with enough lateness the order of arrival does not matter", 300)
@@ -174,6 +181,117 @@ def _(t):
         for key in last[0]:
             a, b = last[0][key][1], last[1][key][1]
             check(a == b or math.isclose(a, b, rel_tol=1e-12), f"seed {seed}: {key}: {a} and {b}")
+
+
+# ---- the real server ----
+
+GAME = f"""
+server: {{listen: "127.0.0.1:0", admin: "127.0.0.1:0", data_dir: "%s", plugin_dirs: ["%s"], applications: {{api: {{stage: live}}}}, journal: {{segment_bytes: 1MiB}}}}
+receivers: {{game: {{stage: live}}}}
+modules: {{warehouse: {{receivers: [game, metrics]}}}}
+"""
+FOUR = ROOT / "config" / "metrics" / "game.yaml"
+
+
+def game_server(t):
+    server = t.server(start=False, yaml="x: 1")
+    server.file.write_text(GAME % (server.data, build_dir() / "plugins"))
+    folder = server.file.parent / "conf.d"
+    folder.mkdir()
+    (folder / "game.yaml").write_text(FOUR.read_text())
+    server.verb("check", check=True)
+    return server.start()
+
+
+def rows_of(server):
+    path = server.data / "warehouse.db"
+    if not path.exists():
+        return []
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        db.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in db.execute("SELECT * FROM metrics")]
+        except sqlite3.OperationalError:
+            return []
+
+
+def game_event(rng, when, known):
+    kind = rng.choice(["login", "user_knockout", "iap_transaction", "logout"])
+    data = {"user_knockout": {"spell_id": rng.choice(["FIRE", "ICE"])}, "iap_transaction": {"currency_type": rng.choice(["USD", "EUR"])}}.get(kind, {})
+    event_id = rng.choice(known) if known and rng.random() < 0.1 else str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    known.append(event_id)
+    return {"event_id": event_id, "event_type": kind, "event_name": kind, "event_version": "1.0.0", "event_timestamp": when, "app_version": rng.choice(["1.0.0", "2.0.0"]),
+            "event_data": data}
+
+
+def four(app, events):
+    """The guidance's metrics, counted plainly: {(name, minute, version, detail): value}"""
+    counts, seen = {}, {}
+    for e in events:
+        minute = e["event_timestamp"] // 60 * 60
+        for name, kind in (("TotalEvents", None), ("TotalLogins", "login")):
+            if kind in (None, e["event_type"]):
+                first = seen.get((name, minute, e["event_id"]))
+                if first is None or e["event_timestamp"] < first["event_timestamp"]:
+                    seen[(name, minute, e["event_id"])] = e
+        for name, kind, field in (("KnockoutsBySpell", "user_knockout", "spell_id"), ("Purchases", "iap_transaction", "currency_type")):
+            if e["event_type"] == kind:
+                key = (name, minute, e["app_version"], e["event_data"][field])
+                counts[key] = counts.get(key, 0) + 1
+    counts = {key: count for key, count in counts.items() if count > 1}
+    for (name, minute, _), e in seen.items():
+        key = (name, minute, e["app_version"], None)
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def found(server):
+    import calendar
+    return {(r["METRIC_NAME"], calendar.timegm(time.strptime(r["METRIC_TIMESTAMP"], "%Y-%m-%dT%H:%M:%SZ")), r["DIMENSION_APP_VERSION"],
+             r["DIMENSION_SPELL_ID"] or r["DIMENSION_CURRENCY_TYPE"]): r["METRIC_UNIT_VALUE_INT"] for r in rows_of(server)}
+
+
+@test("the guidance's four metrics on a real server: exact, whatever is killed", 300)
+def _(t):
+    from tests.scenario.test_modes import application, post
+    rng = random.Random(7)
+    server = game_server(t)
+    app, key = application(server)
+    base = int(time.time()) // 60 * 60 - 3600
+    sent, known = [], []
+    for i in range(40):
+        batch = [game_event(rng, base + i * 15 + rng.randrange(15), known if rng.random() < 0.5 else []) for _ in range(25)]
+        # From one batch to the next time only rises, so that the kill cannot make an event late.
+        until(lambda: try_post(server, app, key, batch), 60, "a batch to be taken", 0.1)
+        sent += batch
+        if i % 6 == 5:
+            server.kill_child(rng.choice(["module windows", "ingest", "module windows"]))
+    want = four(app, sent)
+    until(lambda: len(found(server)) >= len(want), 60, "all documents", 0.2)
+    equal(found(server), want)
+    rows = rows_of(server)
+    equal(len(rows), len(want), "a document is there twice")
+    equal(len({r["METRIC_ID"] for r in rows}), len(rows))
+    equal({r["OUTPUT_TYPE"] for r in rows}, {"metrics"})
+    equal({r["DIMENSION_APPLICATION_ID"] for r in rows}, {app})
+    server.stop()
+    server.verify()
+    dumped = server.verb("journal", "dump", "--raw", check=True).stdout
+    (line,) = [line for line in dumped.splitlines() if "KnockoutsBySpell" in line][:1]
+    got = json.loads(line)
+    equal([k for k in got if k not in ("METRIC_ID", "METRIC_VERSION")], ["METRIC_NAME", "METRIC_TIMESTAMP", "METRIC_UNIT_VALUE_INT", "METRIC_UNIT",
+          "DIMENSION_APPLICATION_ID", "DIMENSION_APP_VERSION", "DIMENSION_COUNTRY_ID", "DIMENSION_CURRENCY_TYPE", "DIMENSION_SPELL_ID", "DIMENSION_MISSION_ID",
+          "DIMENSION_ITEM_ID", "OUTPUT_TYPE"])
+
+
+def try_post(server, app, key, batch):
+    """Idempotent only where the server did not answer before it was killed: then the batch may be there already, so
+    kills happen between batches."""
+    try:
+        answer = server.post(f"/live/applications/{app}/events", json.dumps({"events": batch}), [("Authorization", key), ("Content-Type", "application/json")])
+    except OSError:
+        return False
+    return answer.status == 200 and json.loads(answer.body)["FailedRecordCount"] == 0
 
 
 if __name__ == "__main__":
