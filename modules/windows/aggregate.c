@@ -99,8 +99,8 @@ static bool set_grow(aggregate *a, size_t room, int64_t *bytes)
     return true;
 }
 
-static enum aggregate_result set_add(const aggregate_spec *spec, aggregate *a, ss_str text, hash_key key, size_t room,
-                                     int64_t *bytes)
+static enum aggregate_result set_add(const aggregate_spec *spec, aggregate *a, ss_str text, hash_key key,
+                                     size_t room, int64_t *bytes)
 {
     hash128 h = hash_bytes(key, text.ptr, text.len);
     h.b |= 1; /* zero is an empty place */
@@ -134,7 +134,8 @@ typedef struct bucket {
     uint64_t count;
 } bucket;
 
-#define BUCKET_MIDDLE 1000000 /* keys of positive values lie above it, of negative ones mirrored below zero */
+#define BUCKET_MIDDLE 1000000 /* keys of positive values lie above it, of negative ones mirrored below zero  \
+                               */
 
 static int32_t bucket_key(double x)
 {
@@ -216,8 +217,8 @@ typedef struct top_item {
     char text[AGGREGATE_TOP_TEXT + 6];
 } top_item;
 
-static enum aggregate_result top_add(const aggregate_spec *spec, aggregate *a, ss_str text, hash_key key, size_t room,
-                                     int64_t *bytes)
+static enum aggregate_result top_add(const aggregate_spec *spec, aggregate *a, ss_str text, hash_key key,
+                                     size_t room, int64_t *bytes)
 {
     uint32_t most = spec->k * AGGREGATE_TOP_SPARE;
     uint64_t hash = hash_bytes(key, text.ptr, text.len).a;
@@ -234,7 +235,8 @@ static enum aggregate_result top_add(const aggregate_spec *spec, aggregate *a, s
     if (a->used == a->size && a->size < most) {
         uint32_t size = a->size ? a->size * 2 : TABLE_FIRST;
         size = size < most ? size : most;
-        top_item *more = (size - a->size) * sizeof *items <= room ? realloc(items, size * sizeof *items) : NULL;
+        top_item *more =
+            (size - a->size) * sizeof *items <= room ? realloc(items, size * sizeof *items) : NULL;
         if (more) {
             *bytes += (int64_t)((size - a->size) * sizeof *items);
             a->table = items = more;
@@ -291,8 +293,8 @@ static void sum_add(aggregate *a, double x) /* Neumaier: what rounding lost is k
     a->n++;
 }
 
-enum aggregate_result aggregate_add(const aggregate_spec *spec, aggregate *a, const path_value *v, hash_key key, size_t room,
-                                    int64_t *bytes)
+enum aggregate_result aggregate_add(const aggregate_spec *spec, aggregate *a, const path_value *v,
+                                    hash_key key, size_t room, int64_t *bytes)
 {
     char plain[4096];
     double x;
@@ -302,9 +304,11 @@ enum aggregate_result aggregate_add(const aggregate_spec *spec, aggregate *a, co
         return AGGREGATE_TAKEN;
     case AGGREGATE_DISTINCT:
     case AGGREGATE_APPROXIMATE:
-        return text_of(v, plain, sizeof plain, &text) ? set_add(spec, a, text, key, room, bytes) : AGGREGATE_NO_VALUE;
+        return text_of(v, plain, sizeof plain, &text) ? set_add(spec, a, text, key, room, bytes)
+                                                      : AGGREGATE_NO_VALUE;
     case AGGREGATE_TOP:
-        return text_of(v, plain, sizeof plain, &text) ? top_add(spec, a, text, key, room, bytes) : AGGREGATE_NO_VALUE;
+        return text_of(v, plain, sizeof plain, &text) ? top_add(spec, a, text, key, room, bytes)
+                                                      : AGGREGATE_NO_VALUE;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
     case AGGREGATE_MIN:
@@ -358,14 +362,16 @@ bool aggregate_takes(const aggregate_spec *spec, const path_value *v)
     double x;
     if (spec->kind == AGGREGATE_COUNT)
         return true;
-    if (spec->kind == AGGREGATE_DISTINCT || spec->kind == AGGREGATE_APPROXIMATE || spec->kind == AGGREGATE_TOP)
+    if (spec->kind == AGGREGATE_DISTINCT || spec->kind == AGGREGATE_APPROXIMATE ||
+        spec->kind == AGGREGATE_TOP)
         return v && v->kind != JSON_NULL;
     return number_of(v, &x);
 }
 
 bool aggregate_is_whole(enum aggregate_kind kind)
 {
-    return kind == AGGREGATE_COUNT || kind == AGGREGATE_DISTINCT || kind == AGGREGATE_APPROXIMATE || kind == AGGREGATE_TOP;
+    return kind == AGGREGATE_COUNT || kind == AGGREGATE_DISTINCT || kind == AGGREGATE_APPROXIMATE ||
+           kind == AGGREGATE_TOP;
 }
 
 double aggregate_value(const aggregate_spec *spec, const aggregate *a, uint64_t count)

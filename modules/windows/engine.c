@@ -5,7 +5,8 @@
 #define TABLE_FIRST 8u
 #define SEEN_FIRST  64u
 
-void engine_init(engine *e, const engine_settings *set, paths *p, metric *metrics, uint32_t count, metric_state *states)
+void engine_init(engine *e, const engine_settings *set, paths *p, metric *metrics, uint32_t count,
+                 metric_state *states)
 {
     *e = (engine){.set = *set, .paths = p, .metrics = metrics, .metric_count = count, .states = states};
 }
@@ -64,7 +65,8 @@ static scope *scope_add(engine *e, ss_str app, uint32_t at)
         memcpy(copy, app.ptr, app.len);
     copy[app.len] = '\0';
     scope *s = &e->scopes[e->scope_count];
-    *s = (scope){.app = copy, .app_len = app.len, .max_us = INT64_MIN, .receive_us = INT64_MIN, .due_us = INT64_MAX};
+    *s = (scope){
+        .app = copy, .app_len = app.len, .max_us = INT64_MIN, .receive_us = INT64_MIN, .due_us = INT64_MAX};
     e->scope_table[at] = ++e->scope_count;
     return s;
 }
@@ -329,7 +331,8 @@ static int by_end(const void *x, const void *y, void *arg)
     int64_t a = done_at(&e->metrics[p->metric], p), b = done_at(&e->metrics[q->metric], q);
     if (a != b)
         return a < b ? -1 : 1;
-    return p->metric != q->metric ? (p->metric < q->metric ? -1 : 1) : (p->start_us > q->start_us) - (p->start_us < q->start_us);
+    return p->metric != q->metric ? (p->metric < q->metric ? -1 : 1)
+                                  : (p->start_us > q->start_us) - (p->start_us < q->start_us);
 }
 
 static bool advance(engine *e, scope *s)
@@ -397,7 +400,8 @@ bool engine_revise(engine *e)
 
 /* ---- one event ---- */
 
-/* The dimensions as JSON; false: one is missing and the metric passes over such events. *fits: not too long. */
+/* The dimensions as JSON; false: one is missing and the metric passes over such events. *fits: not too long.
+ */
 static bool key_of(const engine *e, const metric *m, char key[ENGINE_KEY_MAX], size_t *len, bool *fits)
 {
     *len = 0;
@@ -468,7 +472,8 @@ static bool dedupe_id(const engine *e, const metric *m, hash128 *id)
     return true;
 }
 
-static bool add_to_window(engine *e, scope *s, window *w, const ss_record *r, ss_str key, bool fits, uint64_t hash)
+static bool add_to_window(engine *e, scope *s, window *w, const ss_record *r, ss_str key, bool fits,
+                          uint64_t hash)
 {
     const metric *m = &e->metrics[w->metric];
     metric_state *state = &e->states[w->metric];
@@ -489,8 +494,10 @@ static bool add_to_window(engine *e, scope *s, window *w, const ss_record *r, ss
         state->undeduped += !room;
     }
     int64_t bytes = 0;
-    const path_value *v = m->aggregate.kind == AGGREGATE_COUNT ? NULL : paths_get(e->paths, m->aggregate.slot);
-    if (aggregate_add(&m->aggregate, &g->aggregate, v, e->set.key, room_of(e, w), &bytes) == AGGREGATE_NO_ROOM)
+    const path_value *v =
+        m->aggregate.kind == AGGREGATE_COUNT ? NULL : paths_get(e->paths, m->aggregate.slot);
+    if (aggregate_add(&m->aggregate, &g->aggregate, v, e->set.key, room_of(e, w), &bytes) ==
+        AGGREGATE_NO_ROOM)
         state->approximate++;
     charge(e, w, bytes);
     g->count++;
@@ -514,7 +521,8 @@ static bool take_metric(engine *e, scope *s, uint32_t index, const ss_record *r)
     bool fits;
     if (!filter_passes(&m->filter, e->paths))
         return true;
-    if (m->aggregate.kind != AGGREGATE_COUNT && !aggregate_takes(&m->aggregate, paths_get(e->paths, m->aggregate.slot))) {
+    if (m->aggregate.kind != AGGREGATE_COUNT &&
+        !aggregate_takes(&m->aggregate, paths_get(e->paths, m->aggregate.slot))) {
         state->skipped_value++;
         return true;
     }
@@ -523,7 +531,8 @@ static bool take_metric(engine *e, scope *s, uint32_t index, const ss_record *r)
         return true;
     }
     uint64_t hash = fits ? hash_bytes(e->set.key, key, len).a : 0;
-    for (int64_t start = floor_to(r->event_us, m->every_us); start > r->event_us - m->size_us; start -= m->every_us) {
+    for (int64_t start = floor_to(r->event_us, m->every_us); start > r->event_us - m->size_us;
+         start -= m->every_us) {
         window *w = window_find(s, index, start);
         if (!w) {
             int64_t gone = start + m->size_us + m->delay_us + m->lateness_us;
@@ -531,7 +540,8 @@ static bool take_metric(engine *e, scope *s, uint32_t index, const ss_record *r)
                 state->late++;
                 continue;
             }
-            bool full = e->window_count >= ENGINE_WINDOWS_MAX || state->bytes + sizeof *w > m->memory + m->memory / 2;
+            bool full =
+                e->window_count >= ENGINE_WINDOWS_MAX || state->bytes + sizeof *w > m->memory + m->memory / 2;
             if (full) {
                 state->no_window++;
                 continue;
@@ -557,7 +567,8 @@ bool engine_take(engine *e, const ss_record *r)
     scope *s = engine_scope(e, r->app);
     if (!s)
         return false;
-    /* Who was silent had followed the clock before this event came: the same whether the clock was looked at or not. */
+    /* Who was silent had followed the clock before this event came: the same whether the clock was looked at
+     * or not. */
     if (e->set.idle_us && s->receive_us != INT64_MIN && r->receive_us - s->receive_us >= e->set.idle_us &&
         r->receive_us > s->max_us) {
         s->max_us = r->receive_us;
@@ -575,7 +586,8 @@ bool engine_take(engine *e, const ss_record *r)
     for (uint32_t i = 0; i < e->metric_count; i++)
         if (!take_metric(e, s, i, r))
             return false;
-    int64_t at = r->event_us < r->receive_us + ENGINE_AHEAD_US ? r->event_us : r->receive_us + ENGINE_AHEAD_US;
+    int64_t at =
+        r->event_us < r->receive_us + ENGINE_AHEAD_US ? r->event_us : r->receive_us + ENGINE_AHEAD_US;
     if (at > s->max_us)
         s->max_us = at;
     return advance(e, s);

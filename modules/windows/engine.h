@@ -1,20 +1,20 @@
-/* Windows over event time: which are open, what is in them, when they are done. No clock, no host, no files: what
-   comes out depends on the records, in their order, and on engine_clock() alone.
+/* Windows over event time: which are open, what is in them, when they are done. No clock, no host, no files:
+   what comes out depends on the records, in their order, and on engine_clock() alone.
 
-   A scope is an application (or the whole stream): it has a watermark of its own, the newest event time less the
-   metric's delay. A window is done when the watermark reaches its end; until `lateness` later it is kept, and late events
-   give its documents again with a higher version. */
+   A scope is an application (or the whole stream): it has a watermark of its own, the newest event time less
+   the metric's delay. A window is done when the watermark reaches its end; until `lateness` later it is kept,
+   and late events give its documents again with a higher version. */
 #ifndef WINDOWS_ENGINE_H
 #define WINDOWS_ENGINE_H
 
 #include "modules/windows/metric.h"
 
-#define ENGINE_METRICS_MAX     128u
-#define ENGINE_SCOPES_MAX      65536u /* then applications share a last one */
-#define ENGINE_WINDOWS_MAX     200000u
-#define ENGINE_KEY_MAX         4096u
-#define ENGINE_AHEAD_US        60000000 /* of the arrival: an event time beyond moves no watermark  */
-#define ENGINE_OTHER           "\"__other__\""
+#define ENGINE_METRICS_MAX 128u
+#define ENGINE_SCOPES_MAX  65536u /* then applications share a last one */
+#define ENGINE_WINDOWS_MAX 200000u
+#define ENGINE_KEY_MAX     4096u
+#define ENGINE_AHEAD_US    60000000 /* of the arrival: an event time beyond moves no watermark  */
+#define ENGINE_OTHER       "\"__other__\""
 
 typedef struct group {
     struct group *next; /* of its window, in order of appearance */
@@ -56,8 +56,8 @@ typedef struct scope {
 } scope;
 
 typedef struct metric_state {
-    uint64_t events, late, future, skipped_dimension, skipped_value, duplicates, other, undeduped, no_window, approximate,
-        documents, revisions;
+    uint64_t events, late, future, skipped_dimension, skipped_value, duplicates, other, undeduped, no_window,
+        approximate, documents, revisions;
     uint64_t groups, windows, bytes;
 } metric_state;
 
@@ -93,7 +93,8 @@ typedef struct engine {
     bool dirty;   /* late events changed documents: engine_revise() */
 } engine;
 
-void engine_init(engine *e, const engine_settings *set, paths *p, metric *metrics, uint32_t count, metric_state *states);
+void engine_init(engine *e, const engine_settings *set, paths *p, metric *metrics, uint32_t count,
+                 metric_state *states);
 void engine_fini(engine *e); /* metrics and paths are not its own */
 /* false: no memory; the engine is of no more use. */
 bool engine_take(engine *e, const ss_record *record);

@@ -21,7 +21,8 @@ static uint32_t add(build *b, enum filter_op op, uint32_t slot)
 {
     if (b->f->count == FILTER_NODES_MAX)
         return wrong(b, "too many conditions");
-    b->f->nodes[b->f->count] = (filter_node){.op = (uint8_t)op, .slot = slot, .next = PATHS_NONE, .child = PATHS_NONE};
+    b->f->nodes[b->f->count] =
+        (filter_node){.op = (uint8_t)op, .slot = slot, .next = PATHS_NONE, .child = PATHS_NONE};
     return b->f->count++;
 }
 
@@ -32,8 +33,9 @@ static bool constant(build *b, uint32_t at, const json_value *v)
     if (v->kind == JSON_NUMBER)
         return json_double(v->text, &n->number) || wrong(b, "a number that does not fit") != PATHS_NONE;
     if (v->kind != JSON_STRING)
-        return v->kind != JSON_OBJECT && v->kind != JSON_ARRAY ? true
-                                                               : wrong(b, "a value is wanted, not a list or a mapping") != PATHS_NONE;
+        return v->kind != JSON_OBJECT && v->kind != JSON_ARRAY
+                   ? true
+                   : wrong(b, "a value is wanted, not a list or a mapping") != PATHS_NONE;
     n->text = malloc(v->text.len + 1);
     if (!n->text || v->text.len > FILTER_TEXT_MAX)
         return wrong(b, "a text that is too long") != PATHS_NONE;
@@ -75,8 +77,9 @@ static uint32_t comparison(build *b, const json_value *key, uint32_t slot)
     static const struct {
         const char *name;
         enum filter_op op;
-    } ops[] = {{"equals", FILTER_EQUALS}, {"exists", FILTER_EXISTS}, {"prefix", FILTER_PREFIX}, {"gt", FILTER_GT},
-               {"ge", FILTER_GE},         {"lt", FILTER_LT},         {"le", FILTER_LE}};
+    } ops[] = {{"equals", FILTER_EQUALS}, {"exists", FILTER_EXISTS}, {"prefix", FILTER_PREFIX},
+               {"gt", FILTER_GT},         {"ge", FILTER_GE},         {"lt", FILTER_LT},
+               {"le", FILTER_LE}};
     json_value v;
     if (json_is(key, "in"))
         return json_read(&b->s, &v) && v.kind == JSON_ARRAY ? one_of(b, slot) : wrong(b, "in: wants a list");
@@ -219,7 +222,8 @@ static bool equals(const filter_node *n, const path_value *v)
     if (n->kind == JSON_STRING)
         return text_matches(n, v, false);
     if (n->kind == JSON_NUMBER)
-        return v->kind == JSON_NUMBER && json_double(v->text, &number) && number >= n->number && number <= n->number;
+        return v->kind == JSON_NUMBER && json_double(v->text, &number) && number >= n->number &&
+               number <= n->number;
     return v->kind == (json_kind)n->kind;
 }
 
@@ -228,7 +232,10 @@ static bool compares(const filter_node *n, const path_value *v)
     double x;
     if (!v || v->kind != JSON_NUMBER || !json_double(v->text, &x))
         return false;
-    return n->op == FILTER_GT ? x > n->number : n->op == FILTER_GE ? x >= n->number : n->op == FILTER_LT ? x < n->number : x <= n->number;
+    return n->op == FILTER_GT   ? x > n->number
+           : n->op == FILTER_GE ? x >= n->number
+           : n->op == FILTER_LT ? x < n->number
+                                : x <= n->number;
 }
 
 static bool passes(const filter *f, const paths *p, uint32_t at)
@@ -283,9 +290,15 @@ bool filter_range_compile(filter_range *r, ss_str json, ss_error *err)
     json_start(&s, json);
     bool ok = json_read(&s, &v) && v.kind == JSON_OBJECT;
     while (ok && json_member(&s, &key)) {
-        bool *has = json_is(&key, "gt") ? &r->has_gt : json_is(&key, "ge") ? &r->has_ge : json_is(&key, "lt") ? &r->has_lt
-                    : json_is(&key, "le") ? &r->has_le : NULL;
-        double *to = has == &r->has_gt ? &r->gt : has == &r->has_ge ? &r->ge : has == &r->has_lt ? &r->lt : &r->le;
+        bool *has = json_is(&key, "gt")   ? &r->has_gt
+                    : json_is(&key, "ge") ? &r->has_ge
+                    : json_is(&key, "lt") ? &r->has_lt
+                    : json_is(&key, "le") ? &r->has_le
+                                          : NULL;
+        double *to = has == &r->has_gt   ? &r->gt
+                     : has == &r->has_ge ? &r->ge
+                     : has == &r->has_lt ? &r->lt
+                                         : &r->le;
         ok = has && json_read(&s, &v) && v.kind == JSON_NUMBER && json_double(v.text, to);
         if (ok)
             *has = true;

@@ -14,11 +14,22 @@
 #define FILTER_TEXT_MAX  1024u /* of one value, unescaped */
 #define FILTER_DEPTH_MAX 16u
 
-enum filter_op { FILTER_AND = 1, FILTER_OR, FILTER_NOT, FILTER_EQUALS, FILTER_IN, FILTER_EXISTS, FILTER_PREFIX,
-                 FILTER_GT, FILTER_GE, FILTER_LT, FILTER_LE };
+enum filter_op {
+    FILTER_AND = 1,
+    FILTER_OR,
+    FILTER_NOT,
+    FILTER_EQUALS,
+    FILTER_IN,
+    FILTER_EXISTS,
+    FILTER_PREFIX,
+    FILTER_GT,
+    FILTER_GE,
+    FILTER_LT,
+    FILTER_LE
+};
 
 typedef struct filter_node {
-    uint8_t op, kind; /* kind: json_kind of the constant */
+    uint8_t op, kind;           /* kind: json_kind of the constant */
     uint32_t slot, next, child; /* PATHS_NONE: none; IN: children are EQUALS of the same slot */
     char *text;                 /* owned */
     size_t len;

@@ -1,5 +1,5 @@
-/* SipHash-1-3 with 128 bits of result: for ids that must not meet by chance, and for tables that nobody without
-   the key can fill badly. The key is the journal's, so that names stay the same after a restart. */
+/* SipHash-1-3 with 128 bits of result: for ids that must not meet by chance, and for tables that nobody
+   without the key can fill badly. The key is the journal's, so that names stay the same after a restart. */
 #ifndef WINDOWS_HASH_H
 #define WINDOWS_HASH_H
 

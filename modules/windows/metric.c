@@ -26,7 +26,8 @@ static char *escaped(ss_str text)
 static bool wrong_document(const metric *m, ss_str text, ss_error *err)
 {
     (void)ss_fail(err, SS_REJECT,
-                  "metric %s: document: '%.*s' is not readable: {name} {start} {end} {value} {count} {unit} {app} {version} {id}, or "
+                  "metric %s: document: '%.*s' is not readable: {name} {start} {end} {value} {count} {unit} "
+                  "{app} {version} {id}, or "
                   "{by.NAME} with a NAME of `by`",
                   m->name, (int)text.len, text.ptr);
     return false;
@@ -37,8 +38,9 @@ static enum metric_part_kind placeholder(const metric *m, ss_str name, uint32_t 
     static const struct {
         const char *name;
         enum metric_part_kind kind;
-    } names[] = {{"name", PART_NAME}, {"start", PART_START},     {"end", PART_END}, {"value", PART_VALUE}, {"count", PART_COUNT},
-                 {"unit", PART_UNIT}, {"version", PART_VERSION}, {"id", PART_ID},   {"app", PART_APP}};
+    } names[] = {{"name", PART_NAME},       {"start", PART_START}, {"end", PART_END},
+                 {"value", PART_VALUE},     {"count", PART_COUNT}, {"unit", PART_UNIT},
+                 {"version", PART_VERSION}, {"id", PART_ID},       {"app", PART_APP}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (ss_eq(name, ss_cstr(names[i].name)))
             return names[i].kind;
@@ -54,7 +56,8 @@ static metric_member *member_add(metric *m, ss_str key, ss_error *err)
     char *name = escaped(key);
     if (!name || m->member_count == METRIC_MEMBERS_MAX) {
         free(name);
-        (void)ss_fail(err, SS_LIMIT, "metric %s: a document has at most %u members", m->name, METRIC_MEMBERS_MAX);
+        (void)ss_fail(err, SS_LIMIT, "metric %s: a document has at most %u members", m->name,
+                      METRIC_MEMBERS_MAX);
         return NULL;
     }
     metric_member *member = &m->members[m->member_count++];
@@ -104,8 +107,9 @@ static bool member_compile(metric *m, ss_str key, ss_str text, ss_error *err)
 /* The guidance's documents: these dimensions always, null where a metric has none of that name. */
 static bool seed_document(metric *m, ss_error *err)
 {
-    static const char *const dimensions[] = {"DIMENSION_APPLICATION_ID", "DIMENSION_APP_VERSION", "DIMENSION_COUNTRY_ID",
-                                             "DIMENSION_CURRENCY_TYPE",  "DIMENSION_SPELL_ID",    "DIMENSION_MISSION_ID",
+    static const char *const dimensions[] = {"DIMENSION_APPLICATION_ID", "DIMENSION_APP_VERSION",
+                                             "DIMENSION_COUNTRY_ID",     "DIMENSION_CURRENCY_TYPE",
+                                             "DIMENSION_SPELL_ID",       "DIMENSION_MISSION_ID",
                                              "DIMENSION_ITEM_ID"};
     enum { DIMENSIONS = sizeof dimensions / sizeof *dimensions };
     bool whole = aggregate_is_whole(m->aggregate.kind);
@@ -174,7 +178,8 @@ static bool read_by(metric *m, paths *p, const ss_host *host, const ss_config *c
 
 static bool read_aggregate(metric *m, paths *p, const ss_host *host, const ss_config *cfg, ss_error *err)
 {
-    static const char *const names[] = {"", "count", "distinct", "approximate_distinct", "sum", "min", "max", "avg", "quantile", "top"};
+    static const char *const names[] = {
+        "", "count", "distinct", "approximate_distinct", "sum", "min", "max", "avg", "quantile", "top"};
     ss_str value = host->cfg_str(cfg, "value"), of = host->cfg_str(cfg, "of");
     for (uint32_t i = 1; i < sizeof names / sizeof *names; i++)
         if (ss_eq(value, ss_cstr(names[i])))
@@ -183,12 +188,13 @@ static bool read_aggregate(metric *m, paths *p, const ss_host *host, const ss_co
     m->aggregate.k = (uint32_t)host->cfg_int(cfg, "top");
     if (m->aggregate.kind == AGGREGATE_COUNT) {
         if (of.len)
-            (void)ss_fail(err, SS_REJECT, "metric %s: `of` names the field of another value than count", m->name);
+            (void)ss_fail(err, SS_REJECT, "metric %s: `of` names the field of another value than count",
+                          m->name);
         return of.len == 0;
     }
     if (of.len == 0) {
-        (void)ss_fail(err, SS_REJECT, "metric %s: value: %.*s wants `of`, the field that it is made of", m->name, (int)value.len,
-                      value.ptr);
+        (void)ss_fail(err, SS_REJECT, "metric %s: value: %.*s wants `of`, the field that it is made of",
+                      m->name, (int)value.len, value.ptr);
         return false;
     }
     if (!(m->aggregate.q >= 0 && m->aggregate.q <= 1)) {
@@ -199,21 +205,25 @@ static bool read_aggregate(metric *m, paths *p, const ss_host *host, const ss_co
     return m->aggregate.slot != PATHS_NONE;
 }
 
-static int64_t duration_us(const ss_host *host, const ss_config *cfg, const ss_config *whole, const char *name)
+static int64_t duration_us(const ss_host *host, const ss_config *cfg, const ss_config *whole,
+                           const char *name)
 {
     const ss_config *own = host->cfg_get(cfg, name);
     return host->cfg_int(own ? cfg : whole, name) * 1000;
 }
 
-static bool read_times(metric *m, const ss_host *host, const ss_config *cfg, const ss_config *whole, ss_error *err)
+static bool read_times(metric *m, const ss_host *host, const ss_config *cfg, const ss_config *whole,
+                       ss_error *err)
 {
     m->size_us = host->cfg_int(cfg, "size") * 1000;
     m->every_us = host->cfg_get(cfg, "every") ? host->cfg_int(cfg, "every") * 1000 : m->size_us;
     m->delay_us = duration_us(host, cfg, whole, "delay");
     m->lateness_us = duration_us(host, cfg, whole, "lateness");
     if (m->every_us > m->size_us || m->size_us % m->every_us != 0) {
-        (void)ss_fail(err, SS_REJECT, "metric %s: `every` is how far windows of `size` are apart: size must be a multiple of it",
-                      m->name);
+        (void)ss_fail(
+            err, SS_REJECT,
+            "metric %s: `every` is how far windows of `size` are apart: size must be a multiple of it",
+            m->name);
         return false;
     }
     return true;
@@ -229,7 +239,8 @@ static void print_mix(metric *m, ss_str text)
 static void print_metric(metric *m, const ss_host *host, const ss_config *cfg)
 {
     static const char *const texts[] = {"name", "value", "of", "filter", "having", "dedupe"};
-    int64_t numbers[] = {m->size_us, m->every_us, m->aggregate.k, (int64_t)(m->aggregate.q * 1e9), m->skip_missing};
+    int64_t numbers[] = {m->size_us, m->every_us, m->aggregate.k, (int64_t)(m->aggregate.q * 1e9),
+                         m->skip_missing};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         print_mix(m, host->cfg_str(cfg, texts[i]));
     print_mix(m, ss_s((const char *)numbers, sizeof numbers));
@@ -240,12 +251,14 @@ static void print_metric(metric *m, const ss_host *host, const ss_config *cfg)
     }
 }
 
-bool metric_read(metric *m, paths *p, const ss_host *host, const ss_config *cfg, const ss_config *whole, ss_error *err)
+bool metric_read(metric *m, paths *p, const ss_host *host, const ss_config *cfg, const ss_config *whole,
+                 ss_error *err)
 {
     ss_str name = host->cfg_str(cfg, "name"), dedupe = host->cfg_str(cfg, "dedupe");
     memset(m, 0, sizeof *m);
     if (name.len == 0 || name.len > METRIC_NAME_MAX)
-        return ss_fail(err, SS_REJECT, "metrics: a name of 1 to %u bytes is wanted", METRIC_NAME_MAX) == SS_OK;
+        return ss_fail(err, SS_REJECT, "metrics: a name of 1 to %u bytes is wanted", METRIC_NAME_MAX) ==
+               SS_OK;
     memcpy(m->name, name.ptr, name.len);
     m->unit = escaped(host->cfg_str(cfg, "unit"));
     m->skip_missing = ss_eq(host->cfg_str(cfg, "missing"), SS_LIT("skip"));
@@ -266,7 +279,8 @@ bool metric_read(metric *m, paths *p, const ss_host *host, const ss_config *cfg,
     if (!document || host->cfg_len(document) == 0)
         document = host->cfg_get(whole, "document");
     print_metric(m, host, cfg);
-    return document && host->cfg_len(document) ? free_document(m, host, document, err) : seed_document(m, err);
+    return document && host->cfg_len(document) ? free_document(m, host, document, err)
+                                               : seed_document(m, err);
 }
 
 void metric_free(metric *m)

@@ -15,8 +15,20 @@ typedef struct metric_by {
     uint32_t slot;
 } metric_by;
 
-enum metric_part_kind { PART_TEXT = 1, PART_NAME, PART_START, PART_END, PART_VALUE, PART_COUNT, PART_UNIT, PART_APP, PART_VERSION,
-                        PART_ID, PART_BY, PART_NULL };
+enum metric_part_kind {
+    PART_TEXT = 1,
+    PART_NAME,
+    PART_START,
+    PART_END,
+    PART_VALUE,
+    PART_COUNT,
+    PART_UNIT,
+    PART_APP,
+    PART_VERSION,
+    PART_ID,
+    PART_BY,
+    PART_NULL
+};
 
 typedef struct metric_part {
     enum metric_part_kind kind;
@@ -25,7 +37,7 @@ typedef struct metric_part {
 } metric_part;
 
 typedef struct metric_member { /* of a document */
-    char *key; /* with quotes and colon; owned */
+    char *key;                 /* with quotes and colon; owned */
     metric_part parts[METRIC_PARTS_MAX];
     uint32_t count;
     bool alone; /* one placeholder and nothing else: the value keeps its JSON type */
@@ -33,7 +45,7 @@ typedef struct metric_member { /* of a document */
 
 typedef struct metric {
     char name[METRIC_NAME_MAX + 1];
-    char *unit;    /* JSON-escaped, owned */
+    char *unit;     /* JSON-escaped, owned */
     uint64_t print; /* of its options: open windows of another metric are not its own */
     int64_t size_us, every_us, delay_us, lateness_us;
     filter filter;
@@ -50,7 +62,8 @@ typedef struct metric {
 } metric;
 
 /* cfg: one item of the option `metrics`; whole: the module's options. */
-bool metric_read(metric *m, paths *p, const ss_host *host, const ss_config *cfg, const ss_config *whole, ss_error *err);
+bool metric_read(metric *m, paths *p, const ss_host *host, const ss_config *cfg, const ss_config *whole,
+                 ss_error *err);
 void metric_free(metric *m);
 
 #endif

@@ -5,19 +5,30 @@
 #define DAY_MS 86400000LL
 
 static const ss_option by_options[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "Where its value stands: event_data.spell_id, or @app, @type, @id, @key, @receiver."},
+    {.name = "*",
+     .type = SS_T_STRING,
+     .doc = "Where its value stands: event_data.spell_id, or @app, @type, @id, @key, @receiver."},
     {.name = NULL}};
 
 static const ss_option document_options[] = {
     {.name = "*",
      .type = SS_T_STRING,
-     .doc = "A text with {name} {start} {end} {value} {count} {unit} {app} {version} {id} {by.NAME}; one of them alone keeps its "
+     .doc = "A text with {name} {start} {end} {value} {count} {unit} {app} {version} {id} {by.NAME}; one of "
+            "them alone keeps its "
             "JSON type."},
     {.name = NULL}};
 
 static const ss_option metric_options[] = {
-    {.name = "name", .type = SS_T_STRING, .flags = SS_OPT_REQUIRED, .doc = "The metric's name, METRIC_NAME in its documents."},
-    {.name = "size", .type = SS_T_DURATION, .dflt = "60s", .min = 1000, .max = 31 * DAY_MS, .doc = "How long a window is."},
+    {.name = "name",
+     .type = SS_T_STRING,
+     .flags = SS_OPT_REQUIRED,
+     .doc = "The metric's name, METRIC_NAME in its documents."},
+    {.name = "size",
+     .type = SS_T_DURATION,
+     .dflt = "60s",
+     .min = 1000,
+     .max = 31 * DAY_MS,
+     .doc = "How long a window is."},
     {.name = "every",
      .type = SS_T_DURATION,
      .min = 1000,
@@ -25,7 +36,8 @@ static const ss_option metric_options[] = {
      .doc = "How far windows are apart, where they overlap: a part of size; else they follow one another."},
     {.name = "filter",
      .type = SS_T_ANY,
-     .doc = "Which events count: a mapping of paths to a value, a list of values, or {exists, prefix, equals, in, gt, ge, lt, le}; "
+     .doc = "Which events count: a mapping of paths to a value, a list of values, or {exists, prefix, "
+            "equals, in, gt, ge, lt, le}; "
             "all have to hold; and, or (lists) and not combine such mappings."},
     {.name = "by",
      .type = SS_T_MAP,
@@ -42,23 +54,40 @@ static const ss_option metric_options[] = {
      .dflt = "count",
      .choices = "count|distinct|approximate_distinct|sum|min|max|avg|quantile|top",
      .doc = "What is made of the events of a group."},
-    {.name = "of", .type = SS_T_STRING, .dflt = "", .doc = "The field that value is made of, where it is not count."},
-    {.name = "quantile", .type = SS_T_FLOAT, .dflt = "0.5", .doc = "Which quantile value: quantile is; within 1 %."},
+    {.name = "of",
+     .type = SS_T_STRING,
+     .dflt = "",
+     .doc = "The field that value is made of, where it is not count."},
+    {.name = "quantile",
+     .type = SS_T_FLOAT,
+     .dflt = "0.5",
+     .doc = "Which quantile value: quantile is; within 1 %."},
     {.name = "top",
      .type = SS_T_INT,
      .dflt = "10",
      .min = 1,
      .max = AGGREGATE_TOP_MAX,
      .doc = "How many of the most frequent values value: top lists."},
-    {.name = "having", .type = SS_T_ANY, .doc = "Documents only where the value is so: a mapping of gt, ge, lt, le to numbers."},
+    {.name = "having",
+     .type = SS_T_ANY,
+     .doc = "Documents only where the value is so: a mapping of gt, ge, lt, le to numbers."},
     {.name = "dedupe",
      .type = SS_T_STRING,
      .dflt = "",
-     .doc = "The field that names an event: of several events with the same one in a window, the first by event time counts; "
+     .doc = "The field that names an event: of several events with the same one in a window, the first by "
+            "event time counts; "
             "compared across the window's whole scope, see watermark."},
     {.name = "unit", .type = SS_T_STRING, .dflt = "Count", .doc = "METRIC_UNIT in its documents."},
-    {.name = "delay", .type = SS_T_DURATION, .min = 0, .max = DAY_MS, .doc = "As the module's, for this metric."},
-    {.name = "lateness", .type = SS_T_DURATION, .min = 0, .max = 31 * DAY_MS, .doc = "As the module's, for this metric."},
+    {.name = "delay",
+     .type = SS_T_DURATION,
+     .min = 0,
+     .max = DAY_MS,
+     .doc = "As the module's, for this metric."},
+    {.name = "lateness",
+     .type = SS_T_DURATION,
+     .min = 0,
+     .max = 31 * DAY_MS,
+     .doc = "As the module's, for this metric."},
     {.name = "max_groups",
      .type = SS_T_INT,
      .dflt = "100000",
@@ -109,7 +138,8 @@ const ss_option windows_options[] = {
      .dflt = "0s",
      .min = 0,
      .max = 31 * DAY_MS,
-     .doc = "Events that come so late after that still count: the document comes again with a higher version."},
+     .doc =
+         "Events that come so late after that still count: the document comes again with a higher version."},
     {.name = "idle",
      .type = SS_T_DURATION,
      .dflt = "1s",
@@ -127,10 +157,12 @@ const ss_option windows_options[] = {
      .dflt = "10s",
      .min = 100,
      .max = 600000,
-     .doc = "Open windows are saved at least this often while events come: what is read again after a crash."},
+     .doc =
+         "Open windows are saved at least this often while events come: what is read again after a crash."},
     {.name = "document",
      .type = SS_T_MAP,
      .max = METRIC_MEMBERS_MAX,
      .children = document_options,
-     .doc = "What a document looks like, where it is not the guidance's (METRIC_NAME, METRIC_TIMESTAMP, ...)."},
+     .doc =
+         "What a document looks like, where it is not the guidance's (METRIC_NAME, METRIC_TIMESTAMP, ...)."},
     {.name = NULL}};

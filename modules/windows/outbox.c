@@ -4,9 +4,10 @@
 
 bool outbox_add(outbox *o, const outbox_item *item)
 {
-    const outbox_entry entry = {item->entry.version, item->entry.time_us,     (uint32_t)item->id.len,
+    const outbox_entry entry = {item->entry.version,     item->entry.time_us,     (uint32_t)item->id.len,
                                 (uint32_t)item->key.len, (uint32_t)item->app.len, (uint32_t)item->body.len};
-    const ss_str parts[] = {ss_s((const char *)&entry, sizeof entry), item->id, item->key, item->app, item->body};
+    const ss_str parts[] = {ss_s((const char *)&entry, sizeof entry), item->id, item->key, item->app,
+                            item->body};
     size_t need = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         need += parts[i].len;

@@ -67,7 +67,8 @@ uint32_t paths_add(paths *p, ss_str path, ss_error *err)
     p->names[p->count] = strndup(path.ptr, path.len);
     return p->names[p->count] ? p->count++ : PATHS_NONE;
 wrong:
-    (void)ss_fail(err, SS_REJECT, "'%.*s' is no path: names with dots between them, or @app, @type, @id, @key, @receiver",
+    (void)ss_fail(err, SS_REJECT,
+                  "'%.*s' is no path: names with dots between them, or @app, @type, @id, @key, @receiver",
                   (int)path.len, path.ptr);
     return PATHS_NONE;
 full:
@@ -106,10 +107,12 @@ static bool read_value(paths *p, json_scan *s, const path_node *node)
         return false;
     bool container = v.kind == JSON_OBJECT || v.kind == JSON_ARRAY;
     const char *from = s->at - 1; /* the bracket */
-    if (container && !(v.kind == JSON_OBJECT && node->child != PATHS_NONE ? read_object(p, s, node) : json_leave(s)))
+    if (container &&
+        !(v.kind == JSON_OBJECT && node->child != PATHS_NONE ? read_object(p, s, node) : json_leave(s)))
         return false;
     if (node->slot != PATHS_NONE)
-        keep(p, node->slot, v.kind, container ? ss_s(from, (size_t)(s->at - from)) : v.text, v.escaped, false);
+        keep(p, node->slot, v.kind, container ? ss_s(from, (size_t)(s->at - from)) : v.text, v.escaped,
+             false);
     return true;
 }
 

@@ -1,5 +1,6 @@
-/* What the metrics ask of an event: all their paths in one trie, so that one pass of the scanner over the stored
-   line finds every value. @app, @type, @id, @key and @receiver are the record's own. The values point into the record. */
+/* What the metrics ask of an event: all their paths in one trie, so that one pass of the scanner over the
+   stored line finds every value. @app, @type, @id, @key and @receiver are the record's own. The values point
+   into the record. */
 #ifndef WINDOWS_PATHS_H
 #define WINDOWS_PATHS_H
 

@@ -4,14 +4,14 @@
 #include "modules/windows/options.h"
 #include "modules/windows/windows.h"
 
-#define BATCH_RECORDS    10000u
-#define BATCH_BYTES      (4u << 20)
-#define TICK_MS          100
-#define TELL_US          1000000
-#define CLOCK_MARGIN_US  1000000    /* an event may be stored so long after its arrival */
-#define FRESH_BYTES_MAX  (64u << 20) /* then no more is taken until documents are handed over */
-#define DOCUMENT_MAX     (1u << 20)
-#define ALARM            "windows"
+#define BATCH_RECORDS   10000u
+#define BATCH_BYTES     (4u << 20)
+#define TICK_MS         100
+#define TELL_US         1000000
+#define CLOCK_MARGIN_US 1000000     /* an event may be stored so long after its arrival */
+#define FRESH_BYTES_MAX (64u << 20) /* then no more is taken until documents are handed over */
+#define DOCUMENT_MAX    (1u << 20)
+#define ALARM           "windows"
 
 static void windows_destroy(void *inst)
 {
@@ -46,7 +46,8 @@ static bool read_metrics(windows *w, const ss_config *cfg, ss_error *err)
             return false;
         for (size_t k = 0; k < i; k++)
             if (strcmp(w->metrics[k].name, w->metrics[i].name) == 0)
-                return ss_fail(err, SS_REJECT, "metrics: '%s' stands there twice; names are in the documents' ids",
+                return ss_fail(err, SS_REJECT,
+                               "metrics: '%s' stands there twice; names are in the documents' ids",
                                w->metrics[i].name) == SS_OK;
     }
     return true;
@@ -186,17 +187,18 @@ static const ss_module ops = {.struct_size = sizeof ops,
                               .flush = windows_flush,
                               .health = windows_health};
 
-static const ss_plugin plugin = {SS_PLUGIN_HEADER,
-                                 .kind = SS_MODULE,
-                                 .name = "windows",
-                                 .version = "1.0.0",
-                                 .build_id = SS_VERSION,
-                                 .summary = "Counts events over windows of event time and emits the counts as events.",
-                                 .license = "MIT",
-                                 .options = windows_options,
-                                 .module = &ops,
-                                 .create = windows_create,
-                                 .start = windows_start,
-                                 .destroy = windows_destroy};
+static const ss_plugin plugin = {
+    SS_PLUGIN_HEADER,
+    .kind = SS_MODULE,
+    .name = "windows",
+    .version = "1.0.0",
+    .build_id = SS_VERSION,
+    .summary = "Counts events over windows of event time and emits the counts as events.",
+    .license = "MIT",
+    .options = windows_options,
+    .module = &ops,
+    .create = windows_create,
+    .start = windows_start,
+    .destroy = windows_destroy};
 
 SS_PLUGIN(plugin);

@@ -8,12 +8,14 @@
 
 size_t render_id(const document *d, uint64_t journal_id, char out[RENDER_ID_MAX])
 {
-    static const hash_key key = {0x77696e646f7773u, 0x6d657472696373u}; /* the same for every server: backfills, too */
+    static const hash_key key = {0x77696e646f7773u,
+                                 0x6d657472696373u}; /* the same for every server: backfills, too */
     hash128 h = hash_bytes(key, d->group->key, d->group->key_len);
     if (d->app.len) /* the application has windows of its own, whether it is a dimension or not */
         h.a ^= hash_bytes(key, d->app.ptr, d->app.len).b;
-    int n = snprintf(out, RENDER_ID_MAX, "%016" PRIx64 "-%s-%" PRId64 "-%016" PRIx64, journal_id, d->metric->name,
-                     d->start_us / US_PER_S, h.a ^ (d->start_us % US_PER_S ? (uint64_t)d->start_us : 0));
+    int n =
+        snprintf(out, RENDER_ID_MAX, "%016" PRIx64 "-%s-%" PRId64 "-%016" PRIx64, journal_id, d->metric->name,
+                 d->start_us / US_PER_S, h.a ^ (d->start_us % US_PER_S ? (uint64_t)d->start_us : 0));
     return n > 0 && (unsigned)n < RENDER_ID_MAX ? (size_t)n : 0;
 }
 

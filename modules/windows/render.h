@@ -6,7 +6,8 @@
 
 #define RENDER_ID_MAX (METRIC_NAME_MAX + 64u)
 
-/* <journal>-<metric>-<window start, seconds>-<hash of the application and the dimensions>: always the same for the same. */
+/* <journal>-<metric>-<window start, seconds>-<hash of the application and the dimensions>: always the same
+ * for the same. */
 size_t render_id(const document *d, uint64_t journal_id, char out[RENDER_ID_MAX]);
 void render_document(const document *d, ss_str id, buf *out);
 

@@ -7,13 +7,13 @@
 #include "modules/windows/windows.h"
 #include "plugins/common/fault.h"
 
-#define ROUND_WAIT_US     200000  /* documents wait so long for others         */
-#define ROUND_COST        10      /* a save may take this part of the time: 1 / ROUND_COST */
-#define ROUND_BYTES       (4u << 20)
-#define ROUND_RETRY_US    500000
-#define BLOB_MAX          128u
-#define POSITION_MAX      64u
-#define VERSION_MAX       24u
+#define ROUND_WAIT_US  200000 /* documents wait so long for others         */
+#define ROUND_COST     10     /* a save may take this part of the time: 1 / ROUND_COST */
+#define ROUND_BYTES    (4u << 20)
+#define ROUND_RETRY_US 500000
+#define BLOB_MAX       128u
+#define POSITION_MAX   64u
+#define VERSION_MAX    24u
 
 int64_t windows_now(void)
 {
@@ -202,7 +202,9 @@ int32_t windows_restore(windows *w, const ss_resume *resume, ss_error *err)
         sum = strtoull(at, NULL, 16);
         if (blob[0] != '1' || !file_of(w, round, path) ||
             !save_read(path, sum, &w->engine, &w->plan, &left_out, err))
-            return err->text[0] ? SS_REJECT : ss_fail(err, SS_REJECT, "the saved state is of a newer version: '%s'", blob);
+            return err->text[0]
+                       ? SS_REJECT
+                       : ss_fail(err, SS_REJECT, "the saved state is of a newer version: '%s'", blob);
         w->last_file = round;
     }
     w->engine.seq = resume->seq;
@@ -221,6 +223,8 @@ int32_t windows_restore(windows *w, const ss_resume *resume, ss_error *err)
         w->sent = 0;
     }
     if (left_out)
-        ss_logf(w->host, SS_WARNING, "%" PRIu64 " open windows of metrics that are now declared otherwise were left out", left_out);
+        ss_logf(w->host, SS_WARNING,
+                "%" PRIu64 " open windows of metrics that are now declared otherwise were left out",
+                left_out);
     return SS_OK;
 }

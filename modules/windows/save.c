@@ -161,7 +161,8 @@ bool save_write(const char *path, const engine *e, const outbox *plan, uint64_t 
     free(w);
     ok = ok && rename(beside, path) == 0 && sync_folder(path);
     if (!ok) {
-        (void)ss_fail(err, SS_RETRY, "%s: the open windows cannot be saved: %s; is the disk full?", path, strerror(errno));
+        (void)ss_fail(err, SS_RETRY, "%s: the open windows cannot be saved: %s; is the disk full?", path,
+                      strerror(errno));
         (void)unlink(beside);
     }
     return ok;
@@ -273,7 +274,8 @@ static bool take_window(reader *r, engine *e, uint32_t scope_index, uint64_t *le
         int64_t event_us = (int64_t)take_number(r);
         uint64_t number = take_number(r);
         bool room;
-        ok = !r->failed && number < groups && (!w || engine_seen_put(e, w, id, event_us, list[number], &room));
+        ok =
+            !r->failed && number < groups && (!w || engine_seen_put(e, w, id, event_us, list[number], &room));
     }
     free(list);
     return ok && !r->failed;
@@ -367,7 +369,8 @@ bool save_read(const char *path, uint64_t sum, engine *e, outbox *plan, uint64_t
     bool ok = !r.failed && take_all(&r, e, plan, left_out) && !r.failed;
     if (!ok)
         (void)ss_fail(err, SS_REJECT,
-                      "%s: the saved windows cannot be read: put the file back from a backup, or run `streamsteam module forget` "
+                      "%s: the saved windows cannot be read: put the file back from a backup, or run "
+                      "`streamsteam module forget` "
                       "and declare the module anew with `start: earliest`",
                       path);
     free(text);

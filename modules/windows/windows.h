@@ -9,9 +9,10 @@
 
 #define WINDOWS_COUNTERS 14u
 
-/* Documents are handed over in rounds. A round is written down with the windows as they are then, before its first
-   document goes out; the position that the journal keeps with the documents says how many of which round are there.
-   So none is lost and none is there twice, and after any crash everything goes on as if nothing had been. */
+/* Documents are handed over in rounds. A round is written down with the windows as they are then, before its
+   first document goes out; the position that the journal keeps with the documents says how many of which
+   round are there. So none is lost and none is there twice, and after any crash everything goes on as if
+   nothing had been. */
 typedef struct windows {
     const ss_host *host;
     ss_str parser;
@@ -22,13 +23,13 @@ typedef struct windows {
     ss_metric **series;          /* WINDOWS_COUNTERS a metric */
     engine_settings settings;
     engine engine;
-    bool running;      /* start() was well */
+    bool running; /* start() was well */
     uint64_t journal_id;
-    outbox plan;       /* of the present round */
+    outbox plan; /* of the present round */
     uint64_t round, sent;
-    outbox fresh;      /* of the next one */
-    int64_t fresh_us;  /* monotonic: since when something waits for a round; 0: nothing */
-    int64_t saved_us;  /* monotonic: last save */
+    outbox fresh;     /* of the next one */
+    int64_t fresh_us; /* monotonic: since when something waits for a round; 0: nothing */
+    int64_t saved_us; /* monotonic: last save */
     int64_t save_cost_us, try_us, told_us;
     uint64_t saved_seq, last_file;
     int64_t save_every_us;

@@ -1,19 +1,43 @@
-/* The receiver of metric documents, as the module windows makes them: it has no routes; parse() takes a document. */
+/* The receiver of metric documents, as the module windows makes them: it has no routes; parse() takes a
+ * document. */
 #include <stdlib.h>
 
 #include "plugins/common/json.h"
 #include "streamsteam/plugin.h"
 
-enum { FIELD_NAME, FIELD_TIMESTAMP, FIELD_VALUE_INT, FIELD_VALUE, FIELD_TOP, FIELD_UNIT, FIELD_APPLICATION, FIELD_APP_VERSION,
-       FIELD_COUNTRY, FIELD_CURRENCY, FIELD_SPELL, FIELD_MISSION, FIELD_ITEM, FIELD_SITE, FIELD_GOAL, FIELD_SOURCE,
-       FIELD_OUTPUT_TYPE, FIELD_DOCUMENT_COUNT, FIELD_EXTRA = FIELD_DOCUMENT_COUNT, FIELD_ID, FIELD_VERSION, FIELDS };
+enum {
+    FIELD_NAME,
+    FIELD_TIMESTAMP,
+    FIELD_VALUE_INT,
+    FIELD_VALUE,
+    FIELD_TOP,
+    FIELD_UNIT,
+    FIELD_APPLICATION,
+    FIELD_APP_VERSION,
+    FIELD_COUNTRY,
+    FIELD_CURRENCY,
+    FIELD_SPELL,
+    FIELD_MISSION,
+    FIELD_ITEM,
+    FIELD_SITE,
+    FIELD_GOAL,
+    FIELD_SOURCE,
+    FIELD_OUTPUT_TYPE,
+    FIELD_DOCUMENT_COUNT,
+    FIELD_EXTRA = FIELD_DOCUMENT_COUNT,
+    FIELD_ID,
+    FIELD_VERSION,
+    FIELDS
+};
 
 static const ss_field fields[FIELDS + 1] = {
     {"METRIC_NAME", SS_FIELD_STRING, 0, "The metric's name.", "METRIC_NAME"},
-    {"METRIC_TIMESTAMP", SS_FIELD_STRING, 0, "When its window begins, 2025-06-26T23:03:00Z.", "METRIC_TIMESTAMP"},
-    {"METRIC_UNIT_VALUE_INT", SS_FIELD_INT, 0, "The value, where it is a whole number.", "METRIC_UNIT_VALUE_INT"},
-    {"METRIC_UNIT_VALUE", SS_FIELD_DOUBLE, 0, "The value of sums, averages, quantiles, smallest and largest ones.",
-     "METRIC_UNIT_VALUE"},
+    {"METRIC_TIMESTAMP", SS_FIELD_STRING, 0, "When its window begins, 2025-06-26T23:03:00Z.",
+     "METRIC_TIMESTAMP"},
+    {"METRIC_UNIT_VALUE_INT", SS_FIELD_INT, 0, "The value, where it is a whole number.",
+     "METRIC_UNIT_VALUE_INT"},
+    {"METRIC_UNIT_VALUE", SS_FIELD_DOUBLE, 0,
+     "The value of sums, averages, quantiles, smallest and largest ones.", "METRIC_UNIT_VALUE"},
     {"METRIC_TOP", SS_FIELD_JSON, 0, "The most frequent values: a list of value and count.", "METRIC_TOP"},
     {"METRIC_UNIT", SS_FIELD_STRING, 0, "The value's unit.", "METRIC_UNIT"},
     {"DIMENSION_APPLICATION_ID", SS_FIELD_STRING, 0, "The application.", "DIMENSION_APPLICATION_ID"},
@@ -27,10 +51,13 @@ static const ss_field fields[FIELDS + 1] = {
     {"DIMENSION_GOAL_ID", SS_FIELD_STRING, 0, "The goal of a conversion.", "DIMENSION_GOAL_ID"},
     {"DIMENSION_SOURCE", SS_FIELD_STRING, 0, "Where a visit came from.", "DIMENSION_SOURCE"},
     {"OUTPUT_TYPE", SS_FIELD_STRING, 0, "Always metrics.", "OUTPUT_TYPE"},
-    {"METRIC_EXTRA", SS_FIELD_JSON, SS_FIELD_OBJECT, "Members of the document that have no field of their own.", NULL},
+    {"METRIC_EXTRA", SS_FIELD_JSON, SS_FIELD_OBJECT,
+     "Members of the document that have no field of their own.", NULL},
     {"METRIC_ID", SS_FIELD_STRING, 0, "Names the document: journal, metric, window, dimensions.", NULL},
     {"METRIC_VERSION", SS_FIELD_INT, 0,
-     "The last event that is in it, by its place in the journal: of documents with one METRIC_ID the highest counts.", NULL},
+     "The last event that is in it, by its place in the journal: of documents with one METRIC_ID the highest "
+     "counts.",
+     NULL},
     {NULL, 0, 0, NULL, NULL}};
 
 typedef struct metrics {
@@ -136,7 +163,8 @@ static bool take_document(taking *t, ss_str body)
 static ss_str header(const ss_message *message, const char *name)
 {
     for (uint32_t i = 0; i < message->header_count; i++) {
-        const ss_pair *p = (const ss_pair *)(const void *)((const char *)message->headers + (size_t)i * message->pair_size);
+        const ss_pair *p =
+            (const ss_pair *)(const void *)((const char *)message->headers + (size_t)i * message->pair_size);
         if (ss_eq(p->key, ss_cstr(name)))
             return p->value;
     }
@@ -177,7 +205,8 @@ static int32_t metrics_parse(void *inst, ss_call *call, const ss_message *messag
 
 static bool put(const ss_sink *out, bool *first, const json_value *key, ss_str raw)
 {
-    bool ok = out->write(out->self, *first ? "{\"" : ",\"", 2) == 0 && out->write(out->self, key->text.ptr, key->text.len) == 0 &&
+    bool ok = out->write(out->self, *first ? "{\"" : ",\"", 2) == 0 &&
+              out->write(out->self, key->text.ptr, key->text.len) == 0 &&
               out->write(out->self, "\":", 2) == 0 && out->write(out->self, raw.ptr, raw.len) == 0;
     *first = false;
     return ok;
@@ -217,8 +246,8 @@ static int32_t render_document(const ss_record *record, const ss_sink *out, ss_e
 }
 
 static const ss_view views[] = {
-    {"document", "application/json", "The document as its metric declares it, without METRIC_ID and METRIC_VERSION.",
-     render_document},
+    {"document", "application/json",
+     "The document as its metric declares it, without METRIC_ID and METRIC_VERSION.", render_document},
     {NULL, NULL, NULL, NULL}};
 
 static const ss_route routes[] = {{NULL, NULL, 0, 0, NULL}};
@@ -240,17 +269,12 @@ static const ss_receiver receiver = {.struct_size = sizeof(ss_receiver),
                                      .receive = metrics_receive,
                                      .parse = metrics_parse};
 
-static const ss_plugin plugin = {SS_PLUGIN_HEADER,
-                                 .kind = SS_RECEIVER,
-                                 .name = "metrics",
-                                 .version = "1.0.0",
-                                 .build_id = SS_VERSION,
-                                 .summary = "Makes events of the documents of the module windows.",
-                                 .license = "MIT",
-                                 .fields = fields,
-                                 .schema_rev = 1,
-                                 .receiver = &receiver,
-                                 .create = metrics_create,
-                                 .destroy = metrics_destroy};
+static const ss_plugin plugin = {
+    SS_PLUGIN_HEADER,         .kind = SS_RECEIVER,
+    .name = "metrics",        .version = "1.0.0",
+    .build_id = SS_VERSION,   .summary = "Makes events of the documents of the module windows.",
+    .license = "MIT",         .fields = fields,
+    .schema_rev = 1,          .receiver = &receiver,
+    .create = metrics_create, .destroy = metrics_destroy};
 
 SS_PLUGIN(plugin);

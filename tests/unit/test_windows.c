@@ -175,7 +175,8 @@ static void top_values(void)
             (void)feed(&b, text, 1 << 20);
     }
     aggregate_put(&b.spec, &b.a, b.count, &out);
-    CHECK(strncmp(buf_text(&out), "[{\"value\":\"a\",\"count\":1000},{\"value\":\"b\\\"\",\"count\":666}", 54) == 0);
+    CHECK(strncmp(buf_text(&out), "[{\"value\":\"a\",\"count\":1000},{\"value\":\"b\\\"\",\"count\":666}",
+                  54) == 0);
     CHECK_INT(b.bytes, aggregate_bytes(&b.spec, &b.a));
     buf_fini(&out);
     bench_fini(&b);
@@ -203,23 +204,45 @@ static bool passes(const char *condition, const char *line)
 
 static void filters(void)
 {
-    const char *line = "{\"a\":\"x\\u0041\",\"n\":5.0,\"o\":{\"p\":null,\"q\":{\"r\":true}},\"l\":[1,{\"n\":7}],\"n\":6}";
-    static const char *const yes[] = {
-        "{}", "{\"a\":\"xA\"}", "{\"n\":6}", "{\"n\":{\"gt\":5,\"le\":6}}", "{\"o.q.r\":true}", "{\"a\":{\"prefix\":\"x\"}}",
-        "{\"a\":[\"y\",\"xA\"]}", "{\"o.p\":null}", "{\"o.p\":{\"exists\":false}}", "{\"o.q\":{\"exists\":true}}",
-        "{\"or\":[{\"a\":\"no\"},{\"n\":6}]}", "{\"not\":{\"n\":7}}", "{\"@type\":\"login\"}", "{\"and\":[{\"n\":6},{\"a\":\"xA\"}]}",
-        "{\"$.n\":{\"in\":[1,6]}}"};
-    static const char *const no[] = {
-        "{\"a\":\"x\"}", "{\"n\":5}", "{\"n\":{\"lt\":6}}", "{\"o.q.r\":false}", "{\"l.n\":7}", "{\"a\":{\"prefix\":\"A\"}}",
-        "{\"a\":[]}", "{\"missing\":{\"exists\":true}}", "{\"n\":\"6\"}", "{\"a\":{\"gt\":1}}", "{\"or\":[]}", "{\"not\":{\"n\":6}}"};
+    const char *line =
+        "{\"a\":\"x\\u0041\",\"n\":5.0,\"o\":{\"p\":null,\"q\":{\"r\":true}},\"l\":[1,{\"n\":7}],\"n\":6}";
+    static const char *const yes[] = {"{}",
+                                      "{\"a\":\"xA\"}",
+                                      "{\"n\":6}",
+                                      "{\"n\":{\"gt\":5,\"le\":6}}",
+                                      "{\"o.q.r\":true}",
+                                      "{\"a\":{\"prefix\":\"x\"}}",
+                                      "{\"a\":[\"y\",\"xA\"]}",
+                                      "{\"o.p\":null}",
+                                      "{\"o.p\":{\"exists\":false}}",
+                                      "{\"o.q\":{\"exists\":true}}",
+                                      "{\"or\":[{\"a\":\"no\"},{\"n\":6}]}",
+                                      "{\"not\":{\"n\":7}}",
+                                      "{\"@type\":\"login\"}",
+                                      "{\"and\":[{\"n\":6},{\"a\":\"xA\"}]}",
+                                      "{\"$.n\":{\"in\":[1,6]}}"};
+    static const char *const no[] = {"{\"a\":\"x\"}",      "{\"n\":5}",
+                                     "{\"n\":{\"lt\":6}}", "{\"o.q.r\":false}",
+                                     "{\"l.n\":7}",        "{\"a\":{\"prefix\":\"A\"}}",
+                                     "{\"a\":[]}",         "{\"missing\":{\"exists\":true}}",
+                                     "{\"n\":\"6\"}",      "{\"a\":{\"gt\":1}}",
+                                     "{\"or\":[]}",        "{\"not\":{\"n\":6}}"};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         if (!passes(yes[i], line))
             CHECK_STR("does not pass", yes[i]);
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
         if (passes(no[i], line))
             CHECK_STR("passes", no[i]);
-    static const char *const wrong[] = {"[]", "{\"a\":{\"gt\":\"x\"}}", "{\"a\":{\"like\":1}}", "{\"a..b\":1}", "{\"or\":{}}",
-                                        "{\"a\":{\"in\":3}}", "{\"@nothing\":1}", "{\"a\":[[1]]}", "{\"a\":1", ""};
+    static const char *const wrong[] = {"[]",
+                                        "{\"a\":{\"gt\":\"x\"}}",
+                                        "{\"a\":{\"like\":1}}",
+                                        "{\"a..b\":1}",
+                                        "{\"or\":{}}",
+                                        "{\"a\":{\"in\":3}}",
+                                        "{\"@nothing\":1}",
+                                        "{\"a\":[[1]]}",
+                                        "{\"a\":1",
+                                        ""};
     for (size_t i = 0; wrong[i][0]; i++) {
         static paths p;
         filter f;
@@ -245,7 +268,10 @@ static windows *started(testkit *k, const char *state, const char *position, uin
 {
     windows *w = testkit_instance(k);
     ss_error err = {.struct_size = sizeof err};
-    const ss_resume resume = {.struct_size = sizeof resume, .seq = seq, .state = ss_cstr(state), .position = ss_cstr(position),
+    const ss_resume resume = {.struct_size = sizeof resume,
+                              .seq = seq,
+                              .state = ss_cstr(state),
+                              .position = ss_cstr(position),
                               .journal_id = 0xabcdef};
     if (!w || ss_plugin_v0()->start(w, &resume, &err) != SS_OK) {
         printf("# start: %s\n", err.text);
@@ -254,14 +280,20 @@ static windows *started(testkit *k, const char *state, const char *position, uin
     return w;
 }
 
-static bool take(windows *w, uint64_t seq, int64_t receive_ms, int64_t event_ms, const char *app, const char *json)
+static bool take(windows *w, uint64_t seq, int64_t receive_ms, int64_t event_ms, const char *app,
+                 const char *json)
 {
-    const ss_record r = {.seq = seq, .receive_us = receive_ms * 1000, .event_us = event_ms * 1000, .receiver = SS_LIT("game"),
-                         .app = ss_cstr(app), .json = ss_cstr(json)};
+    const ss_record r = {.seq = seq,
+                         .receive_us = receive_ms * 1000,
+                         .event_us = event_ms * 1000,
+                         .receiver = SS_LIT("game"),
+                         .app = ss_cstr(app),
+                         .json = ss_cstr(json)};
     return engine_take(&w->engine, &r);
 }
 
-static const char one_count[] = "{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"max_groups\":3}],\"delay\":\"5s\"}";
+static const char one_count[] =
+    "{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"max_groups\":3}],\"delay\":\"5s\"}";
 
 static void groups_past_the_limit_are_other(void)
 {
@@ -289,7 +321,8 @@ static void groups_past_the_limit_are_other(void)
 
 static void memory_is_bounded(void)
 {
-    testkit *k = kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"memory\":\"1MiB\",\"dedupe\":\"id\"}]}");
+    testkit *k =
+        kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"memory\":\"1MiB\",\"dedupe\":\"id\"}]}");
     windows *w = started(k, "", "", 0);
     REQUIRE(w);
     uint64_t counted = 0;
@@ -330,10 +363,14 @@ static void a_wrong_clock_closes_nobodys_windows(void)
 static void options_are_checked(void)
 {
     static const char *const wrong[] = {
-        "{\"metrics\":[{\"name\":\"n\",\"value\":\"sum\"}]}", "{\"metrics\":[{\"name\":\"n\",\"of\":\"x\"}]}",
-        "{\"metrics\":[{\"name\":\"n\",\"every\":\"7s\"}]}", "{\"metrics\":[{\"name\":\"n\"},{\"name\":\"n\"}]}",
-        "{\"metrics\":[{\"name\":\"n\",\"filter\":{\"a\":{\"x\":1}}}]}", "{\"metrics\":[{\"name\":\"n\",\"having\":{\"x\":1}}]}",
-        "{\"metrics\":[{\"name\":\"n\",\"document\":{\"A\":\"{by.X}\"}}]}", "{\"metrics\":[{\"name\":\"n\",\"by\":{\"A\":\"a..b\"}}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"value\":\"sum\"}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"of\":\"x\"}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"every\":\"7s\"}]}",
+        "{\"metrics\":[{\"name\":\"n\"},{\"name\":\"n\"}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"filter\":{\"a\":{\"x\":1}}}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"having\":{\"x\":1}}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"document\":{\"A\":\"{by.X}\"}}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"by\":{\"A\":\"a..b\"}}]}",
         "{\"metrics\":[{\"name\":\"n\",\"value\":\"quantile\",\"of\":\"x\",\"quantile\":1.5}]}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         testkit *k = testkit_new(ss_plugin_v0(), wrong[i]);
@@ -346,7 +383,8 @@ static void options_are_checked(void)
 static void free_documents(void)
 {
     testkit *k = kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"value\":\"avg\",\"of\":\"x\"}],"
-                     "\"document\":{\"when\":\"{start}\",\"what\":\"{name} of {by.V}\",\"v\":\"{value}\",\"by\":\"{by.V}\",\"until\":\"<{end}>\"}}");
+                     "\"document\":{\"when\":\"{start}\",\"what\":\"{name} of "
+                     "{by.V}\",\"v\":\"{value}\",\"by\":\"{by.V}\",\"until\":\"<{end}>\"}}");
     windows *w = started(k, "", "", 0);
     REQUIRE(w);
     CHECK(take(w, 1, 1000, 1000, "a", "{\"v\":\"q\\\"\",\"x\":1}"));
@@ -357,7 +395,8 @@ static void free_documents(void)
     REQUIRE(outbox_next(&walk, &item));
     char text[512];
     (void)snprintf(text, sizeof text, "%.*s", (int)item.body.len, item.body.ptr);
-    CHECK_STR(text, "{\"when\":\"1970-01-01T00:00:00Z\",\"what\":\"n of q\\\"\",\"v\":1.5,\"by\":\"q\\\"\",\"until\":\"<1970-01-01T00:01:00Z>\"}");
+    CHECK_STR(text, "{\"when\":\"1970-01-01T00:00:00Z\",\"what\":\"n of "
+                    "q\\\"\",\"v\":1.5,\"by\":\"q\\\"\",\"until\":\"<1970-01-01T00:01:00Z>\"}");
     testkit_free(k);
 }
 
@@ -383,8 +422,8 @@ static void learn(testkit *k)
         (void)snprintf(last_position, sizeof last_position, "%s", testkit_position(k, n - 1));
 }
 
-/* Lines: "E seq receive_us event_us app json" one event, "C us" the clock, "S" a round, "K" a crash and a new instance,
-   which reads again from the last save. */
+/* Lines: "E seq receive_us event_us app json" one event, "C us" the clock, "S" a round, "K" a crash and a new
+   instance, which reads again from the last save. */
 static int drive(const char *options, const char *path)
 {
     testkit *k = kit(options);
@@ -400,10 +439,15 @@ static int drive(const char *options, const char *path)
     while (fgets(line, sizeof line, in)) {
         int at = 0;
         ss_error err = {.struct_size = sizeof err};
-        if (line[0] == 'E' && sscanf(line + 2, "%" SCNu64 " %" SCNd64 " %" SCNd64 " %255s %n", &seq, &receive, &event, app, &at) == 4) {
+        if (line[0] == 'E' && sscanf(line + 2, "%" SCNu64 " %" SCNd64 " %" SCNd64 " %255s %n", &seq, &receive,
+                                     &event, app, &at) == 4) {
             line[strcspn(line, "\n")] = '\0';
-            const ss_record r = {.seq = seq, .receive_us = receive, .event_us = event, .receiver = SS_LIT("game"),
-                                 .app = ss_cstr(app), .json = ss_cstr(line + 2 + at)};
+            const ss_record r = {.seq = seq,
+                                 .receive_us = receive,
+                                 .event_us = event,
+                                 .receiver = SS_LIT("game"),
+                                 .app = ss_cstr(app),
+                                 .json = ss_cstr(line + 2 + at)};
             if (!engine_take(&w->engine, &r))
                 return 3;
         } else if (line[0] == 'C' && sscanf(line + 2, "%" SCNd64, &receive) == 1) {
@@ -426,13 +470,19 @@ static int drive(const char *options, const char *path)
                 FILE *more = fopen(path, "r");
                 (void)fseek(more, again, SEEK_SET);
                 while (ftell(more) < here && fgets(line, sizeof line, more)) {
-                    if (line[0] == 'E' && sscanf(line + 2, "%" SCNu64 " %" SCNd64 " %" SCNd64 " %255s %n", &seq, &receive, &event, app, &at) == 4) {
+                    if (line[0] == 'E' && sscanf(line + 2, "%" SCNu64 " %" SCNd64 " %" SCNd64 " %255s %n",
+                                                 &seq, &receive, &event, app, &at) == 4) {
                         line[strcspn(line, "\n")] = '\0';
-                        const ss_record r = {.seq = seq, .receive_us = receive, .event_us = event, .receiver = SS_LIT("game"),
-                                             .app = ss_cstr(app), .json = ss_cstr(line + 2 + at)};
+                        const ss_record r = {.seq = seq,
+                                             .receive_us = receive,
+                                             .event_us = event,
+                                             .receiver = SS_LIT("game"),
+                                             .app = ss_cstr(app),
+                                             .json = ss_cstr(line + 2 + at)};
                         if (!engine_take(&w->engine, &r))
                             return 3;
-                    } else if (line[0] == 'C' && sscanf(line + 2, "%" SCNd64, &receive) == 1 && !engine_clock(&w->engine, receive)) {
+                    } else if (line[0] == 'C' && sscanf(line + 2, "%" SCNd64, &receive) == 1 &&
+                               !engine_clock(&w->engine, receive)) {
                         return 3;
                     }
                 }
@@ -446,16 +496,25 @@ static int drive(const char *options, const char *path)
         return 4;
     print_passed(k, &printed);
     for (uint32_t i = 0; i < w->metric_count; i++)
-        printf("= %s late %" PRIu64 " duplicates %" PRIu64 "\n", w->metrics[i].name, w->states[i].late, w->states[i].duplicates);
+        printf("= %s late %" PRIu64 " duplicates %" PRIu64 "\n", w->metrics[i].name, w->states[i].late,
+               w->states[i].duplicates);
     (void)fclose(in);
     testkit_free(k);
     return 0;
 }
 
 static const check_test tests[] = {
-    TEST(numbers), TEST(distinct), TEST(distinct_without_room), TEST(quantiles), TEST(top_values), TEST(filters),
-    TEST(groups_past_the_limit_are_other), TEST(memory_is_bounded), TEST(a_wrong_clock_closes_nobodys_windows),
-    TEST(options_are_checked), TEST(free_documents),
+    TEST(numbers),
+    TEST(distinct),
+    TEST(distinct_without_room),
+    TEST(quantiles),
+    TEST(top_values),
+    TEST(filters),
+    TEST(groups_past_the_limit_are_other),
+    TEST(memory_is_bounded),
+    TEST(a_wrong_clock_closes_nobodys_windows),
+    TEST(options_are_checked),
+    TEST(free_documents),
 };
 
 int main(int argc, char **argv)
