@@ -34,6 +34,9 @@ static int32_t host_commit(void *self, uint64_t through_seq, const void *bytes, 
     delivery *d = self;
     ss_error local = error_init();
     ss_error *e = err ? err : &local;
+    /* Beyond what the module took the host moves the cursor over filtered records by itself. */
+    if (through_seq >= d->taken_seq && through_seq < state_cursor(d->state))
+        through_seq = state_cursor(d->state);
     int32_t allowed = commit_allowed(d, through_seq, len, e);
     if (allowed != SS_OK)
         return allowed;
@@ -138,6 +141,14 @@ static bool host_stopping(void *self)
 {
     delivery *d = self;
     return d->stopping;
+}
+
+static uint64_t host_behind(void *self)
+{
+    const delivery *d = self;
+    uint64_t end = atomic_load(&d->journal->durable_seq);
+    end = end < d->limit_seq ? end : d->limit_seq;
+    return d->batch.open ? d->batch.count + 1u : end > d->read_seq ? end - d->read_seq : 0;
 }
 
 static uint32_t field_type(const ss_config *field)
@@ -258,6 +269,7 @@ void host_fill(delivery *d)
     t->commit = host_commit;
     t->result = host_result;
     t->rewind = host_rewind;
+    t->behind = host_behind;
     t->every = host_every;
     t->once = host_once;
     t->stopping = host_stopping;

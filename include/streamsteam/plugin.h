@@ -460,6 +460,9 @@ typedef struct ss_host {
        The records after *seq come again, as far as the journal has them; *seq becomes the last one that does not.
        The ledger of the module begins anew there. SS_DECLINE: not in start(), or this is a replay.         */
     int32_t (*rewind)(void *self, uint64_t *seq, ss_error *err);
+    /* 0.3: Modules: how many records of the journal, filtered ones included, have not been handed to deliver() yet.
+       0: it has seen everything that is durable, so that its clock may stand in for events that do not come.  */
+    uint64_t (*behind)(void *self);
 } ss_host;
 
 /* ---- receiver ---------------------------------------------------------------------------------- */

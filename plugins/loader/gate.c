@@ -141,7 +141,7 @@ static bool check_routes(const ss_plugin *p, const char *path, ss_error *err)
     for (size_t i = 0;; i++) {
         ss_route r = loader_route(p, i);
         if (!r.path)
-            return i > 0 ||
+            return i > 0 || loader_takes_messages(p) || /* it may live on messages alone */
                    ss_fail(err, 0, "%.256s: a receiver without routes: declare at least one path", path);
         if (i == LOADER_ROUTES_MAX)
             return ss_fail(err, 0, "%.256s: more than %u routes: end the table with {.path = NULL}", path,

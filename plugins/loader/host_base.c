@@ -341,6 +341,12 @@ static int32_t no_pass(ss_call *call, const ss_message *message)
     return SS_DECLINE;
 }
 
+static uint64_t no_behind(void *self)
+{
+    (void)self;
+    return 0;
+}
+
 static int32_t no_rewind(void *self, uint64_t *seq, ss_error *err)
 {
     (void)self, (void)seq;
@@ -393,6 +399,7 @@ static const ss_host base_table = {
     .failed = no_failed,
     .pass = no_pass,
     .rewind = no_rewind,
+    .behind = no_behind,
 };
 
 static void init(host_base *b, const char *kind, const char *name)

@@ -319,6 +319,13 @@ static int32_t host_call_commit(void *self, ss_call *call, ss_str position, ss_e
 
 /* ---- modules ---- */
 
+/* Records that were added and not yet delivered. */
+static uint64_t host_behind(void *self)
+{
+    const testkit *k = self;
+    return k->record_count > k->result_count ? k->record_count - k->result_count : 0;
+}
+
 static int32_t host_commit(void *self, uint64_t seq, const void *state, size_t len, uint32_t flags,
                            ss_error *err)
 {
@@ -560,6 +567,7 @@ void kit_host_lend(testkit *k)
                         .call_begin = host_call_begin,
                         .call_commit = host_call_commit,
                         .commit = host_commit,
+                        .behind = host_behind,
                         .result = host_result,
                         .counter = host_metric,
                         .gauge = host_metric,

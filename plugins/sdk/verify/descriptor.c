@@ -137,6 +137,15 @@ void check_options(const verify_subject *s)
 
 /* ---- fields ---- */
 
+/* A name that others gave, METRIC_NAME, stays as they write it: all of it in capitals. */
+static bool good_capitals(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if (!(*at >= 'A' && *at <= 'Z') && *at != '_' && !(at > name && *at >= '0' && *at <= '9'))
+            return false;
+    return *name != '\0';
+}
+
 void check_fields(const verify_subject *s)
 {
     const ss_plugin *p = s->plugin;
@@ -145,7 +154,7 @@ void check_fields(const verify_subject *s)
         const ss_field *f = at;
         if (!f->name)
             break;
-        if (!good_name(f->name, "."))
+        if (!good_name(f->name, ".") && !good_capitals(f->name))
             verify_fail("field %s: lower case letters, digits, _ and . (for objects): it becomes a column",
                         f->name);
         if (!f->doc || strlen(f->doc) < 4)
