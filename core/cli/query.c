@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/cli/common.h"
 #include "core/cli/files.h"
+#include "core/cli/query_athena.h"
 #include "core/cli/query_list.h"
 #include "core/cli/query_print.h"
 #include "core/cli/verbs.h"
@@ -26,6 +27,7 @@ static const char help[] =
     "usage: streamsteam query [OPTIONS] 'SELECT ...'\n"
     "       streamsteam query [OPTIONS] --saved NAME\n"
     "       streamsteam query [OPTIONS] --list\n"
+    "       streamsteam query [OPTIONS] --athena 'SELECT ...'\n"
     "\n"
     "Asks the warehouse, a SQLite file or PostgreSQL. Reads only: the server may go on writing. - instead of "
     "the "
@@ -34,7 +36,9 @@ static const char help[] =
     "\n"
     "  --saved NAME        a saved query of the Game Analytics Pipeline, or the view of the same rows\n"
     "  --list              the saved queries, then the tables and views that there are\n"
-    "  --database NAME     the module to ask, where there are several warehouses\n"
+    "  --athena            ask Amazon Athena over the lake on S3, with the options of the module glue; AWS\n"
+    "                      bills what it reads; the query is cancelled after --timeout and with Ctrl-C\n"
+    "  --database NAME     the module to ask, where there are several warehouses (modules glue)\n"
     "  --format F          table (default), csv (RFC 4180; null is empty, an empty text has quotes) or json\n"
     "                      (a list with an object for each row)\n"
     "  --limit N           so many rows (default: 1000 of a table, all of csv and json)\n"
@@ -47,7 +51,7 @@ static const char help[] =
 
 typedef struct question {
     const char *config, *database, *saved, *sql;
-    bool list;
+    bool list, athena;
     enum query_format format;
     int64_t limit;
     warehouse_limits limits;
@@ -228,6 +232,25 @@ static int list_relations(const question *q, const found *where)
     return failed(&relations, &fault);
 }
 
+static int ask_athena(const question *q, const config *c)
+{
+    query_print *print = query_print_new(stdout, q->format, q->limit, q->limits.memory_bytes);
+    if (!print)
+        return cli_fail(CLI_FAILED, "query", "out of memory");
+    warehouse_rows rows = query_print_rows(print);
+    warehouse_fault fault;
+    int code = query_athena(c, q->database, q->sql, q->limits.timeout_ms, &rows, &fault);
+    if (code == CLI_OK) {
+        const char *why = query_print_end(print);
+        code = why ? cli_fail(CLI_FAILED, "query", "%s", why) : CLI_OK;
+    } else if (fault.kind) {
+        code = cli_fail(CLI_FAILED, "query", "%s%s", fault.error.text,
+                        fault.kind == WAREHOUSE_TIME ? " (--timeout)" : "");
+    }
+    query_print_free(print);
+    return code;
+}
+
 /* ---- the command line ---- */
 
 static int unknown_query(const char *name)
@@ -314,6 +337,7 @@ static int read_options(question *q, int argc, char **argv)
     const char *timeout = cli_take_option(&argc, argv, NULL, "timeout", &bad);
     const char *memory = cli_take_option(&argc, argv, NULL, "memory", &bad);
     q->list = cli_take_flag(&argc, argv, "list");
+    q->athena = cli_take_flag(&argc, argv, "athena");
     if (argc > 1 && strcmp(argv[1], "--") == 0) {
         argv++;
         argc--;
@@ -324,6 +348,9 @@ static int read_options(question *q, int argc, char **argv)
         return cli_fail(CLI_USAGE, "query",
                         "say one of 'SELECT ...' (in quotes), --saved NAME, --list; see streamsteam "
                         "query --help");
+    if (q->athena && (q->saved || q->list))
+        return cli_fail(CLI_USAGE, "query",
+                        "--athena wants a query in quotes; --saved and --list are the warehouse's");
     if (format && !query_format_read(format, &q->format))
         return cli_fail(CLI_USAGE, "query", "--format %.32s: it is table, csv or json", format);
     int code = read_numbers(q, limit, timeout, memory);
@@ -343,6 +370,11 @@ static int answer(question *q)
     if (q->list)
         query_list_saved();
     code = cli_load("query", q->config, &files);
+    if (code == CLI_OK && q->athena) {
+        code = ask_athena(q, files.config);
+        cli_unload(&files);
+        return code;
+    }
     if (code == CLI_OK)
         code = find_warehouse(files.config, q->database, &where);
     if (code == CLI_OK)

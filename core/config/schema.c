@@ -180,9 +180,16 @@ static json_t *make_string(schema *s, const slot *want, const tree *node, const 
     return json_pack("{s:o}", "$secret", value);
 }
 
+/* "s3://bucket/prefix" is a place of its own, not one below data_dir. */
+static bool has_scheme(const char *text)
+{
+    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+");
+    return len > 0 && strncmp(text + len, "://", 3) == 0;
+}
+
 static json_t *make_path(schema *s, const slot *want, const tree *node, const char *text)
 {
-    if (!s->data_dir || text[0] == '/' || text[0] == '\0')
+    if (!s->data_dir || text[0] == '/' || text[0] == '\0' || has_scheme(text))
         return make_string(s, want, node, text);
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", s->data_dir, text) >= sizeof path)

@@ -1,12 +1,14 @@
 /* A cut: the journal range (a,b] over all partitions, first as temporary files, then sealed: plan stored,
-   files synced and renamed, manifest written, b committed. Every step can be done again. One thread. */
+   files published (disk.h, upload.h), manifest written, b committed. Every step can be done again. One
+   thread. */
 #ifndef LAKE_CUT_H
 #define LAKE_CUT_H
 
 #include <limits.h>
 
 #include "modules/lake/gz.h"
-#include "modules/lake/layout.h"
+#include "plugins/common/layout.h"
+#include "plugins/common/sha256.h"
 
 #define CUT_CHUNK_BYTES     (256u * 1024) /* raw lines that are compressed at once                          */
 #define CUT_FIRST_BYTES     (16u * 1024)
@@ -19,8 +21,11 @@
 #define CUT_PACE_STEP_BYTES (512u * 1024)      /* of one file: then its write-back is begun                */
 #define CUT_PACE_BYTES      (4u * 1024 * 1024) /* begun and not yet waited for                              */
 
+struct s3;
+struct upload;
+
 typedef struct cut_settings { /* what a plan keeps, so that a redo gives the same files */
-    char path[PATH_MAX];
+    char path[PATH_MAX];      /* a directory, or s3://bucket/prefix */
     char partition[LAYOUT_TEMPLATE_MAX];
     char errors[LAYOUT_TEMPLATE_MAX]; /* where failed records go; empty: they are left out */
     char time_field[CUT_FIELD_MAX];
@@ -40,8 +45,12 @@ typedef struct cut_part {
     uint64_t started_at, waited_at; /* offsets: write-back begun, finished */
     uint32_t crc;
     int64_t event_min_us, event_max_us;
-    bool created, closed, published;
-    bool errors; /* holds failed records alone */
+    sha256 *hash;                 /* S3: of the bytes so far */
+    char sha_hex[SHA256_HEX + 1]; /* when it is closed */
+    uint32_t spoiled;             /* S3: the store said so often that the bytes are not what they should be */
+    bool created, trailed, closed, published;
+    bool flying, overwrite; /* S3: its call is under way; the object there is known to be ours */
+    bool errors;            /* holds failed records alone */
 } cut_part;
 
 typedef struct cut_route {
@@ -57,10 +66,13 @@ typedef struct cut {
     layout layout, errors;
     uint64_t journal_id;
     char module[64];
-    char tmp_dir[PATH_MAX]; /* <path>/_tmp/<journal>-<module>/ */
-    gz *gz;                 /* with spare_lines: kept from cut to cut */
-    char *spare_lines;      /* CUT_CHUNK_BYTES, or NULL */
-    uint64_t a, b;          /* b: the last record taken */
+    char work_dir[PATH_MAX]; /* S3: where temporary files are made        */
+    char tmp_dir[PATH_MAX];  /* <path or work_dir>/_tmp/<journal>-<module>/ */
+    struct s3 *s3;           /* borrowed; NULL: the lake is on disk       */
+    struct upload *uploads;  /* S3_UPLOADS_MAX, while it is published     */
+    gz *gz;                  /* with spare_lines: kept from cut to cut */
+    char *spare_lines;       /* CUT_CHUNK_BYTES, or NULL */
+    uint64_t a, b;           /* b: the last record taken */
     uint64_t raw_bytes, count, ticks;
     uint64_t failed;           /* of count: below errors */
     cut_part **parts, **slots; /* slots: by directory, open addressing */
@@ -83,11 +95,20 @@ int32_t cut_settle(cut *c, const cut_settings *settings, ss_error *err);
 bool cut_leaves_out(const cut *c, const ss_record *r);
 int32_t cut_add(cut *c, const ss_record *r, ss_error *err);
 bool cut_is_full(const cut *c); /* as many partitions as there may be */
-/* Files synced and renamed, manifest written: all but plan and commit. */
-int32_t cut_publish(cut *c, ss_error *err);
+/* Objects in place, manifest written: all but plan and commit. S3: returns SS_RETRY in time before
+   deadline_us with what is under way still flying, and SS_PAUSE, SS_THROTTLE as the store says. */
+int32_t cut_publish(cut *c, int64_t deadline_us, ss_error *err);
 void cut_clear(cut *c); /* forgets the cut; temporaries that were not renamed are deleted */
 void cut_rest(cut *c);  /* gives back what is kept for the next cut: an idle module holds no workspace */
 /* One record out of quarantine: an object of its own, named after its number. */
-int32_t cut_single(cut *c, const ss_record *r, ss_error *err);
+int32_t cut_single(cut *c, const ss_record *r, int64_t deadline_us, ss_error *err);
+
+/* ---- for the files of the cut ---- */
+
+const char *cut_extension(const cut *c);
+/* "journal=... module=... from=..." and a file's own numbers. */
+size_t cut_comment(const cut *c, uint64_t a, uint64_t b, uint64_t count, uint32_t crc,
+                   char out[CUT_NAME_MAX]);
+uint64_t cut_hash(const char *bytes, size_t len);
 
 #endif

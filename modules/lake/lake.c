@@ -4,11 +4,14 @@
 
 #include "modules/lake/failure.h"
 #include "modules/lake/plan.h"
+#include "modules/lake/s3.h"
 #include "plugins/common/fault.h"
 
 #define LAKE_BATCH_RECORDS 10000u
 #define LAKE_BATCH_BYTES   (2u << 20)
 #define LAKE_RETRY_MS      1000
+#define LAKE_PAUSE_MS      10000           /* between tries while keys or bucket are wrong       */
+#define LAKE_SLICE_US      (5 * 1000000LL) /* so long a timer uploads before others have a turn  */
 #define LAKE_OFF           "off"
 
 typedef struct lake {
@@ -17,7 +20,9 @@ typedef struct lake {
     uint64_t roll_bytes;
     int64_t roll_age_ms;
     cut cut;
-    bool cut_open, sealing, redo, broken, timer_set, settled;
+    s3 *s3; /* NULL: neither the YAML nor a plan names a bucket */
+    const ss_config *cfg;
+    bool cut_open, sealing, redo, broken, timer_set, again_set, settled;
     uint64_t redo_b;
     uint64_t last_b; /* the end of the last cut */
     uint64_t left_b; /* the last record that was left out, where it is behind the last one taken */
@@ -46,7 +51,11 @@ static const ss_option roll_options[] = {
 };
 
 static const ss_option lake_options[] = {
-    {.name = "path", .type = SS_T_PATH, .dflt = "lake", .doc = "The directory of the lake."},
+    {.name = "path",
+     .type = SS_T_PATH,
+     .dflt = "lake",
+     .doc = "The directory of the lake, or s3://bucket/prefix."},
+    {.name = "s3", .type = SS_T_OBJECT, .children = s3_options, .doc = "How a bucket is reached."},
     {.name = "partition",
      .type = SS_T_STRING,
      .dflt = "{receiver}/year=%Y/month=%m/day=%d/",
@@ -119,6 +128,25 @@ static bool read_failures(lake *l, const ss_config *cfg, ss_error *err)
     return take_template("errors", errors, s->errors, err);
 }
 
+/* A lake on disk neither has a client nor pays for one. */
+static bool open_s3(lake *l, ss_error *err)
+{
+    if (!l->s3)
+        l->s3 = s3_new(l->host, l->host->cfg_get(l->cfg, "s3"), err);
+    return l->s3 != NULL;
+}
+
+/* "s3://bucket/prefix/" and what it needs. */
+static bool read_bucket(lake *l, ss_error *err)
+{
+    cut_settings *s = &l->settings;
+    for (size_t len = strlen(s->path); len > sizeof S3_SCHEME && s->path[len - 1] == '/'; len--)
+        s->path[len - 1] = '\0';
+    if (l->roll_bytes > (uint64_t)S3_OBJECT_BYTES_MAX)
+        return ss_fail(err, 0, "lake: roll.bytes: an object on S3 has up to 5 GB; write 5GB or less");
+    return open_s3(l, err) && s3_target(l->s3, s->path, err);
+}
+
 static bool read_options(lake *l, const ss_config *cfg, ss_error *err)
 {
     const ss_host *h = l->host;
@@ -133,7 +161,7 @@ static bool read_options(lake *l, const ss_config *cfg, ss_error *err)
     s->level = (int)h->cfg_int(cfg, "level");
     l->roll_bytes = (uint64_t)h->cfg_int(cfg, "roll.bytes");
     l->roll_age_ms = h->cfg_int(cfg, "roll.age");
-    return read_failures(l, cfg, err);
+    return read_failures(l, cfg, err) && (!s3_is_path(path) || read_bucket(l, err));
 }
 
 /* ---- sealing
@@ -143,6 +171,8 @@ static int32_t lake_failed(lake *l, int32_t rc, ss_error *err)
 {
     if (rc == SS_FATAL)
         l->broken = true;
+    if (!err->text[0]) /* an upload that goes on: nothing is wrong */
+        return rc;
     (void)snprintf(l->why, sizeof l->why, "%s", err->text);
     l->host->alarm(l->host->self, "lake", err->text);
     return rc;
@@ -193,7 +223,7 @@ static int32_t lake_commit(lake *l, ss_error *err)
 
 /* Ends the open cut. May be called again after SS_RETRY, also much later: each step knows whether it was
  * done. */
-static int32_t lake_seal(lake *l, ss_error *err)
+static int32_t lake_seal(lake *l, int64_t deadline_us, ss_error *err)
 {
     int32_t rc = SS_OK;
     if (!l->sealing)
@@ -201,7 +231,7 @@ static int32_t lake_seal(lake *l, ss_error *err)
     if (rc != SS_OK)
         return lake_failed(l, rc, err);
     l->sealing = true;
-    rc = cut_publish(&l->cut, err);
+    rc = cut_publish(&l->cut, deadline_us, err);
     if (rc == SS_OK)
         rc = lake_commit(l, err);
     if (rc != SS_OK)
@@ -224,11 +254,26 @@ static int32_t lake_seal(lake *l, ss_error *err)
     return SS_OK;
 }
 
+/* The cut gets the settings, and where they lead: a directory or a bucket. */
+static int32_t settle(lake *l, const cut_settings *settings, ss_error *err)
+{
+    bool bucket = s3_is_path(ss_cstr(settings->path));
+    if (bucket && (!open_s3(l, err) || !s3_target(l->s3, settings->path, err)))
+        return SS_REJECT;
+    const ss_config *cfg = bucket ? l->host->cfg_get(l->cfg, "s3") : NULL;
+    ss_str work = cfg ? l->host->cfg_str(cfg, "work_dir") : ss_s("", 0);
+    if (work.len == 0)
+        work = l->host->data_dir(l->host->self);
+    (void)snprintf(l->cut.work_dir, sizeof l->cut.work_dir, "%.*s", (int)work.len, work.ptr);
+    l->cut.s3 = bucket ? l->s3 : NULL;
+    return cut_settle(&l->cut, settings, err);
+}
+
 static int32_t lake_settle(lake *l, ss_error *err)
 {
     if (l->settled)
         return SS_OK;
-    int32_t rc = cut_settle(&l->cut, &l->settings, err);
+    int32_t rc = settle(l, &l->settings, err);
     l->settled = rc == SS_OK;
     return rc == SS_OK ? SS_OK : lake_failed(l, rc, err);
 }
@@ -244,10 +289,38 @@ static void set_timer(lake *l, int64_t ms)
         l->timer_set = l->host->once(l->host->self, ms > 1 ? ms : 1, lake_timer, l) != NULL;
 }
 
+static void lake_again(void *arg);
+
+/* What could not be sealed goes on by itself: the next records may be hours away. */
+static void seal_later(lake *l, int32_t rc, const ss_error *err)
+{
+    bool flies = rc == SS_RETRY && !err->text[0];
+    int64_t asked = rc == SS_THROTTLE && l->s3 ? s3_retry_after_ms(l->s3) : 0;
+    int64_t ms = flies ? 1 : rc == SS_PAUSE ? LAKE_PAUSE_MS : asked > LAKE_RETRY_MS ? asked : LAKE_RETRY_MS;
+    if (!l->again_set && l->sealing && !l->broken)
+        l->again_set = l->host->once(l->host->self, ms, lake_again, l) != NULL;
+}
+
+static int32_t timed_seal(lake *l)
+{
+    ss_error err = {.struct_size = sizeof err};
+    int32_t rc = lake_seal(l, l->host->now_us(l->host->self) + LAKE_SLICE_US, &err);
+    if (rc != SS_OK)
+        seal_later(l, rc, &err);
+    return rc;
+}
+
+static void lake_again(void *arg)
+{
+    lake *l = arg;
+    l->again_set = false;
+    if (l->sealing && !l->broken && timed_seal(l) == SS_OK)
+        cut_rest(&l->cut);
+}
+
 static void lake_timer(void *arg)
 {
     lake *l = arg;
-    ss_error err = {.struct_size = sizeof err};
     l->timer_set = false;
     if (!l->cut_open)
         cut_rest(&l->cut);
@@ -256,11 +329,13 @@ static void lake_timer(void *arg)
     int64_t left_ms = l->roll_age_ms - (l->host->now_us(l->host->self) - l->opened_us) / 1000;
     if (left_ms > l->roll_age_ms)
         left_ms = 0; /* the clock went back */
-    if (left_ms > 0 && !l->sealing)
+    if (l->sealing)  /* lake_again() is at it */
+        return;
+    if (left_ms > 0)
         set_timer(l, left_ms);
-    else if (lake_seal(l, &err) == SS_OK)
-        cut_rest(&l->cut); /* sealed by age: no flood that needs its memory again at once */
-    else if (!l->broken)
+    else if (timed_seal(l) == SS_OK)
+        cut_rest(&l->cut);              /* sealed by age: no flood that needs its memory again at once */
+    else if (!l->broken && !l->sealing) /* the plan could not be stored */
         set_timer(l, LAKE_RETRY_MS);
 }
 
@@ -273,7 +348,9 @@ static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **ins
     if (!l)
         return ss_fail(err, SS_RETRY, "lake: out of memory");
     l->host = host;
+    l->cfg = cfg;
     if (!read_options(l, cfg, err)) {
+        s3_free(l->s3);
         free(l);
         return SS_REJECT;
     }
@@ -299,7 +376,7 @@ static int32_t lake_start(void *inst, const ss_resume *resume, ss_error *err)
     cut_init(&l->cut, l->host, resume->journal_id);
     l->last_b = resume->seq;
     l->settled = false;
-    int32_t rc = cut_settle(&l->cut, &l->settings, err); /* leftovers under the present path go, too */
+    int32_t rc = settle(l, &l->settings, err); /* leftovers under the present path go, too */
     if (rc != SS_OK || resume->state.len == 0) {
         l->settled = rc == SS_OK;
         return rc;
@@ -312,7 +389,7 @@ static int32_t lake_start(void *inst, const ss_resume *resume, ss_error *err)
         l->settled = true;
         return SS_OK;
     }
-    rc = cut_settle(&l->cut, &plan, err);
+    rc = settle(l, &plan, err);
     l->redo = rc == SS_OK;
     l->redo_b = b;
     l->cut.a = a;
@@ -325,18 +402,19 @@ static void lake_destroy(void *inst)
 {
     lake *l = inst;
     cut_fini(&l->cut);
+    s3_free(l->s3);
     free(l);
 }
 
 /* The record that ended the planned cut is gone (expired): what is there is sealed under the planned name. */
-static int32_t redo_without_end(lake *l, ss_error *err)
+static int32_t redo_without_end(lake *l, int64_t deadline_us, ss_error *err)
 {
     ss_logf(l->host, SS_ERROR,
             "records of the cut %llu..%llu are gone from the journal: sealing what is left",
             (unsigned long long)l->cut.a + 1, (unsigned long long)l->redo_b);
     if (l->cut_open) {
         l->cut.b = l->redo_b;
-        return lake_seal(l, err);
+        return lake_seal(l, deadline_us, err);
     }
     l->redo = false;
     l->settled = false;
@@ -357,9 +435,9 @@ static int32_t take(lake *l, const ss_batch *batch, const ss_record *r, ss_error
 {
     int32_t rc = SS_OK;
     if (l->sealing) /* what an earlier call could not finish */
-        rc = lake_seal(l, err);
+        rc = lake_seal(l, batch->deadline_us, err);
     if (rc == SS_OK && l->redo && r->seq > l->redo_b)
-        rc = redo_without_end(l, err);
+        rc = redo_without_end(l, batch->deadline_us, err);
     if (rc == SS_OK && !l->redo)
         rc = lake_settle(l, err);
     if (rc != SS_OK)
@@ -405,7 +483,7 @@ static int32_t lake_deliver(void *inst, const ss_batch *batch, ss_result *result
         if (r->flags & SS_RECORD_QUARANTINE) {
             rc = l->redo || l->sealing ? ss_fail(err, SS_RETRY, "lake: after the cut that is being sealed")
                                        : lake_settle(l, err);
-            rc = rc == SS_OK ? cut_single(&l->cut, r, err) : rc;
+            rc = rc == SS_OK ? cut_single(&l->cut, r, batch->deadline_us, err) : rc;
             ss_mark(result, i, rc == SS_OK ? SS_RECORD_OK : SS_RECORD_RETRY);
             continue;
         }
@@ -414,24 +492,40 @@ static int32_t lake_deliver(void *inst, const ss_batch *batch, ss_result *result
             break;
         ss_mark(result, i, SS_RECORD_OK);
         if (l->cut_open && cut_ends(l, r))
-            rc = lake_seal(l, err);
+            rc = lake_seal(l, batch->deadline_us, err);
     }
     if (rc == SS_OK && !l->broken)
         rc = pass_left_out(l, err);
     if (l->broken)
         return ss_fail(err, SS_FATAL, "%s", l->why);
-    return rc == SS_OK ? SS_OK : SS_RETRY;
+    if (rc == SS_OK)
+        return SS_OK;
+    seal_later(l, rc, err);
+    if (rc == SS_THROTTLE)
+        result->retry_after_ms = s3_retry_after_ms(l->s3);
+    if (!err->text[0])
+        (void)ss_fail(err, rc, "lake: the upload of a cut goes on");
+    return rc == SS_THROTTLE || rc == SS_PAUSE ? rc : SS_RETRY;
 }
 
 static int32_t lake_flush(void *inst, int64_t deadline_us, ss_error *err)
 {
-    (void)deadline_us;
     lake *l = inst;
     if (l->broken)
         return ss_fail(err, SS_FATAL, "%s", l->why);
     if (!l->cut_open || (l->redo && !l->sealing)) /* a redo ends where its plan says, no earlier */
         return SS_OK;
-    return lake_seal(l, err);
+    int32_t rc = lake_seal(l, deadline_us, err);
+    if (rc != SS_OK)
+        seal_later(l, rc, err);
+    return rc;
+}
+
+/* Where it is on disk, create() has said what there is to say. */
+static int32_t lake_check(void *inst, ss_error *err)
+{
+    lake *l = inst;
+    return l->s3 ? s3_check(l->s3, err) : SS_OK;
 }
 
 static int32_t lake_health(void *inst, ss_error *err)
@@ -457,11 +551,12 @@ static const ss_plugin lake_plugin = {
     .kind = SS_MODULE,
     .name = "lake",
     .version = "1.0.0",
-    .summary = "Events as compressed lines in files, partitioned by time.",
+    .summary = "Events as compressed lines in files or on S3, partitioned by time.",
     .license = "MIT",
     .options = lake_options,
     .module = &lake_ops,
     .create = lake_create,
+    .check = lake_check,
     .start = lake_start,
     .destroy = lake_destroy,
 };

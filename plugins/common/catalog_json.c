@@ -148,6 +148,21 @@ bool catalog_glue(const catalog *c, const catalog_target *target, buf *out)
     return true;
 }
 
+bool catalog_glue_parts(const catalog *c, const char *const *reserved, buf *columns, buf *parameters)
+{
+    const catalog_rule rule = {.plain = true, .lower = true, .reserved = reserved};
+    catalog_name *names = catalog_names(c, &rule);
+    if (!names)
+        return false;
+    buf_adds(columns, "[");
+    glue_columns(c, names, columns);
+    buf_adds(columns, "]");
+    buf_adds(parameters, "\"case.insensitive\": \"true\"");
+    glue_mappings(c, names, parameters);
+    free(names);
+    return !columns->failed && !parameters->failed;
+}
+
 /* ---- OpenSearch ---- */
 
 /* JSON that may be anything is kept but not indexed: a flat_object takes objects alone and would refuse the

@@ -90,3 +90,12 @@ def check_object(path, entry, manifest):
     for key, value in real.items():
         if entry[key] != value:
             raise AssertionError(f"{manifest.name}: {path.name}: says {key} {entry[key]}, the file has {value}")
+
+
+def download(objects, folder):
+    """{key: bytes} of a bucket below one prefix as a lake on disk, for the checks above."""
+    for key, body in objects.items():
+        path = pathlib.Path(folder) / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    return pathlib.Path(folder)

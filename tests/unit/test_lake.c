@@ -1,12 +1,12 @@
 /* The lake from the journal to sealed files: exactly the lines that were stored, in the right folders,
    whatever happens in between. */
-// with: modules/lake/layout.c modules/lake/gz.c modules/lake/failure.c modules/lake/plan.c
+// with: plugins/common/layout.c modules/lake/gz.c modules/lake/failure.c modules/lake/plan.c
 #include <dirent.h>
 #include <zlib.h>
 
 #include "modules/lake/failure.h"
 #include "modules/lake/gz.h"
-#include "modules/lake/layout.h"
+#include "plugins/common/layout.h"
 #include "modules/lake/plan.h"
 #include "tests/unit/delivery_fixture.h"
 

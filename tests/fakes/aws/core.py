@@ -39,6 +39,7 @@ class Service:
     """A JSON service: operations are methods named as AWS names them, dict -> dict. Others override route() and answer()."""
     name, target, content_type = None, None, "application/x-amz-json-1.1"
     throttle = ("ProvisionedThroughputExceededException", 400)
+    expired = ("ExpiredTokenException", 400)
 
     def __init__(self, fake):
         self.fake, self.lock = fake, threading.RLock()
@@ -120,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.send(*answer, request)
 
     def carry_out(self, service, request, operation, arguments, fault):
-        own = fault if fault and fault.do in ("records", "shuffle") else None
+        own = fault if fault and fault.do in ("records", "shuffle", "checksum") else None
         early = None
         if fault and fault.do == "garbage":
             if fault.after:
@@ -138,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
         return service.answer(request, result)
 
     def failure_of(self, service, fault):
-        code, status = {"throttle": service.throttle, "expired_token": ("ExpiredTokenException", 400)}.get(fault.do, ("InternalFailure", 500))
+        code, status = {"throttle": service.throttle, "expired_token": service.expired}.get(fault.do, ("InternalFailure", 500))
         return Failure(fault.code or code, fault.message or "the script wants it", fault.status or status)
 
     def send(self, status, headers, body, request):

@@ -2,7 +2,7 @@
 import random
 import threading
 
-ACTS = ("error", "throttle", "expired_token", "skew", "slow", "cut", "close", "hang", "garbage", "records", "shuffle")
+ACTS = ("error", "throttle", "expired_token", "skew", "slow", "cut", "close", "hang", "garbage", "records", "shuffle", "checksum")
 KEYS = {"service", "op", "match", "skip", "every", "times", "chance", "do", "status", "code", "message", "delay_ms", "after", "part", "seconds",
         "headers"}
 

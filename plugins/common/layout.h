@@ -1,6 +1,6 @@
-/* Where a record's line goes: the partition template, compiled, and names that are safe in a path. */
-#ifndef LAKE_LAYOUT_H
-#define LAKE_LAYOUT_H
+/* Where a record's line goes in a lake: the partition template, compiled, and names that are safe in a path. */
+#ifndef COMMON_LAYOUT_H
+#define COMMON_LAYOUT_H
 
 #include "streamsteam/plugin.h"
 

@@ -1,4 +1,4 @@
-#include "modules/lake/layout.h"
+#include "plugins/common/layout.h"
 
 #include <time.h>
 

@@ -1,0 +1,76 @@
+#include "core/cli/query_athena.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "core/cli/common.h"
+#include "plugins/common/athena.h"
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static bool stopping(void *arg)
+{
+    (void)arg;
+    return stop_asked != 0;
+}
+
+/* ---- which module ---- */
+
+static bool find_module(const config *c, const char *wanted, config_entry *chosen)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config_entries(c); i++) {
+        config_entry e = config_entry_at(c, i);
+        if (e.kind != SS_MODULE || strcmp(e.plugin->name, "glue") != 0 ||
+            (wanted && strcmp(wanted, e.name) != 0))
+            continue;
+        *chosen = e;
+        count++;
+    }
+    if (count == 1)
+        return true;
+    if (count > 1)
+        (void)cli_fail(CLI_USAGE, "query", "there are %zu modules glue: choose one with --database", count);
+    else if (wanted)
+        (void)cli_fail(CLI_USAGE, "query", "there is no module '%.64s' that uses glue", wanted);
+    else
+        (void)cli_fail(CLI_FAILED, "query",
+                       "--athena needs a module glue in the configuration: see docs/glue.md");
+    return false;
+}
+
+/* ---- asking ---- */
+
+static int32_t write_nothing(void *self, const char *bytes, size_t len)
+{
+    (void)self, (void)bytes, (void)len;
+    return 0;
+}
+
+int query_athena(const config *c, const char *module, const char *sql, int64_t timeout_ms,
+                 const warehouse_rows *rows, warehouse_fault *fault)
+{
+    config_entry e = {.kind = 0};
+    ss_error err = error_init();
+    *fault = (warehouse_fault){.kind = 0};
+    if (!find_module(c, module, &e))
+        return CLI_FAILED;
+    const athena_ask ask = {sql, timeout_ms, stopping, NULL, rows};
+    const athena_sink asked = {{sizeof asked, ATHENA_SINK, NULL, write_nothing}, &ask, fault};
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    int32_t rc = config_run(c, &e, CONFIG_HOWTO, &asked.sink, &err);
+    if (rc == SS_OK)
+        return CLI_OK;
+    if (!fault->kind)
+        fault->kind = WAREHOUSE_FAILED;
+    fault->error = err; /* secrets are taken out of it */
+    return CLI_FAILED;
+}
