@@ -264,6 +264,7 @@ static int32_t finish(delivering *d, ss_error *err)
     const ss_record *last = ss_record_at(d->batch, d->batch->count - 1);
     uint32_t kept = mark(d);
     works(r);
+    err->text[0] = '\0'; /* of a row that was refused: the host has it already */
     r->host->metric_set(r->metrics.lag, (double)(r->host->now_us(r->host->self) - last->receive_us) / 1e6);
     if (kept > 0) {
         d->result->retry_after_ms = 1;
