@@ -126,7 +126,7 @@ def _(t):
           "three in quarantine with Redshift's reason", 0.1)
     server.verify()
     cloud.data.bad = lambda row: None
-    server.verb("quarantine", "retry", "rs", check=True)
+    server.verb("quarantine", "retry", "rs", "--all", check=True)
     until(lambda: set(numbers(cloud.db)) == set(range(EVENTS)), 30 * slow(), "the three that came again", 0.1)
     equal(collections.Counter(numbers(cloud.db)), collections.Counter(range(EVENTS)))
     server.verify()
