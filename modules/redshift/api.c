@@ -252,5 +252,6 @@ int32_t api_meaning(const char *why)
         return SS_REJECT;
     if (says(why, mend))
         return SS_PAUSE;
-    return says(why, missing) ? SS_FATAL : SS_RETRY;
+    /* An object that is gone was deleted by another attempt. */
+    return says(why, missing) && !strstr(why, "S3ServiceException") ? SS_FATAL : SS_RETRY;
 }
