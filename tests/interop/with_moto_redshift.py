@@ -50,14 +50,14 @@ def _(t):
     peer = Peer(t, "moto", [sys.executable, "-c", SERVER], env)
     lines = lambda: [line for line in peer.output().splitlines() if line[:1] in "[{" and line]  # noqa: E731
     url = json.loads(until(lines, 60, "moto")[0])["url"]
-    module = {"use": "redshift", "mode": "streaming", "workgroup": "wg", "database": "events", "stream": "clicks", "endpoint": url}
+    module = {"use": "redshift", "mode": "streaming", "workgroup": "analytics", "database": "events", "stream": "clicks", "endpoint": url}
     server = t.server(config={"receivers": {"matomo": None}}, modules={"rs": module}, env=ENV, start=False)
     server.verb("module", "setup", "rs", check=True)
     peer.process.stdin.write(b"tell\n")
     peer.process.stdin.flush()
     told = json.loads(until(lambda: lines()[1:], 60, "moto's statements")[0])
     equal(len(told), 13)
-    equal({tuple(s[1:]) for s in told}, {("wg", "events", "FINISHED")})
+    equal({tuple(s[2:]) for s in told}, {("events", "FINISHED")})
     check(any(s[0].startswith("CREATE EXTERNAL SCHEMA") for s in told), str(told))
 
 

@@ -82,7 +82,7 @@ class Cloud:
         self.fake.service("s3").make("staging")
 
     def module(self, **more):
-        return {"use": "redshift", "region": "eu-central-1", "workgroup": "wg", "database": "dev", "staging": "s3://staging/in", **FAST, **more}
+        return {"use": "redshift", "region": "eu-central-1", "workgroup": "analytics", "database": "dev", "staging": "s3://staging/in", **FAST, **more}
 
 
 def exactly_once(server, db, wanted, what):
@@ -192,9 +192,9 @@ def _(t):
 def _(t):
     db, fake = Postgres(t), Fake()
     t.defer(fake.close)
-    fake.service("redshift-serverless").workgroups["wg"] = (db.user, PASSWORD)
+    fake.service("redshift-serverless").workgroups["analytics"] = (db.user, PASSWORD)
     fake.service("redshift").clusters["cl"] = (db.user, PASSWORD)
-    for target in ({"workgroup": "wg"}, {"cluster": "cl", "user": "loader"}):
+    for target in ({"workgroup": "analytics"}, {"cluster": "cl", "user": "loader"}):
         db.psql("DROP TABLE IF EXISTS events, ss_load_position")
         module = {"use": "redshift", "mode": "insert", "iam": True, "database": "postgres", "region": "eu-central-1",
                   "connection": db.conninfo(user=None, password=None), **target, **FAST}
