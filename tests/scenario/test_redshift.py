@@ -90,7 +90,7 @@ def exactly_once(server, db, wanted, what):
     equal(collections.Counter(numbers(db)), collections.Counter(wanted), what)
 
 
-@test("copy: whatever goes wrong, each record is there exactly once, and nothing stays in the bucket")
+@test("copy: whatever goes wrong, each record is there exactly once, and nothing stays in the bucket", timeout_s=400)
 def _(t):
     cloud = Cloud(t)
     for what, faults, script, hold in SCRIPTS:
@@ -147,7 +147,7 @@ STEPS = ["redshift.planned", "redshift.half_staged", "redshift.staged", "redshif
          "redshift.loaded", "delivery.before_module_commit", "delivery.after_module_commit", "delivery.after_deliver"]
 
 
-@test("copy: killed at every step of a load, also with statements that run later, each record is there exactly once")
+@test("copy: killed at every step of a load, also with statements that run later, each record is there exactly once", timeout_s=600)
 def _(t):
     cloud = Cloud(t)
     for hold in (0, 2):
