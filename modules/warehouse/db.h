@@ -9,7 +9,7 @@
 
 #include <limits.h>
 
-#include "modules/warehouse/shape.h"
+#include "plugins/common/shape.h"
 
 #define DB_NAME_MAX 128u
 

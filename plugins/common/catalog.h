@@ -45,7 +45,7 @@ typedef struct catalog_column {
     const char *doc;              /* or NULL                              */
 } catalog_column;
 
-/* The columns of a flat format (sqlite, postgres), the same as in its DDL unless reserved (NULL at the end,
+/* The columns of a flat format (sqlite, postgres, redshift_flat), the same as in its DDL unless reserved (NULL at the end,
    or NULL) takes a name. Owned by the caller: free(). NULL: not flat, or no memory. */
 catalog_column *catalog_columns(const catalog *c, const char *format, const char *const *reserved,
                                 size_t *count);

@@ -65,6 +65,23 @@ static const dialect redshift = {
               [SS_FIELD_JSON] = "SUPER"},
 };
 
+/* One column a field, objects and all, as the guidance's tables have them: JSON is a text that
+   JSON_EXTRACT_PATH_TEXT reads. For the module redshift; the lake's lines are loaded into the one above. */
+static const char *const redshift_system[] = {"oid",  "tableoid", "xmin",      "cmin",      "xmax",
+                                              "cmax", "ctid",     "deletexid", "insertxid", NULL};
+
+static const dialect redshift_flat = {
+    .rule = {.flat = true, .lower = true, .longest = 63, .reserved = redshift_system},
+    .quote = '"',
+    .types = {[SS_FIELD_STRING] = "VARCHAR(65535)",
+              [SS_FIELD_INT] = "BIGINT",
+              [SS_FIELD_DOUBLE] = "DOUBLE PRECISION",
+              [SS_FIELD_BOOL] = "BOOLEAN",
+              [SS_FIELD_TIMESTAMP] = "TIMESTAMPTZ",
+              [SS_FIELD_DATETIME] = "TIMESTAMP",
+              [SS_FIELD_JSON] = "VARCHAR(65535)"},
+};
+
 /* One standard for all texts of a table: with ISO-8601 the form without T stays a STRING. */
 static const dialect flink = {
     .rule = {.cased = true},
@@ -359,9 +376,10 @@ static const char *const *both(const char *const *a, const char *const *b, const
 catalog_column *catalog_columns(const catalog *c, const char *format, const char *const *reserved,
                                 size_t *count)
 {
-    const dialect *d = strcmp(format, "sqlite") == 0     ? &sqlite
-                       : strcmp(format, "postgres") == 0 ? &postgres
-                                                         : NULL;
+    const dialect *d = strcmp(format, "sqlite") == 0          ? &sqlite
+                       : strcmp(format, "postgres") == 0      ? &postgres
+                       : strcmp(format, "redshift_flat") == 0 ? &redshift_flat
+                                                              : NULL;
     const char *taken[RESERVED_MAX];
     if (!d)
         return NULL;

@@ -1,6 +1,6 @@
 /* SQL of the Game Analytics Pipeline's relations and saved queries. Each is written once, as a macro over a
-   dialect D: SQLITE or POSTGRES, whose macros D_TEXT, D_NUMBER, ... say how that database writes it. A
-   further dialect is one more set of them. Only for game_sql.c and the warehouse's views.c. */
+   dialect D: SQLITE, POSTGRES or REDSHIFT, whose macros D_TEXT, D_NUMBER, ... say how that database writes it. A
+   further dialect is one more set of them. Only for game_sql.c and the views of the modules warehouse and redshift. */
 #ifndef COMMON_GAME_SQL_TEXT_H
 #define COMMON_GAME_SQL_TEXT_H
 
@@ -70,6 +70,17 @@
     "      UNION ALL\n" \
     "      (SELECT " GAME_SQL_COLUMNS " FROM " T " WHERE event_timestamp IS NULL\n" \
     "       ORDER BY event_id COLLATE \"C\", application_id COLLATE \"C\" LIMIT 10)) AS t"
+
+/* Redshift: event_data is a text. What is no JSON is null, not an error (the third argument); a missing member is null
+   or, in older clusters, empty. It sorts by bytes. The expression of a number has no more digits than a double holds. */
+#define REDSHIFT_TEXT(m)   "NULLIF(JSON_EXTRACT_PATH_TEXT(event_data, '" m "', true), '')"
+#define REDSHIFT_NUMBER(m) \
+    "CASE WHEN " REDSHIFT_TEXT(m) " ~ '^-?[0-9]{1,15}([.][0-9]{1,15})?$' THEN CAST(" REDSHIFT_TEXT(m) " AS double precision) END"
+#define REDSHIFT_TIME \
+    "(TIMESTAMP 'epoch' + CASE WHEN " GAME_DATED " THEN event_timestamp END * INTERVAL '1 second')"
+#define REDSHIFT_DATE      "CAST(" REDSHIFT_TIME " AS date)"
+#define REDSHIFT_MONTH     "CAST(DATE_TRUNC('month', " REDSHIFT_TIME ") AS date)"
+#define REDSHIFT_BYTES     ""
 
 /* ---- the relations; T is what they read: "event_data", or "{table}" for the table of the game's receiver. Views read
    the table, so that none depends on another ---- */

@@ -1,9 +1,8 @@
 /* Any bytes as a stored line: cells lie in the line or in the row's own memory, the extra object is JSON, and
    what was JSON is never lost as a whole. */
-// with: modules/warehouse/shape.c modules/warehouse/row.c
 #include <stdlib.h>
 
-#include "modules/warehouse/shape.h"
+#include "plugins/common/shape.h"
 
 static const ss_field fields[] = {
     {"event_id", SS_FIELD_STRING, 0, "d", NULL},

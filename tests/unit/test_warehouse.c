@@ -1,6 +1,5 @@
 /* From a stored line to the cells of a row: every type, every value that does not fit, nothing lost. */
-// with: modules/warehouse/shape.c modules/warehouse/row.c
-#include "modules/warehouse/shape.h"
+#include "plugins/common/shape.h"
 
 #include "core/base/error.h"
 #include "tests/unit/check.h"

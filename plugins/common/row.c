@@ -1,7 +1,7 @@
 /* One pass over the line with the pull scanner: cells point into the line where they can. */
 #include <stdlib.h>
 
-#include "modules/warehouse/shape.h"
+#include "plugins/common/shape.h"
 
 #define ROW_EXTRA_MAX (64u << 20)
 #define SHAPE_KEY_MAX (6u * CATALOG_FIELD_NAME_MAX) /* a name, all of it escaped */

@@ -1,5 +1,5 @@
 /* The columns of a table, and the tree that finds them by the names in a line. */
-#include "modules/warehouse/shape.h"
+#include "plugins/common/shape.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@ const char *const shape_own_names[SHAPE_OWN + 1] = {"ss_seq",      "ss_load",  "
 bool shape_begin(shape *s, ss_error *err)
 {
     *s = (shape){.catalog = catalog_new(), .first = SHAPE_NONE};
-    return s->catalog || ss_fail(err, 0, "warehouse: out of memory");
+    return s->catalog || ss_fail(err, 0, "table: out of memory");
 }
 
 bool shape_add(shape *s, const ss_field *field, const char *receiver, ss_error *err)
@@ -79,7 +79,7 @@ bool shape_end(shape *s, const char *format, ss_error *err)
     s->used = calloc(s->count + 1, sizeof *s->used);
     s->nodes = calloc(s->count * (CATALOG_FIELD_DEPTH_MAX + 1) + 1, sizeof *s->nodes);
     if (!s->columns || !s->used || !s->nodes || !copy_texts(s))
-        return ss_fail(err, 0, "warehouse: out of memory");
+        return ss_fail(err, 0, "table: out of memory");
     for (size_t i = 0; i < s->count; i++)
         node_path(s, s->columns[i].path, (uint16_t)i);
     catalog_free(s->catalog);

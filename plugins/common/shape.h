@@ -1,7 +1,7 @@
 /* From one stored line to the cells of one row. A shape is the columns of a receiver's table and where their
    values stand in the line; a row is borrowed memory, used again for the next line. One thread. */
-#ifndef WAREHOUSE_SHAPE_H
-#define WAREHOUSE_SHAPE_H
+#ifndef COMMON_SHAPE_H
+#define COMMON_SHAPE_H
 
 #include "plugins/common/catalog.h"
 #include "plugins/common/json.h"

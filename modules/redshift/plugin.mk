@@ -1,0 +1,1 @@
+LIBS_module-redshift := -lcurl -lcrypto -lpq -lz
