@@ -81,6 +81,7 @@
 #define REDSHIFT_DATE      "CAST(" REDSHIFT_TIME " AS date)"
 #define REDSHIFT_MONTH     "CAST(DATE_TRUNC('month', " REDSHIFT_TIME ") AS date)"
 #define REDSHIFT_BYTES     ""
+#define REDSHIFT_NEWEST(T) T
 
 /* ---- the relations; T is what they read: "event_data", or "{table}" for the table of the game's receiver. Views read
    the table, so that none depends on another ---- */
