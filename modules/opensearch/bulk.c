@@ -54,6 +54,8 @@ void bulk_fini(bulk *b)
 static void reject(bulk *b, uint32_t i, const char *why)
 {
     b->host->result(b->host->self, b->result, i, SS_RECORD_REJECT, 0, ss_cstr(why));
+    b->refused++;
+    (void)snprintf(b->refusal, sizeof b->refusal, "%s", why);
     b->host->metric_add(b->metrics[BULK_REFUSED], 1);
 }
 

@@ -63,7 +63,8 @@ typedef struct bulk {
     uint32_t failures, refused;
     bool works; /* something was taken since the start: a refusal as a whole is then a document's fault */
     int32_t broken;
-    char text[BULK_TEXT_MAX];
+    char text[BULK_TEXT_MAX],
+        refusal[BULK_TEXT_MAX]; /* why something comes again; the last that was refused */
     ss_metric *metrics[BULK_METRICS];
 } bulk;
 

@@ -32,6 +32,7 @@ static void refuse(bulk *b, bulk_item *item, const char *why)
     item->state = BULK_DONE;
     b->left--;
     b->refused++;
+    (void)snprintf(b->refusal, sizeof b->refusal, "%s", why);
     count(b, BULK_REFUSED, 1);
 }
 

@@ -369,11 +369,11 @@ static int32_t opensearch_deliver(void *inst, const ss_batch *batch, ss_result *
     rc = bulk_run(&o->bulk, batch, result, err);
     char text[BULK_TEXT_MAX + 100];
     if (o->bulk.refused)
-        (void)snprintf(text, sizeof text,
-                       "documents are refused and kept in quarantine, the last one: %.300s: mend the index's "
-                       "mapping, then "
-                       "`streamsteam quarantine retry`",
-                       o->bulk.text);
+        (void)snprintf(
+            text, sizeof text,
+            "mend the index's mapping, then `streamsteam quarantine retry %.*s --all`; refused last: %.250s",
+            (int)(o->host->instance.len < 64 ? o->host->instance.len : 64), o->host->instance.ptr,
+            o->bulk.refusal);
     o->host->alarm(o->host->self, "refused", o->bulk.refused ? text : NULL);
     return rc;
 }

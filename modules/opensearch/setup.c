@@ -3,6 +3,7 @@
    OpenSearch has rewritten. */
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "modules/opensearch/dashboards.h"
 #include "modules/opensearch/opensearch.h"
@@ -381,6 +382,21 @@ static int32_t setup_policy(opensearch *o, const ss_sink *out, ss_error *err)
 
 /* ---- dashboards ---- */
 
+static bool is_true(ss_str body, const char *name)
+{
+    json_scan s;
+    json_value v, key;
+    json_start(&s, body);
+    if (!json_read(&s, &v) || v.kind != JSON_OBJECT)
+        return false;
+    while (json_member(&s, &key)) {
+        if (json_is(&key, name))
+            return json_read(&s, &v) && v.kind == JSON_TRUE;
+        (void)json_skip(&s, NULL);
+    }
+    return false;
+}
+
 static int32_t import(opensearch *o, const char *url, ss_str objects, const ss_sink *out, ss_error *err)
 {
     grow body = {.limit = DASHBOARDS_BYTES_MAX + 1024};
@@ -399,7 +415,7 @@ static int32_t import(opensearch *o, const char *url, ss_str objects, const ss_s
                             .body = grow_str(&body)};
     int32_t rc = ask(o, &call, &r, &answer, err);
     if (rc == SS_OK) {
-        bool good = answer.status == 200 && memmem(answer.body.ptr, answer.body.len, "\"success\":true", 14);
+        bool good = answer.status == 200 && is_true(answer.body, "success");
         rc = good ? SS_OK : bad(o, &call, &r, &answer, err);
         if (good) {
             wire_end(&o->wire, &call);
@@ -412,6 +428,13 @@ static int32_t import(opensearch *o, const char *url, ss_str objects, const ss_s
 
 static int32_t save(const char *path, ss_str objects, const ss_sink *out, ss_error *err)
 {
+    char folder[PATH_MAX_ * 4];
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash && slash > folder) { /* before the first start there is no data directory */
+        *slash = '\0';
+        (void)mkdir(folder, 0700);
+    }
     FILE *file = fopen(path, "we");
     bool good = file && fwrite(objects.ptr, 1, objects.len, file) == objects.len;
     if (file && fclose(file) != 0)

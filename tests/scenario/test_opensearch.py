@@ -98,13 +98,13 @@ def _(t):
     send(server, 0, 200)
     until(lambda: state(server, "out")["cursor"] >= 200, 30 * slow(), "the end")
     equal(numbers(fake), [n for n in range(200) if n % 10 != 7])
-    told = server.verb("quarantine", "list", "out", check=True).stdout
+    told = server.verb("quarantine", "show", "out", 8, check=True).stdout
     check("mapper_parsing_exception" in told and "field [n]" in told and "out of range" in told, told)
     equal(metric(server, "documents_refused_total"), 20)
     check("quarantine retry" in json.dumps(server.status()) + server.log_text(), "no alarm with a remedy")
     server.verify()
     fake.refuse = None
-    server.verb("quarantine", "retry", "out", check=True)
+    server.verb("quarantine", "retry", "out", "--all", check=True)
     until(lambda: numbers(fake) == list(range(200)), 30 * slow(), "all of them")
 
 
@@ -116,7 +116,7 @@ def _(t):
     server.write_config()
     server.restart()
     send(server, 0, 1000)
-    send(server, 5000, 1, big="y" * 300_000)
+    equal(server.post("/events/click", json.dumps({"id": "big", "n": 5000, "pad": "y" * 300_000})).status, 200)
     send(server, 1000, 1000)
     until(lambda: state(server, "out")["cursor"] >= 2001, 60 * slow(), "the end")
     equal(numbers(fake), list(range(2000)))
