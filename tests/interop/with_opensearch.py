@@ -62,14 +62,20 @@ def _(t):
 def _(t):
     node = opensearch.Node(t, **{"thread_pool.write.queue_size": 1, "thread_pool.write.size": 1})
     node.ask("PUT", "/strict", {"settings": {"number_of_shards": 1, "number_of_replicas": 0}, "mappings": {"properties": {"n": {"type": "byte"}}}})
-    server = server_with(t, strict={"use": "opensearch", "url": node.url, "index": "strict", "calls_in_flight": 8, "call_bytes": "64KiB", **FAST})
+    busy = {**FAST, "batch": {"records": 10000, "linger": "500ms"}, "calls_in_flight": 16, "call_bytes": "64KiB"}
+    server = server_with(t, strict={"use": "opensearch", "url": node.url, "index": "strict", **FAST}, busy={"use": "opensearch", "url": node.url, "index": "busy", **busy})
     server.start()
     send(server, 0, 300)
     until(lambda: state(server, "strict")["cursor"] >= 300, 120, "all events", 0.2)
     equal(sorted(source["n"] for _, _, source in node.documents("strict")), list(range(128)))  # a byte ends at 127
     told = server.verb("quarantine", "list", "strict", check=True).stdout
     check("mapper_parsing_exception" in told and "[n]" in told, told[:600])
-    check(any("refused" in k and '"strict"' in k and v == 172 for k, v in server.metrics().items() if "documents_refused" in k), "172 refusals")
+    for part in range(20):
+        send(server, 300 + part * 500, 500)
+    until(lambda: state(server, "busy")["cursor"] >= 10300, 240, "all events", 0.2)
+    equal(sorted(source["n"] for _, _, source in node.documents("busy")), list(range(10300)))
+    check(any("opensearch_busy_total" in k and '"busy"' in k and v > 0 for k, v in server.metrics().items()), "the queue was never full")
+    check(any("refused" in k and '"strict"' in k and v >= 172 for k, v in server.metrics().items() if "documents_refused" in k), "refusals")
     server.verify()
 
 
