@@ -45,18 +45,20 @@ static void put_number(grow *out, const char *before, long long n)
 
 /* ---- mappings ---- */
 
-/* Windows' documents in the seed's shape. Their dimensions are named in the configuration, never by clients:
-   new ones are mapped as they come, everything else is kept and not indexed. */
+/* Windows' documents in the seed's shape. Their members are named in the configuration, never by clients: new
+   dimensions are mapped as they come, other texts are kept and not searchable. */
 static const char metrics_mappings[] =
     "{\"dynamic\":true,\"date_detection\":false,\"dynamic_templates\":["
     "{\"dimensions\":{\"match\":\"DIMENSION_*\",\"mapping\":{\"type\":\"keyword\",\"ignore_above\":1024}}},"
     "{\"values\":{\"match\":\"METRIC_UNIT_VALUE_*\",\"mapping\":{\"type\":\"double\"}}},"
-    "{\"rest\":{\"match\":\"*\",\"mapping\":{\"type\":\"object\",\"enabled\":false}}}],"
+    "{\"texts\":{\"match_mapping_type\":\"string\",\"mapping\":{\"type\":\"keyword\",\"index\":false,"
+    "\"doc_values\":false}}}],"
     "\"properties\":{\"METRIC_NAME\":{\"type\":\"keyword\",\"ignore_above\":1024},"
     "\"METRIC_TIMESTAMP\":{\"type\":\"date\"},\"METRIC_UNIT_VALUE_INT\":{\"type\":\"double\"},"
-    "\"METRIC_UNIT\":{\"type\":\"keyword\",\"ignore_above\":256},\"OUTPUT_TYPE\":{\"type\":\"keyword\","
-    "\"ignore_above\":256},"
-    "\"@timestamp\":{\"type\":\"date\"}}}";
+    "\"METRIC_UNIT_VALUE\":{\"type\":\"double\"},\"METRIC_TOP\":{\"type\":\"object\",\"enabled\":false},"
+    "\"METRIC_UNIT\":{\"type\":\"keyword\",\"ignore_above\":256},"
+    "\"METRIC_ID\":{\"type\":\"keyword\",\"ignore_above\":1024},\"METRIC_VERSION\":{\"type\":\"long\"},"
+    "\"OUTPUT_TYPE\":{\"type\":\"keyword\",\"ignore_above\":256},\"@timestamp\":{\"type\":\"date\"}}}";
 
 #define METRICS_FIELDS 200
 

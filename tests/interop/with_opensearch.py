@@ -7,7 +7,8 @@ from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}, "when": {"type": "string"}}}
-METRIC = {"type": "object", "properties": {"doc": {"type": "string"}, "version": {"type": "integer"}, "value": {"type": "integer"}}}
+METRIC = {"type": "object", "properties": {"doc": {"type": "string"}, "version": {"type": "integer"}, "value": {"type": "integer"},
+                                                "METRIC_TIMESTAMP": {"type": "string"}, "DIMENSION_SPELL_ID": {"type": ["string", "null"]}}}
 EVENTS = {"types": {"click": {"schema": SCHEMA}, "metric": {"schema": METRIC}}}
 FAST = {"retry": {"base": "50ms", "max": "500ms"}, "batch": {"records": 500, "linger": "5ms"}, "replicas": 0, "shards": 1}
 DAYS = ("2026-01-30", "2026-01-31", "2026-02-01")
@@ -84,18 +85,20 @@ def _(t):
     node = opensearch.Node(t)
     node.ask("PUT", "/_index_template/s", {"index_patterns": ["stream"], "data_stream": {}, "template": {"settings": {"number_of_replicas": 0}}})
     versions = {"use": "opensearch", "url": node.url, "index": "game_metrics", "op": "index", "id": "{json:doc}", "version": "{json:version}",
-                "types": ["metric"], **FAST}
+                "templates": ["metrics"], **FAST}
     server = server_with(t, metrics={**versions}, stream={"use": "opensearch", "url": node.url, "index": "stream", "data_stream": True, **FAST})
-    for module in server.config["modules"].values():
-        module.pop("types", None)
-    server.write_config()
+    server.verb("module", "setup", "metrics", check=True)
     server.start()
     rows = [("a", 1, 10), ("b", 5, 50), ("a", 3, 30), ("a", 2, 20), ("b", 5, 51)]
-    body = "".join(json.dumps({"id": f"{d}{v}{x}", "doc": d, "version": v, "value": x}) + "\n" for d, v, x in rows)
+    body = "".join(json.dumps({"id": f"{d}{v}{x}", "doc": d, "version": v, "value": x, "METRIC_TIMESTAMP": "2026-01-30T12:00:00Z", "DIMENSION_SPELL_ID": d}) + "\n"
+                   for d, v, x in rows)
     equal(server.post("/events/metric", body, [("Content-Type", "application/x-ndjson")]).status, 200)
     for name in ("metrics", "stream"):
         until(lambda n=name: state(server, n)["cursor"] >= len(rows), 60, f"the end of {name}", 0.2)
     equal([(i, s["version"], s["value"]) for _, i, s in node.documents("game_metrics")], [("a", 3, 30), ("b", 5, 51)])
+    (mapping,) = node.ask("GET", "/game_metrics/_mapping").values()
+    properties = mapping["mappings"]["properties"]
+    equal((properties["DIMENSION_SPELL_ID"]["type"], properties["METRIC_TIMESTAMP"]["type"]), ("keyword", "date"))
     stored = node.documents("stream")
     equal(len(stored), len(rows))
     check(all("@timestamp" in source for _, _, source in stored), stored[:1])
