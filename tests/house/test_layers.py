@@ -54,8 +54,8 @@ OWNERS = {
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
     "librdkafka": (["receivers/kafka", "modules/kafka", "tests"], "the protocol of Apache Kafka"),
-    "zlib.h": (["core/http", "modules/lake", "modules/redshift", "receivers/matomo"],
-               "where ISA-L is missing; the script of the tracker, once; what COPY reads, which goes over the network anyway"),
+    "zlib.h": (["core/http", "modules/lake", "modules/redshift", "modules/opensearch", "receivers/matomo"],
+               "where ISA-L is missing; the script of the tracker, once; what COPY reads and bodies of _bulk, which go over the network anyway"),
 }
 
 SYSTEM = re.compile(r"^(sys|linux|net|netinet|arpa|asm|bits)/|^(emmintrin|immintrin|nmmintrin|x86intrin|cpuid|arm_acle)\.h$")

