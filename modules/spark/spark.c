@@ -25,7 +25,7 @@ typedef struct spark {
 } spark;
 
 static const ss_option item[] = {
-    {.name = "*", .type = SS_T_OBJECT, .children = spark_job_options, .doc = "A job."}, {.name = NULL}};
+    {.name = "*", .type = SS_T_OBJECT, .children = spark_job_options, .doc = "When a job is started, and what it is started with."}, {.name = NULL}};
 static const ss_option local_options[] = {
     {.name = "spark_submit",
      .type = SS_T_STRING,

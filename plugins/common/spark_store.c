@@ -400,9 +400,9 @@ bool spark_batch_files(spark_store *s, const spark_batch *b, bool earlier,
         earlier
             ? bound(s,
                     "SELECT f.path FROM batch b JOIN part p ON p.job=b.job AND p.key=b.key AND "
-                    "p.batch<b.id JOIN file f ON f.id=p.file WHERE b.id=? AND b.key<>'' ORDER BY f.id",
+                    "p.batch<b.id JOIN file f ON f.id=p.file WHERE b.id=? AND b.key<>'' ORDER BY f.path",
                     "i", b->files_of)
-            : bound(s, "SELECT f.path FROM part p JOIN file f ON f.id=p.file WHERE p.batch=? ORDER BY f.id",
+            : bound(s, "SELECT f.path FROM part p JOIN file f ON f.id=p.file WHERE p.batch=? ORDER BY f.path",
                     "i", b->files_of);
     int rc = SQLITE_ERROR;
     while (q && (rc = sqlite3_step(q)) == SQLITE_ROW)
