@@ -97,7 +97,9 @@ static enum answer serverless_submit(spark_target *t, spark_run *r)
     FAULT_POINT("spark.answered_serverless");
     const aws_reply *reply = aws_reply_of(call);
     enum answer a = RUN_STARTED;
-    if (reply->result != AWS_OK)
+    if (reply->result == AWS_CONFLICT) /* it is there, from before the configuration changed */
+        a = run_says(r, RUN_LOST, "its token was used with other arguments: %.250s", reply->text);
+    else if (reply->result != AWS_OK)
         a = aws_base_refused(r, reply);
     else if (!json_member_text(reply->body, "jobRunId", r->ext, sizeof r->ext))
         a = run_says(r, RUN_UNKNOWN, "the answer names no job run");
