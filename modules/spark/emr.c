@@ -29,7 +29,9 @@ static enum answer emr_submit(spark_target *t, spark_run *r)
     FAULT_POINT("spark.answered");
     const aws_reply *reply = aws_reply_of(call);
     enum answer a = RUN_STARTED;
-    if (reply->result != AWS_OK)
+    if (strcmp(reply->code, "InvalidRequestException") == 0) /* no such cluster, or it takes no steps now */
+        a = run_says(r, RUN_PAUSE, "%.300s", reply->text);
+    else if (reply->result != AWS_OK)
         a = aws_base_refused(r, reply);
     else {
         const char *at = memmem(reply->body.ptr, reply->body.len, "\"s-", 3);

@@ -142,12 +142,14 @@ def _(t):
         equal([b["attempt"] for b in c.when("done", 2)], [1, 1])
 
 
-@test("emr: a cluster that is not there pauses with an alarm, and goes on when it is")
+@test("emr: a cluster that is not there: everything waits with an alarm, nothing is given up")
 def _(t):
     with Fake(seed=1) as fake:
         c = Case(t, "emr", env=fake.env(), emr={"cluster": "j-9"}, job={"retries": 0})
         found = until(lambda: [b for b in c.batches() if b["reason"]], 20, "a reason")
         check("j-9" in found[0]["reason"], found[0]["reason"])
+        equal((found[0]["state"], found[0]["attempt"]), ("waiting", 0))
+        until(lambda: "nothing is sent" in c.server.log_text(), 10, "the alarm")
 
 
 @test("livy: names, faults, a password", timeout_s=120)
