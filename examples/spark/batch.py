@@ -1,8 +1,8 @@
 """What the jobs share: the list of a batch's files, and results that appear once and whole.
 
 A job writes below OUTPUT/_staging/BATCH, then moves each file to its place under a name that begins with the batch's, and
-last of all writes OUTPUT/_batches/BATCH.json. A run of a batch that has this file does nothing; one without it first
-removes what an earlier run of the same batch may have left. So each batch is in the output once, however often it runs,
+last of all writes OUTPUT/_batches/BATCH.json. A run of a batch that has this file does nothing, unless it is a rerun that
+somebody asked for; any other first removes what an earlier run of the same batch may have left. So each batch is in the output once, however often it runs,
 and a write that failed leaves nothing that counts."""
 import argparse
 import json
@@ -20,7 +20,7 @@ class Batch:
         self.spark, self.jvm = spark, spark._jvm
         whole = json.loads("".join(row.value for row in spark.read.option("wholetext", True).text(path).collect()))
         self.name, self.files, self.earlier = whole["batch"], whole["files"], whole["earlier"]
-        self.late, self.through = whole["late"], whole["through"]
+        self.rerun = whole["kind"] == "rerun"  # somebody wants it anew, under the same name
 
     def path(self, text):
         return self.jvm.org.apache.hadoop.fs.Path(text)
@@ -35,7 +35,7 @@ class Batch:
 
     def done(self, output):
         path = self.path(f"{output}/_batches/{self.name}.json")
-        return self.files_of(path).exists(path)
+        return not self.rerun and self.files_of(path).exists(path)
 
     def below(self, folder):
         """Every file below it, with its path relative to it."""
@@ -95,5 +95,7 @@ class Batch:
         stream = fs.create(temporary, True)
         stream.write(bytearray(text.encode()))
         stream.close()
-        fs.rename(temporary, path)
+        fs.delete(path, False)
+        if not fs.rename(temporary, path):
+            raise RuntimeError(f"{temporary} cannot be moved to {path}")
         fs.delete(self.path(f"{output}/_staging/{self.name}"), True)

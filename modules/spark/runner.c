@@ -106,7 +106,7 @@ static const spark_job *prepare(runner *r, const spark_batch *b, prepared *p)
     p->run.batch = b;
     p->run.job = jobs_find(r->jobs, ss_cstr(b->job));
     p->run.list = p->list;
-    spark_batch_name(r->store, b->id, p->run.batch_name);
+    spark_batch_name(r->store, b->named, p->run.batch_name);
     spark_run_name(r->store, b, p->run.name);
     (void)snprintf(p->run.ext, sizeof p->run.ext, "%s", b->ext);
     (void)snprintf(p->list, sizeof p->list, "%s/%s.json", r->lists, p->run.batch_name);

@@ -24,8 +24,11 @@ typedef struct spark {
     uint64_t counted[7];
 } spark;
 
-static const ss_option item[] = {
-    {.name = "*", .type = SS_T_OBJECT, .children = spark_job_options, .doc = "When a job is started, and what it is started with."}, {.name = NULL}};
+static const ss_option item[] = {{.name = "*",
+                                  .type = SS_T_OBJECT,
+                                  .children = spark_job_options,
+                                  .doc = "When a job is started, and what it is started with."},
+                                 {.name = NULL}};
 static const ss_option local_options[] = {
     {.name = "spark_submit",
      .type = SS_T_STRING,

@@ -34,7 +34,8 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS part_batch ON part(batch) WHERE batch IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS part_key ON part(job, key, batch);"
     "CREATE TABLE IF NOT EXISTS batch(id INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT, key TEXT, kind TEXT,"
-    " late INTEGER, files_of INTEGER, state TEXT, attempt INTEGER DEFAULT 0, ext TEXT DEFAULT '',"
+    " late INTEGER, files_of INTEGER, named INTEGER, state TEXT, attempt INTEGER DEFAULT 0, ext TEXT DEFAULT "
+    "'',"
     " reason TEXT DEFAULT '', made_us INTEGER, due_us INTEGER DEFAULT 0, sent_us INTEGER DEFAULT 0,"
     " ended_us INTEGER DEFAULT 0, files INTEGER, bytes INTEGER, events INTEGER, min_us INTEGER, max_us "
     "INTEGER);"
@@ -300,23 +301,29 @@ int64_t spark_batch_make(spark_store *s, ss_str job, const char *key, const char
     int64_t id = sqlite3_last_insert_rowid(s->db);
     bool good =
         take_files(s, job, key, id) &&
-        done(s, bound(s,
-                      "UPDATE batch SET files_of=id, (files,bytes,events,min_us,max_us)=(SELECT COUNT(*),"
-                      "SUM(f.bytes),SUM(f.events),MIN(f.min_us),MAX(f.max_us) FROM part p JOIN file f ON "
-                      "f.id=p.file WHERE p.batch=batch.id) WHERE id=?",
-                      "i", id));
+        done(
+            s,
+            bound(
+                s,
+                "UPDATE batch SET files_of=id, named=id, (files,bytes,events,min_us,max_us)=(SELECT COUNT(*),"
+                "SUM(f.bytes),SUM(f.events),MIN(f.min_us),MAX(f.max_us) FROM part p JOIN file f ON "
+                "f.id=p.file WHERE p.batch=batch.id) WHERE id=?",
+                "i", id));
     return good ? id : 0;
 }
 
 int64_t spark_batch_copy(spark_store *s, const spark_batch *from, ss_str job, const char *kind,
                          int64_t now_us)
 {
-    bool good = done(s, bound(s,
-                              "INSERT INTO batch(job,key,kind,late,files_of,state,made_us,files,bytes,events,"
-                              "min_us,max_us) VALUES(?,?,?,?,?,'waiting',?,?,?,?,?,?)",
-                              "tcciiiiiiii", job, from->key, kind, (int64_t)from->late, from->files_of,
-                              now_us, from->files, from->bytes, from->events, from->min_us, from->max_us));
-    return good ? sqlite3_last_insert_rowid(s->db) : 0;
+    if (!done(s, bound(s,
+                       "INSERT INTO batch(job,key,kind,late,files_of,state,made_us,files,bytes,events,"
+                       "min_us,max_us) VALUES(?,?,?,?,?,'waiting',?,?,?,?,?,?)",
+                       "tcciiiiiiii", job, from->key, kind, (int64_t)from->late, from->files_of, now_us,
+                       from->files, from->bytes, from->events, from->min_us, from->max_us)))
+        return 0;
+    int64_t id = sqlite3_last_insert_rowid(s->db);
+    int64_t named = ss_eq(job, ss_cstr(from->job)) ? from->named : id;
+    return done(s, bound(s, "UPDATE batch SET named=? WHERE id=?", "ii", named, id)) ? id : 0;
 }
 
 bool spark_batch_get(spark_store *s, int64_t id, spark_batch *b)
@@ -324,23 +331,23 @@ bool spark_batch_get(spark_store *s, int64_t id, spark_batch *b)
     sqlite3_stmt *q =
         bound(s,
               "SELECT id,files_of,attempt,made_us,due_us,sent_us,ended_us,files,bytes,events,min_us,max_us,"
-              "late,job,key,kind,state,ext,reason FROM batch WHERE id=?",
+              "named,late,job,key,kind,state,ext,reason FROM batch WHERE id=?",
               "i", id);
     bool found = q && sqlite3_step(q) == SQLITE_ROW;
     memset(b, 0, sizeof *b);
     if (found) {
-        int64_t *const numbers[] = {&b->id,     &b->files_of, &b->attempt,  &b->made_us,
-                                    &b->due_us, &b->sent_us,  &b->ended_us, &b->files,
-                                    &b->bytes,  &b->events,   &b->min_us,   &b->max_us};
-        for (int i = 0; i < 12; i++)
+        int64_t *const numbers[] = {&b->id,      &b->files_of, &b->attempt, &b->made_us, &b->due_us,
+                                    &b->sent_us, &b->ended_us, &b->files,   &b->bytes,   &b->events,
+                                    &b->min_us,  &b->max_us,   &b->named};
+        for (int i = 0; i < 13; i++)
             *numbers[i] = sqlite3_column_int64(q, i);
-        b->late = sqlite3_column_int(q, 12) != 0;
-        copy_text(b->job, sizeof b->job, q, 13);
-        copy_text(b->key, sizeof b->key, q, 14);
-        copy_text(b->kind, sizeof b->kind, q, 15);
-        copy_text(b->state, sizeof b->state, q, 16);
-        copy_text(b->ext, sizeof b->ext, q, 17);
-        copy_text(b->reason, sizeof b->reason, q, 18);
+        b->late = sqlite3_column_int(q, 13) != 0;
+        copy_text(b->job, sizeof b->job, q, 14);
+        copy_text(b->key, sizeof b->key, q, 15);
+        copy_text(b->kind, sizeof b->kind, q, 16);
+        copy_text(b->state, sizeof b->state, q, 17);
+        copy_text(b->ext, sizeof b->ext, q, 18);
+        copy_text(b->reason, sizeof b->reason, q, 19);
     }
     if (q)
         (void)sqlite3_reset(q);

@@ -63,6 +63,7 @@ bool spark_groups(spark_store *s, ss_str job, bool (*visit)(void *arg, const spa
 /* ---- batches ---- */
 
 typedef struct spark_batch {
+    int64_t named; /* the batch under whose name results appear: its own; of a rerun, that of the first */
     int64_t id, files_of, attempt, made_us, due_us, sent_us, ended_us, files, bytes, events, min_us, max_us;
     char job[SPARK_JOB_MAX], key[SPARK_KEY_MAX], kind[SPARK_STATE_MAX], state[SPARK_STATE_MAX];
     char ext[SPARK_EXT_MAX], reason[SPARK_REASON_MAX];

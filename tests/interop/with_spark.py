@@ -119,6 +119,10 @@ def _(t):
     found = settled(server, 3)
     equal((found[2]["kind"], found[2]["late"], found[2]["state"]), ("late", True, "done"))
     data.check(folder, found)
+    server.verb("spark", "rerun", found[0]["batch"], check=True)
+    again = settled(server, 4)
+    equal((again[3]["kind"], again[3]["state"]), ("rerun", "done"))
+    data.check(folder, found)
     server.stop()
 
 

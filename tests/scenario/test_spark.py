@@ -79,6 +79,7 @@ def _(t):
     c.server.verb("spark", "rerun", found["never"]["batch"], check=True)
     again = c.settled(3)[-1]
     equal((again["kind"], again["state"]), ("rerun", "failed"))
+    equal({batch for batch, run in c.runs() if run.startswith(again["batch"])}, {found["never"]["batch"]})
     equal([b["state"] for b in c.batches() if b["batch"] == found["never"]["batch"]], ["rerun"])
     c.server.verb("spark", "drop", again["batch"], check=True)
     equal(c.batches()[-1]["state"], "dropped")
