@@ -25,8 +25,9 @@ static int64_t floor_to(int64_t us, int64_t unit)
 static bool give_to_job(trigger *t, const spark_job *j, int64_t id, const spark_file *f)
 {
     char key[SPARK_KEY_MAX];
-    if (j->on == ON_AFTER || f->path.len < j->prefix.len ||
-        memcmp(f->path.ptr, j->prefix.ptr, j->prefix.len) != 0)
+    bool mine = j->prefix.len == 0 ||
+                (f->path.len >= j->prefix.len && memcmp(f->path.ptr, j->prefix.ptr, j->prefix.len) == 0);
+    if (j->on == ON_AFTER || !mine)
         return true;
     const char *slash = memrchr(f->path.ptr, '/', f->path.len);
     size_t folder = slash ? (size_t)(slash - f->path.ptr) + 1 : 0;

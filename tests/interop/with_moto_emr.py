@@ -62,7 +62,7 @@ def _(t):
     lake = spark.Lake(t.tmp / "the-lake")
     lake.cut({"day=01/": [(spark.at("2026-11-01T01:00:00"), {"n": 1})]})
     targets = {"emr": {"emr": {"cluster": moto.about["cluster"]}}, "glue": {},
-               "emr_serverless": {"emr_serverless": {"application": moto.about["application"], "role": "arn:aws:iam::000000000000:role/r"}}}
+               "emr_serverless": {"emr_serverless": {"application": moto.about["application"], "role": "arn:aws:iam::123456789012:role/r"}}}
     modules = {"lake": None}
     for name, options in targets.items():
         job = {"file": "etl-job" if name == "glue" else "s3://code/job.py", "args": ["--batch", "{batch}"], "grace": "0s"}
