@@ -17,7 +17,7 @@ from tests.lib.wait import until
 
 PYSPARK, PYARROW = "4.0.1", "26.0.1"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUN_TIMEOUT_S = 150
+RUN_TIMEOUT_S = 280
 EVENTS = 150
 SMALL = {"spark.driver.memory": "512m", "spark.executor.memory": "512m", "spark.cores.max": "1", "spark.sql.shuffle.partitions": "2",
          "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -83,7 +83,7 @@ class Data:
 
 def config(data, **more):
     job = {"file": str(ROOT / "examples/spark/raw_to_processed.py"), "args": ["--list", "{list}", "--output", str(data.output)], "grace": "0s",
-           "conf": SMALL, "backoff": "1s", "timeout": "2m", "concurrency": 2}
+           "conf": SMALL, "backoff": "1s", "timeout": "4m", "concurrency": 1}
     return {"modules": {"lake": None, "spark": {"lake": str(data.lake.path), "jobs": {"etl": job}, "poll": "500ms", **more}}}
 
 
@@ -103,7 +103,7 @@ def under_way(server):
     until(lambda: any(b["state"] == "running" for b in batches(server)), 30, "a run under way", 0.2)
 
 
-@test("spark-submit on this machine: a closed partition becomes Parquet, with the module killed meanwhile; late data is added once", timeout_s=400)
+@test("spark-submit on this machine: a closed partition becomes Parquet, with the module killed meanwhile; late data is added once", timeout_s=600)
 def _(t):
     folder = python_folder(t)
     data = Data(t)
@@ -148,7 +148,7 @@ class Cluster:
         return until(found, 60, pattern, 0.2)
 
 
-@test("standalone: through the REST server, the module killed while runs are under way; then the master dies and nothing is lost unsaid", timeout_s=500)
+@test("standalone: through the REST server, the module killed while runs are under way; then the master dies and nothing is lost unsaid", timeout_s=700)
 def _(t):
     folder = python_folder(t)
     data, cluster = Data(t), Cluster(t, folder)
