@@ -174,5 +174,12 @@ def _(t):
     until(lambda: re.search(r"manifests are damaged.*broken\.json", c.server.log_text()), 10, "the alarm")
 
 
+@test("config/examples/spark.yaml is right")
+def _(t):
+    example = pathlib.Path(__file__).resolve().parents[2] / "config" / "examples" / "spark.yaml"
+    server = t.server(yaml=example.read_text(), start=False)
+    server.verb("check", check=True)
+
+
 if __name__ == "__main__":
     main()
