@@ -43,6 +43,7 @@ static const verb verbs[] = {
     {"schema-check", verb_schema_check,
      "does this JSON fit that JSON Schema? As the receiver events decides"},
     {"query", verb_query, "ask the warehouse with SQL, or a saved query, while the server writes it"},
+    {"spark", verb_spark, "list, show, run, rerun, drop: batches of the lake's files and their Spark jobs"},
     {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

@@ -1,0 +1,1 @@
+LIBS_module-spark := -lsqlite3 -lcurl -lcrypto
