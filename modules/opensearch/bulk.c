@@ -83,7 +83,7 @@ static bool begin(bulk *b, const ss_batch *batch, ss_result *result)
 {
     b->batch = batch;
     b->result = result;
-    b->count = b->open_from = b->failures = b->refused = 0;
+    b->count = b->open_from = b->failures = b->refused = b->lost = 0;
     b->all_due_ms = 0;
     b->broken = SS_OK;
     b->text[0] = '\0';
@@ -258,7 +258,7 @@ static int64_t wait_ms(const bulk *b, int64_t now_ms)
 /* Nothing more is sent: the rest comes again with the host's own pauses. */
 static bool is_over(const bulk *b)
 {
-    return b->broken || time_left_ms(b) < BULK_WAIT_MS ||
+    return b->broken || time_left_ms(b) < BULK_WAIT_MS || b->lost >= BULK_LOST_MAX ||
            (b->failures > 0 && b->host->stopping(b->host->self));
 }
 

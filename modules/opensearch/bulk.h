@@ -6,6 +6,7 @@
 #include "modules/opensearch/name.h"
 #include "modules/opensearch/wire.h"
 
+#define BULK_LOST_MAX    6u /* calls in a row without an answer: then the host pauses, and says why */
 #define BULK_CALLS_MAX   16u
 #define BULK_WAIT_MS     1000    /* a look at stopping() at least so often              */
 #define BULK_MARGIN_US   1000000 /* calls end so long before the batch's deadline       */
@@ -60,6 +61,7 @@ typedef struct bulk {
     bulk_call calls[BULK_CALLS_MAX];
     int64_t all_due_ms;
     uint32_t slow; /* calls in a row that were told to slow down */
+    uint32_t lost; /* calls in a row that brought nothing */
     uint32_t failures, refused;
     bool works; /* something was taken since the start: a refusal as a whole is then a document's fault */
     int32_t broken;

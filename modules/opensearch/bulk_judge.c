@@ -50,6 +50,7 @@ static void all_again(bulk *b, const bulk_call *call, bool unknown)
     for (uint32_t i = 0; i < call->count; i++)
         most = b->items[call->items[i]].failures > most ? b->items[call->items[i]].failures : most;
     int64_t due_ms = http_now_ms() + pause_ms(b, most + 1);
+    b->lost++;
     for (uint32_t i = 0; i < call->count; i++)
         again(b, &b->items[call->items[i]], due_ms);
     if (unknown)
@@ -128,6 +129,7 @@ static void judge_items(bulk *b, const bulk_call *call, const wire_answer *answe
         all_again(b, call, true);
         return;
     }
+    b->lost = 0;
     if (j.busy)
         less(b, answer->retry_after_ms);
     else

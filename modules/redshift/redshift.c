@@ -33,8 +33,8 @@ const ss_option redshift_options[] = {
     {.name = "database", .type = SS_T_STRING, .dflt = "dev", .doc = "The database."},
     {.name = "user",
      .type = SS_T_STRING,
-     .doc = "The database user with cluster; without it and secret_arn the one of the AWS identity."},
-    {.name = "secret_arn",
+     .doc = "The database user with cluster; without it and credentials_arn the one of the AWS identity."},
+    {.name = "credentials_arn",
      .type = SS_T_STRING,
      .doc =
          "The ARN of a secret in Secrets Manager with the database's user and password, for the Data API."},
@@ -171,7 +171,7 @@ static void read_options(redshift *r)
                    .cluster = h->cfg_str(r->cfg, "cluster"),
                    .database = h->cfg_str(r->cfg, "database"),
                    .user = h->cfg_str(r->cfg, "user"),
-                   .secret_arn = h->cfg_str(r->cfg, "secret_arn")};
+                   .secret_arn = h->cfg_str(r->cfg, "credentials_arn")};
     (void)snprintf(r->schema, sizeof r->schema, "%.*s", (int)schema.len, schema.ptr);
 }
 

@@ -72,7 +72,7 @@ bool puts_begin(aws_puts *p, const ss_batch *batch)
     p->count = p->open_from = p->left = 0;
     p->shard_count = 0;
     p->all_due_ms = 0;
-    p->failures = 0;
+    p->failures = p->lost = 0;
     grow_clear(&p->keys);
     if (p->size < batch->count) {
         puts_item *items = realloc(p->items, batch->count * sizeof *items);
@@ -281,7 +281,8 @@ static int64_t wait_ms(const aws_puts *p, int64_t now_ms)
 static bool is_over(const aws_puts *p)
 {
     bool late = p->host->now_us(p->host->self) > p->batch->deadline_us - 2 * PUTS_MARGIN_US;
-    return p->broken || late || (p->failures > 0 && p->host->stopping(p->host->self));
+    return p->broken || late || p->lost >= PUTS_LOST_MAX ||
+           (p->failures > 0 && p->host->stopping(p->host->self));
 }
 
 static void collect(aws_puts *p, ss_result *result, ss_error *err)

@@ -12,6 +12,7 @@
 #define PUTS_LANES      4096u   /* hashes of keys                                     */
 #define PUTS_SHARDS_MAX 1024u   /* that asked for less during one batch               */
 #define PUTS_NAME_MAX   64u     /* of a shard: shardId-000000000000                   */
+#define PUTS_LOST_MAX   6u      /* calls in a row that brought nothing: then the host pauses, and says why */
 #define PUTS_WAIT_MS    1000    /* a look at stopping() at least so often             */
 #define PUTS_MARGIN_US  1000000 /* calls end so long before the batch's deadline      */
 #define PUTS_PAUSE_MS   100     /* the first pause of an item or a shard; it doubles  */
@@ -64,6 +65,7 @@ struct aws_puts {
     bool works;         /* something was taken, or the target was looked at */
     uint32_t slow;      /* calls in a row that were told to slow down */
     uint32_t failures;  /* calls that failed, and items            */
+    uint32_t lost;      /* calls in a row that brought nothing     */
     int32_t broken;     /* what puts_run() will say                */
     char last_text[AWS_TEXT_MAX];
     ss_metric *metrics[PUTS_METRICS];

@@ -184,6 +184,7 @@ static void take_results(aws_puts *p, puts_call *call, ss_str body, ss_result *r
 
 static void all_again(aws_puts *p, puts_call *call, bool unknown)
 {
+    p->lost++;
     for (uint32_t i = 0; i < call->count; i++)
         again(p, &p->items[call->items[i]]);
     if (unknown)
@@ -216,7 +217,7 @@ void puts_judge(aws_puts *p, puts_call *call, ss_result *result, ss_error *err)
     const aws_reply *reply = aws_reply_of(call->call);
     p->host->random(p->host->self, &p->dice, sizeof p->dice);
     if (reply->result == AWS_OK && is_whole(p, call, reply->body)) {
-        p->slow = 0;
+        p->slow = p->lost = 0;
         p->works = true;
         take_results(p, call, reply->body, result, err);
         return;

@@ -83,6 +83,10 @@ static bool looks_secret(const char *name)
 {
     static const char *const words[] = {"secret",  "password",    "passwd",    "token",
                                         "api_key", "private_key", "credential"};
+    static const char arn[] = "_arn"; /* names where a secret is kept */
+    size_t len = strlen(name);
+    if (len >= sizeof arn && strcmp(name + len - (sizeof arn - 1), arn) == 0)
+        return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(name, words[i]))
             return true;
