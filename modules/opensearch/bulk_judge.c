@@ -181,5 +181,7 @@ void bulk_judge(bulk *b, bulk_call *call, const wire_answer *answer, ss_error *e
         halve(b, call, "refused as a whole", err);
     } else {
         all_again(b, call, answer->sent);
+        if (!answer->sent) /* nobody there: when every node was asked the host pauses */
+            b->lost += BULK_LOST_MAX / b->wire->host_count;
     }
 }

@@ -11,12 +11,15 @@
 #define DAY_US        86400000000LL
 #define VERSION_MAX   32u
 
-static const ss_option text_item[] = {{.name = "*", .type = SS_T_STRING, .doc = "A name."}, {.name = NULL}};
+static const ss_option text_item[] = {
+    {.name = "*", .type = SS_T_STRING, .doc = "A name, as it stands in the configuration."}, {.name = NULL}};
 static const ss_option url_item[] = {{.name = "*", .type = SS_T_URL, .doc = "The URL of a node."},
                                      {.name = NULL}};
 static const ss_option set_item[] = {
     {.name = "*",
      .type = SS_T_LIST,
+     .min = 1,
+     .max = 64,
      .children = text_item,
      .doc = "The metrics of the set, as METRIC, or METRIC/FIELD with the field whose values are the lines."},
     {.name = NULL}};
