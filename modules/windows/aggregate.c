@@ -134,8 +134,9 @@ typedef struct bucket {
     uint64_t count;
 } bucket;
 
-#define BUCKET_MIDDLE 1000000 /* keys of positive values lie above it, of negative ones mirrored below zero  \
-                               */
+#define BUCKET_MIDDLE                                                                                        \
+    1000000 /* keys of positive values lie above it, of negative ones mirrored below zero                    \
+             */
 
 static int32_t bucket_key(double x)
 {

@@ -45,12 +45,12 @@ typedef struct catalog_column {
     const char *doc;              /* or NULL                              */
 } catalog_column;
 
-/* The columns of a flat format (sqlite, postgres, redshift_flat), the same as in its DDL unless reserved (NULL at the end,
-   or NULL) takes a name. Owned by the caller: free(). NULL: not flat, or no memory. */
+/* The columns of a flat format (sqlite, postgres, redshift_flat), the same as in its DDL unless reserved
+   (NULL at the end, or NULL) takes a name. Owned by the caller: free(). NULL: not flat, or no memory. */
 catalog_column *catalog_columns(const catalog *c, const char *format, const char *const *reserved,
                                 size_t *count);
-/* Glue: the table's columns as a JSON list, and members of SerdeInfo's Parameters, as in its TableInput. reserved:
-   names of partition keys, NULL at the end. false: no memory. */
+/* Glue: the table's columns as a JSON list, and members of SerdeInfo's Parameters, as in its TableInput.
+   reserved: names of partition keys, NULL at the end. false: no memory. */
 bool catalog_glue_parts(const catalog *c, const char *const *reserved, buf *columns, buf *parameters);
 /* A name in double quotes, a text in single ones, as SQLite and PostgreSQL have them. */
 void catalog_put_name(buf *out, const char *name);

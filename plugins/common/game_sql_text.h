@@ -1,6 +1,7 @@
 /* SQL of the Game Analytics Pipeline's relations and saved queries. Each is written once, as a macro over a
-   dialect D: SQLITE, POSTGRES or REDSHIFT, whose macros D_TEXT, D_NUMBER, ... say how that database writes it. A
-   further dialect is one more set of them. Only for game_sql.c and the views of the modules warehouse and redshift. */
+   dialect D: SQLITE, POSTGRES or REDSHIFT, whose macros D_TEXT, D_NUMBER, ... say how that database writes
+   it. A further dialect is one more set of them. Only for game_sql.c and the views of the modules warehouse
+   and redshift. */
 #ifndef COMMON_GAME_SQL_TEXT_H
 #define COMMON_GAME_SQL_TEXT_H
 

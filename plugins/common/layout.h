@@ -1,4 +1,5 @@
-/* Where a record's line goes in a lake: the partition template, compiled, and names that are safe in a path. */
+/* Where a record's line goes in a lake: the partition template, compiled, and names that are safe in a path.
+ */
 #ifndef COMMON_LAYOUT_H
 #define COMMON_LAYOUT_H
 

@@ -6,8 +6,8 @@
 
 #include "modules/lake/failure.h"
 #include "modules/lake/gz.h"
-#include "plugins/common/layout.h"
 #include "modules/lake/plan.h"
+#include "plugins/common/layout.h"
 #include "tests/unit/delivery_fixture.h"
 
 #define LINES_MAX 20000
