@@ -79,6 +79,11 @@ def each_kind(t, compiler):
             job.result()
 
 
+def interruptible():
+    """A run in the background ignores SIGINT, and so would everything that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @test("every kind in C and C++ with gcc: made, built, checked, run, its event in the lake", timeout_s=280)
 def _(t):
     each_kind(t, "gcc")
@@ -248,7 +253,7 @@ def _(t):
     folder = sdk.new(t, "receiver", "dev_me")
     log = t.tmp / "dev.log"
     with open(log, "wb") as out:
-        process = subprocess.Popen(["make", "dev"], cwd=folder, stdout=out, stderr=out, env=sdk.environment(), start_new_session=True)
+        process = subprocess.Popen(["make", "dev"], cwd=folder, stdout=out, stderr=out, env=sdk.environment(), start_new_session=True, preexec_fn=interruptible)
     t.defer(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
     source = folder / "dev_me.c"
     original = source.read_text()
@@ -272,7 +277,7 @@ def _(t):
     folder = sdk.new(t, "module", "twice")
     log = t.tmp / "run.log"
     with open(log, "wb") as out:
-        process = subprocess.Popen(["make", "run"], cwd=folder, stdout=out, stderr=out, env=sdk.environment(), start_new_session=True)
+        process = subprocess.Popen(["make", "run"], cwd=folder, stdout=out, stderr=out, env=sdk.environment(), start_new_session=True, preexec_fn=interruptible)
     t.defer(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
     until(lambda: "the server goes on" in log.read_text(), 100, "the first run")
     first = sdk.serving(folder)
