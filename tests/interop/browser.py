@@ -119,7 +119,7 @@ class Chromium:
         self.driver = Peer(t, "browser", ["node", HERE / "drive.js", chromium(t), home / "profile", url], env)
 
     def lines(self):
-        return [json.loads(line) for line in self.driver.output().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in self.driver.output().split("\n")[:-1] if line.startswith("{")]
 
     def said(self, key, timeout_s=PEER_TIMEOUT_S):
         """The first line that has the key; an error ends the waiting."""

@@ -44,15 +44,18 @@ def npm_package(t, package, version):
 class Peer:
     """A process of ours that is asked to end, then made to; its output is kept in a file."""
 
-    def __init__(self, t, name, command, env=None):
-        self.said = t.tmp / f"{name}.out"
-        with open(self.said, "wb") as out:
-            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=env,
-                                            cwd=t.tmp, start_new_session=True)
+    def __init__(self, t, name, command, env=None, errors_apart=False):
+        self.said, self.complained = t.tmp / f"{name}.out", t.tmp / f"{name}.err"
+        with open(self.said, "wb") as out, open(self.complained, "wb") as err:
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=out,
+                                            stderr=err if errors_apart else subprocess.STDOUT, env=env, cwd=t.tmp, start_new_session=True)
         t.defer(self.end)
 
     def output(self):
         return self.said.read_text(errors="replace")
+
+    def errors(self):
+        return self.complained.read_text(errors="replace")
 
     def wait(self, timeout_s=PEER_TIMEOUT_S):
         """Closes its standard input, which is how it learns that nothing more is wanted."""

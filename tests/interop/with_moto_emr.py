@@ -1,29 +1,19 @@
 """Module spark at moto (PyPI): EMR, EMR Serverless and Glue take what is sent, and show it as boto3 reads it."""
 import json
-import os
-import sys
 
-from tests.interop.peers import Peer
-from tests.interop.with_moto_kinesis import ENV, python_folder
+from tests.interop.cloud import ENV, Cloud
 from tests.lib import spark
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
 
-MOTO_SERVER = r'''
-import json, sys
-import boto3
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-url = "http://%s:%d" % server.get_host_and_port()
-emr, serverless, glue = (boto3.client(n, endpoint_url=url) for n in ("emr", "emr-serverless", "glue"))
+SIDE = r'''
+emr, serverless, glue = clients("emr", "emr-serverless", "glue")
 cluster = emr.run_job_flow(Name="c", Instances={"MasterInstanceType": "m4.large", "SlaveInstanceType": "m4.large", "InstanceCount": 2,
                            "KeepJobFlowAliveWhenNoSteps": True}, JobFlowRole="r", ServiceRole="r", ReleaseLabel="emr-6.0.0")["JobFlowId"]
 application = serverless.create_application(name="a", releaseLabel="emr-7.0.0", type="SPARK", clientToken="t")["applicationId"]
 glue.create_job(Name="etl-job", Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://code/job.py"}, ExecutionProperty={"MaxConcurrentRuns": 5})
-print(json.dumps({"url": url, "cluster": cluster, "application": application}), flush=True)
-for line in sys.stdin:
-    what = line.strip()
+tell({"url": url, "cluster": cluster, "application": application})
+for what in questions():
     if what == "emr":
         found = [{"name": s["Name"], "args": s["Config"]["Args"]} for s in emr.list_steps(ClusterId=cluster)["Steps"]]
     elif what == "emr_serverless":
@@ -32,33 +22,13 @@ for line in sys.stdin:
                  for r in runs]
     else:
         found = [{"name": r["Arguments"]["--streamsteam_run"], "args": r["Arguments"]} for r in glue.get_job_runs(JobName="etl-job")["JobRuns"]]
-    print(json.dumps(found), flush=True)
+    tell(found)
 '''
-
-
-class Moto:
-    def __init__(self, t):
-        self.peer, self.answers = Peer(t, "moto", [sys.executable, "-c", MOTO_SERVER], dict(os.environ, PYTHONPATH=str(python_folder(t)), **ENV)), 0
-        self.about = self.answer()
-
-    def answer(self):
-        def line():
-            check(self.peer.process.poll() is None, self.peer.output())
-            found = [text for text in self.peer.output().splitlines() if text[:1] in "{["]
-            return found[self.answers:self.answers + 1]
-        (text,) = until(line, 60, "moto's answer")
-        self.answers += 1
-        return json.loads(text)
-
-    def shown(self, what):
-        self.peer.process.stdin.write(what.encode() + b"\n")
-        self.peer.process.stdin.flush()
-        return self.answer()
 
 
 @test("moto: EMR, EMR Serverless and Glue take the runs and show them", timeout_s=200)
 def _(t):
-    moto = Moto(t)
+    moto = Cloud(t, SIDE)
     lake = spark.Lake(t.tmp / "the-lake")
     lake.cut({"day=01/": [(spark.at("2026-11-01T01:00:00"), {"n": 1})]})
     targets = {"emr": {"emr": {"cluster": moto.about["cluster"]}}, "glue": {},
@@ -76,6 +46,6 @@ def _(t):
 
     for name in targets:
         mine = until(lambda: batch(name), 30, f"{name}'s run", 0.2)
-        (shown,) = moto.shown(name)
+        (shown,) = moto.ask(name)
         equal(shown["name"], mine["run"])
         check(mine["batch"] in (shown["args"].values() if name == "glue" else shown["args"]), str(shown))

@@ -1,33 +1,19 @@
 """The lake on S3, the module glue and `query --athena` against moto's server (PyPI): boto3 reads back byte-equal lines, the tables and the rows."""
+import base64
 import gzip
 import json
-import os
-import shutil
-import subprocess
-import sys
 import zlib
 
-from tests.interop.peers import INSTALL_TIMEOUT_S, Peer, cache
+from tests.interop.cloud import ENV, Cloud
 from tests.lib import lake
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
 
-MOTO, BOTO3 = "5.2.1", "1.43.11"
-ENV = {"AWS_ACCESS_KEY_ID": "AKIDINTEROP", "AWS_SECRET_ACCESS_KEY": "interop", "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
-       "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-
-# One command a line on standard input; an answer a line.
 SIDE = r'''
-import base64, json, sys, urllib.request
-import boto3
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-url = "http://%s:%s" % server.get_host_and_port()
-s3, glue = (boto3.client(name, endpoint_url=url) for name in ("s3", "glue"))
-print(json.dumps({"url": url}), flush=True)
-for line in sys.stdin:
-    c = json.loads(line)
+import urllib.request
+s3, glue = clients("s3", "glue")
+tell({"url": url})
+for c in questions():
     answer = {}
     if c["do"] == "bucket":
         s3.create_bucket(Bucket=c["name"], CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
@@ -50,49 +36,20 @@ for line in sys.stdin:
     elif c["do"] == "athena":
         body = json.dumps({"account_id": "123456789012", "region": "eu-central-1", "results": [c["result"]]}).encode()
         urllib.request.urlopen(urllib.request.Request(url + "/moto-api/static/athena/query-results", body, {"Content-Type": "application/json"}))
-    print(json.dumps(answer, default=str), flush=True)
+    tell(answer)
 '''
 
 
-def python_folder(t):
-    folder = cache() / f"moto-{MOTO}-boto3-{BOTO3}"
-    if not folder.is_dir():
-        work = folder.with_name(f"new-moto-{os.getpid()}")
-        t.defer(shutil.rmtree, work, True)
-        try:
-            result = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work),
-                                     f"moto[server]=={MOTO}", f"boto3=={BOTO3}"], capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            t.skip(f"pip did not install moto within {INSTALL_TIMEOUT_S} s")
-        if result.returncode != 0:
-            t.skip(f"pip cannot install moto: {result.stderr.strip().splitlines()[-1:]}")
-        work.rename(folder)
-    return folder
-
-
-class Side:
+class Side(Cloud):
     def __init__(self, t):
-        self.peer = Peer(t, "moto", [sys.executable, "-c", SIDE], dict(os.environ, PYTHONPATH=str(python_folder(t)), **ENV))
-        self.answers = 0
-        self.url = self.answer()["url"]
-
-    def answer(self):
-        def lines():
-            check(self.peer.process.poll() is None, self.peer.output())
-            found = [line for line in self.peer.output().splitlines() if line.startswith(("{", "["))]
-            return found[self.answers:self.answers + 1]
-        (line,) = until(lines, 60, "moto's answer")
-        self.answers += 1
-        return json.loads(line)
+        super().__init__(t, SIDE)
+        self.url = self.about["url"]
 
     def __call__(self, do, **more):
-        self.peer.process.stdin.write(json.dumps(dict(more, do=do)).encode() + b"\n")
-        self.peer.process.stdin.flush()
-        return self.answer()
+        return self.ask(dict(more, do=do))
 
 
 def bodies(objects):
-    import base64
     return {key: base64.b64decode(o["body"]) for key, o in objects.items()}
 
 

@@ -2,29 +2,16 @@
 import base64
 import collections
 import json
-import os
-import sys
 
-from tests.interop.peers import Peer, npm_package
-from tests.interop.with_moto_kinesis import ENV, KINESALITE, python_folder
+from tests.interop.cloud import ENV, Cloud, kinesalite
 from tests.lib import lake
-from tests.lib.tap import check, equal, test
+from tests.lib.tap import equal, test
 from tests.lib.wait import until
 
 EVENTS = 1200
-# One command a line on standard input; an answer a line.
 READER = r'''
-import base64, json, sys, time
-import boto3
-url = sys.argv[1]
-if url == "moto":
-    from moto.server import ThreadedMotoServer
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://127.0.0.1:{port}"
-kinesis, firehose, s3 = (boto3.client(name, endpoint_url=url) for name in ("kinesis", "firehose", "s3"))
-print(json.dumps({"url": url}), flush=True)
+kinesis, firehose, s3 = clients("kinesis", "firehose", "s3")
+tell({"url": url})
 
 def create(name):
     kinesis.create_stream(StreamName=name, ShardCount=3)
@@ -52,31 +39,19 @@ def objects(name):
     keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name) for o in page.get("Contents", [])]
     return [base64.b64encode(s3.get_object(Bucket=name, Key=k)["Body"].read()).decode() for k in keys]
 
-for line in sys.stdin:
-    command = json.loads(line)
-    print(json.dumps({"answer": globals()[command["do"]](command["name"])}), flush=True)
+for command in questions():
+    tell(globals()[command["do"]](command["name"]))
 '''
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}, "text": {"type": "string"}}}
 
 
-class Reader:
-    def __init__(self, t, url):
-        self.peer = Peer(t, "reader", [sys.executable, "-c", READER, url], dict(os.environ, PYTHONPATH=str(python_folder(t)), **ENV))
-        self.answers = 0
-        self.url = self.answer()["url"]
-
-    def answer(self):
-        def lines():
-            check(self.peer.process.poll() is None, self.peer.output())
-            return [line for line in self.peer.output().splitlines() if line.startswith("{")][self.answers:self.answers + 1]
-        (line,) = until(lines, 60, "the reader's answer")
-        self.answers += 1
-        return json.loads(line)
+class Reader(Cloud):
+    def __init__(self, t, url="moto"):
+        super().__init__(t, READER, url)
+        self.url = self.about["url"]
 
     def __call__(self, do, name):
-        self.peer.process.stdin.write(json.dumps({"do": do, "name": name}).encode() + b"\n")
-        self.peer.process.stdin.flush()
-        return self.answer()["answer"]
+        return self.ask({"do": do, "name": name})
 
 
 def send(server):
@@ -123,24 +98,17 @@ def kinesis_story(t, reader):
 
 @test("moto: boto3 reads back what kinesis put, byte for byte, each key in its order", timeout_s=240)
 def _(t):
-    kinesis_story(t, Reader(t, "moto"))
+    kinesis_story(t, Reader(t))
 
 
 @test("kinesalite: the same", timeout_s=240)
 def _(t):
-    modules = npm_package(t, "kinesalite", KINESALITE)
-    folder = t.tmp / "kinesalite.js"
-    folder.write_text("const s = require('kinesalite')({createStreamMs: 20, deleteStreamMs: 20, updateStreamMs: 20});"
-                      "s.listen(0, '127.0.0.1', () => console.log('{\"port\":' + s.address().port + '}'));"
-                      "process.stdin.on('end', () => process.exit(0)).resume();")
-    peer = Peer(t, "kinesalite", ["node", folder], dict(os.environ, NODE_PATH=str(modules)))
-    until(lambda: "port" in peer.output(), 30, "kinesalite")
-    kinesis_story(t, Reader(t, f"http://127.0.0.1:{json.loads(peer.output().splitlines()[0])['port']}"))
+    kinesis_story(t, Reader(t, kinesalite(t)))
 
 
 @test("moto: boto3 reads back from S3 what firehose put, one event a record and packed", timeout_s=240)
 def _(t):
-    reader = Reader(t, "moto")
+    reader = Reader(t)
     reader("deliver", "plain")
     reader("deliver", "packed")
     server = serve(t, reader.url, {"plain": {"use": "firehose", "stream": "plain"}, "packed": {"use": "firehose", "stream": "packed", "pack": "16KiB"}})
