@@ -127,6 +127,19 @@ static int64_t own_limit(pull_link *l, int64_t fixed)
 
 enum exchange { LINK_DONE, LINK_LOST, LINK_LATE };
 
+/* After a send or recv that gave n, which was not data: LINK_DONE means try again. */
+static enum exchange wait_for(pull_link *l, ssize_t n, short what, int64_t fixed)
+{
+    if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        return LINK_LOST;
+    int64_t until = own_limit(l, fixed);
+    if (clock_mono_us() >= until)
+        return LINK_LATE;
+    struct pollfd wait = {l->fd, what, 0};
+    (void)poll(&wait, 1, step_ms(until));
+    return LINK_DONE;
+}
+
 static enum exchange send_out(pull_link *l, int64_t fixed)
 {
     size_t sent = 0;
@@ -136,13 +149,9 @@ static enum exchange send_out(pull_link *l, int64_t fixed)
             sent += (size_t)n;
             continue;
         }
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            return LINK_LOST;
-        int64_t until = own_limit(l, fixed);
-        if (clock_mono_us() >= until)
-            return LINK_LATE;
-        struct pollfd wait = {l->fd, POLLOUT, 0};
-        (void)poll(&wait, 1, step_ms(until));
+        enum exchange waited = wait_for(l, n, POLLOUT, fixed);
+        if (waited != LINK_DONE)
+            return waited;
     }
     return LINK_DONE;
 }
@@ -164,13 +173,9 @@ static enum exchange receive(pull_link *l, enum wire_type wanted, ss_str *body, 
             l->in.len += (size_t)n;
             continue;
         }
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            return LINK_LOST;
-        int64_t until = own_limit(l, fixed);
-        if (clock_mono_us() >= until)
-            return LINK_LATE;
-        struct pollfd wait = {l->fd, POLLIN, 0};
-        (void)poll(&wait, 1, step_ms(until));
+        enum exchange waited = wait_for(l, n, POLLIN, fixed);
+        if (waited != LINK_DONE)
+            return waited;
     }
 }
 

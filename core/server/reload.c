@@ -146,25 +146,34 @@ static bool names_module(const plan *p, const child *c)
     return false;
 }
 
+/* A child whose section is new or changed starts with it, or again. added: what family_add_... gave. */
+static unsigned start_changed(supervisor *s, child *added, const ss_error *err)
+{
+    if (!added) {
+        log_error("%s", err->text);
+        buf_addf(&s->reload.notes, "%s\n", err->text);
+        return 0;
+    }
+    if (added->pid != 0) {
+        added->refresh = true;
+        family_tell(added, SIGTERM);
+    } else {
+        family_start(added);
+    }
+    return 1;
+}
+
+static bool runs_as_said(const child *c, const char *blob)
+{
+    return c && c->wanted && c->blob && strcmp(c->blob, blob) == 0;
+}
+
 static unsigned take_module(supervisor *s, const plan_module *m)
 {
     ss_error err = error_init();
-    child *c = family_module(s, m->name);
-    if (c && c->wanted && c->blob && strcmp(c->blob, m->blob) == 0)
+    if (runs_as_said(family_module(s, m->name), m->blob))
         return 0;
-    c = family_add_module(s, m, &err);
-    if (!c) {
-        log_error("%s", err.text);
-        buf_addf(&s->reload.notes, "%s\n", err.text);
-        return 0;
-    }
-    if (c->pid != 0) {
-        c->refresh = true;
-        family_tell(c, SIGTERM);
-    } else {
-        family_start(c);
-    }
-    return 1;
+    return start_changed(s, family_add_module(s, m, &err), &err);
 }
 
 static unsigned retire_pullers(supervisor *s, const plan *next)
@@ -191,22 +200,9 @@ static unsigned retire_pullers(supervisor *s, const plan *next)
 static unsigned take_puller(supervisor *s, const plan_puller *r)
 {
     ss_error err = error_init();
-    child *c = family_puller(s, r->name);
-    if (c && c->wanted && c->blob && strcmp(c->blob, r->blob) == 0)
+    if (runs_as_said(family_puller(s, r->name), r->blob))
         return 0;
-    c = family_add_puller(s, r, &err);
-    if (!c) {
-        log_error("%s", err.text);
-        buf_addf(&s->reload.notes, "%s\n", err.text);
-        return 0;
-    }
-    if (c->pid != 0) {
-        c->refresh = true;
-        family_tell(c, SIGTERM);
-    } else {
-        family_start(c);
-    }
-    return 1;
+    return start_changed(s, family_add_puller(s, r, &err), &err);
 }
 
 static void apply(supervisor *s)

