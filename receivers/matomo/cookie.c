@@ -2,13 +2,12 @@
 
 #include <time.h>
 
+#include "plugins/common/base64.h"
 #include "plugins/common/url.h"
 
 #define LIFE_S    33955200 /* Matomo's 13 months */
 #define RAW_MAX   512u     /* of a cookie's value that is looked at */
 #define DATE_SIZE 40u
-
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 bool cookie_find(ss_str header, ss_str name, ss_str *value)
 {
@@ -30,22 +29,8 @@ bool cookie_find(ss_str header, ss_str name, ss_str *value)
 
 static int64_t unbase64(char out[COOKIE_VALUE_MAX], ss_str in)
 {
-    uint32_t bits = 0, have = 0;
-    size_t len = 0;
-    while (in.len && in.ptr[in.len - 1] == '=')
-        in.len--;
-    for (size_t i = 0; i < in.len; i++) {
-        const char *digit = in.ptr[i] ? strchr(base64, in.ptr[i]) : NULL;
-        if (!digit || len == COOKIE_VALUE_MAX)
-            return -1;
-        bits = bits << 6 | (uint32_t)(digit - base64);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[len++] = (char)(bits >> have & 0xFF);
-        }
-    }
-    return (int64_t)len;
+    size_t len;
+    return in.len <= BASE64_SIZE(COOKIE_VALUE_MAX - 2) && base64_read(in, out, &len) ? (int64_t)len : -1;
 }
 
 static bool is_number(ss_str text)
@@ -81,20 +66,6 @@ int64_t cookie_get(ss_str value, const char *key, char out[COOKIE_VALUE_MAX])
     return -1;
 }
 
-/* id: of a multiple of 3 bytes or not, the padding is there. */
-static size_t put_base64(char *out, ss_str in)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < in.len; i += 3) {
-        uint32_t bits = 0;
-        for (size_t n = 0; n < 3; n++)
-            bits = bits << 8 | (i + n < in.len ? (unsigned char)in.ptr[i + n] : 0u);
-        for (size_t n = 0; n < 4; n++)
-            out[len++] = i + n > in.len ? '=' : base64[bits >> (18 - 6 * n) & 63];
-    }
-    return len;
-}
-
 static size_t put_attributes(char *out, size_t room, bool https)
 {
     return (size_t)snprintf(out, room, "; path=/; %s", https ? "SameSite=None; secure" : "SameSite=Lax");
@@ -110,7 +81,7 @@ size_t cookie_put_id(char out[COOKIE_SET_MAX], const char *name, ss_str id, bool
         memcpy(text + len, id.ptr, id.len);
         len += id.len;
     } else {
-        len += put_base64(text + len, id);
+        len += base64_put(text + len, id);
     }
     size_t encoded_len = url_encode(encoded, ss_s(text, len));
     (void)gmtime_r(&until, &tm);
