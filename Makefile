@@ -184,13 +184,14 @@ interop: ## the tests against real clients and servers from the package registri
 
 bench: ## the comparison table (nginx and wrk from Debian)
 	@packaging/setup.sh build bench
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/warehouse
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/warehouse $(BUILD)/bench/s3_put
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
+$(BUILD)/bench/s3_put: BENCH_LIBS := -lcurl
 $(BUILD)/bench/%: tests/bench/%.c $(CORE_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,link   )
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< -Wl,--start-group $(CORE_LIB) $(COMMON_LIB) -Wl,--end-group $(LDFLAGS) $(CORE_LIBS) $(BENCH_LIBS)
 
 .PHONY: instructions
 instructions: ## user instructions per event, counted by valgrind

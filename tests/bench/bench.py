@@ -291,6 +291,35 @@ def streams(bench):
 
 
 @section
+def s3_put(bench):
+    """Objects of a lake into nginx, signed: this AWS client against curl's own parallel transfers, as many at once, in the same run."""
+    size, depth = 200_000, 8
+    count = 200 if bench.args.quick else 3000
+    nginx, body = Nginx(bench.folder / "put"), bench.folder / "object"
+    body.write_bytes(os.urandom(size))
+    one = f"silent\nupload-file={body}\nurl=http://127.0.0.1:{nginx.port}/put/%d\nheader=\"Expect:\"\naws-sigv4=\"aws:amz:us-east-1:s3\"\nuser=\"AKIDBENCH:bench\""
+    config = bench.folder / "curl.config"
+    config.write_text("\nnext\n".join(one % n for n in range(count)))
+    env = dict(os.environ, AWS_ACCESS_KEY_ID="AKIDBENCH", AWS_SECRET_ACCESS_KEY="bench", AWS_EC2_METADATA_DISABLED="true")
+    binary = pathlib.Path(bench.args.build).resolve() / "bench" / "s3_put"
+    ours, curls = [], []
+    for _ in range(bench.rounds):
+        result = subprocess.run([binary, f"http://127.0.0.1:{nginx.port}", body, str(count), str(depth)], capture_output=True, text=True, env=env)
+        if result.returncode:
+            raise AssertionError(result.stderr)
+        ours.append(json.loads(result.stdout))
+        start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["curl", "-Z", "--parallel-max", str(depth), "-K", config], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        curls.append({"mb_per_s": size * count / (time.monotonic() - start) / 1e6,
+                      "cpu_us": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e6 / count})
+    nginx.stop()
+    rate, cpu_us = (median(ours, key) / median(curls, key) for key in ("mb_per_s", "cpu_us"))
+    bench.row("S3 PUT of 200-KB objects: rate against curl -Z", rate, "x", 0.9, at_least=True,
+              note=f"{median(ours, 'mb_per_s'):.0f} / {median(curls, 'mb_per_s'):.0f} MB/s, CPU {cpu_us:.2f}x")
+
+
+@section
 def warehouse(bench):
     """Rows per second and core, and against a plain loop of bound INSERTs of the same rows in the same run."""
     binary, plugin = (pathlib.Path(bench.args.build).resolve() / name for name in ("bench/warehouse", "plugins/module-warehouse.so"))

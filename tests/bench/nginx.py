@@ -28,6 +28,7 @@ http {{
         location = /bulk {{ access_log {folder}/bulk.log body buffer=256k flush=1s; proxy_pass http://self/done; proxy_http_version 1.1;
                             proxy_set_header Connection ""; }}
         location = /done {{ access_log off; return 204; }}
+        location /put/ {{ access_log off; root {folder}/stored; dav_methods PUT; create_full_put_path on; client_max_body_size 100m; }}
     }}
 }}
 """
