@@ -73,6 +73,60 @@ class Cloud:
         return self.answer()
 
 
+STREAMS = r'''
+kinesis, firehose, s3, glue = clients("kinesis", "firehose", "s3", "glue")
+tell({"url": url})
+
+def create(name):
+    kinesis.create_stream(StreamName=name, ShardCount=3)
+    while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+        time.sleep(0.05)
+
+def deliver(name):
+    bucket(name)
+    firehose.create_delivery_stream(DeliveryStreamName=name, DeliveryStreamType="DirectPut",
+        ExtendedS3DestinationConfiguration={"RoleARN": "arn:aws:iam::000000000000:role/x", "BucketARN": f"arn:aws:s3:::{name}"})
+
+def records(name):
+    found = []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        at = kinesis.get_shard_iterator(StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        while True:
+            answer = kinesis.get_records(ShardIterator=at, Limit=1000)
+            found += [[shard["ShardId"], r["PartitionKey"], base64.b64encode(r["Data"]).decode()] for r in answer["Records"]]
+            if not answer["Records"]:
+                break
+            at = answer["NextShardIterator"]
+    return found
+
+def objects(name):
+    keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name) for o in page.get("Contents", [])]
+    return {k: base64.b64encode(s3.get_object(Bucket=name, Key=k)["Body"].read()).decode() for k in keys}
+
+def bucket(name):
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+
+def partitions(name):
+    database, table = name.split(".")
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    return sorted(p["Values"] for page in pages for p in page["Partitions"])
+
+for command in questions():
+    tell(globals()[command["do"]](command["name"]))
+'''
+
+
+class Streams(Cloud):
+    """Makes streams, delivery streams and buckets, and reads back what is in them."""
+
+    def __init__(self, t, url="moto"):
+        super().__init__(t, STREAMS, url)
+        self.url = self.about["url"]
+
+    def __call__(self, do, name):
+        return self.ask({"do": do, "name": name})
+
+
 def kinesalite(t):
     """Its address."""
     modules = npm_package(t, "kinesalite", KINESALITE)

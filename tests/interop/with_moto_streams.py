@@ -3,55 +3,13 @@ import base64
 import collections
 import json
 
-from tests.interop.cloud import ENV, Cloud, kinesalite
+from tests.interop.cloud import ENV, Streams, kinesalite
 from tests.lib import lake
 from tests.lib.tap import equal, test
 from tests.lib.wait import until
 
 EVENTS = 1200
-READER = r'''
-kinesis, firehose, s3 = clients("kinesis", "firehose", "s3")
-tell({"url": url})
-
-def create(name):
-    kinesis.create_stream(StreamName=name, ShardCount=3)
-    while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
-        time.sleep(0.05)
-
-def deliver(name):
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    firehose.create_delivery_stream(DeliveryStreamName=name, DeliveryStreamType="DirectPut",
-        ExtendedS3DestinationConfiguration={"RoleARN": "arn:aws:iam::000000000000:role/x", "BucketARN": f"arn:aws:s3:::{name}"})
-
-def records(name):
-    found = []
-    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
-        at = kinesis.get_shard_iterator(StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-        while True:
-            answer = kinesis.get_records(ShardIterator=at, Limit=1000)
-            found += [[shard["ShardId"], r["PartitionKey"], base64.b64encode(r["Data"]).decode()] for r in answer["Records"]]
-            if not answer["Records"]:
-                break
-            at = answer["NextShardIterator"]
-    return found
-
-def objects(name):
-    keys = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name) for o in page.get("Contents", [])]
-    return [base64.b64encode(s3.get_object(Bucket=name, Key=k)["Body"].read()).decode() for k in keys]
-
-for command in questions():
-    tell(globals()[command["do"]](command["name"]))
-'''
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}, "text": {"type": "string"}}}
-
-
-class Reader(Cloud):
-    def __init__(self, t, url="moto"):
-        super().__init__(t, READER, url)
-        self.url = self.about["url"]
-
-    def __call__(self, do, name):
-        return self.ask({"do": do, "name": name})
 
 
 def send(server):
@@ -98,22 +56,22 @@ def kinesis_story(t, reader):
 
 @test("moto: boto3 reads back what kinesis put, byte for byte, each key in its order", timeout_s=240)
 def _(t):
-    kinesis_story(t, Reader(t))
+    kinesis_story(t, Streams(t))
 
 
 @test("kinesalite: the same", timeout_s=240)
 def _(t):
-    kinesis_story(t, Reader(t, kinesalite(t)))
+    kinesis_story(t, Streams(t, kinesalite(t)))
 
 
 @test("moto: boto3 reads back from S3 what firehose put, one event a record and packed", timeout_s=240)
 def _(t):
-    reader = Reader(t)
+    reader = Streams(t)
     reader("deliver", "plain")
     reader("deliver", "packed")
     server = serve(t, reader.url, {"plain": {"use": "firehose", "stream": "plain"}, "packed": {"use": "firehose", "stream": "packed", "pack": "16KiB"}})
     send(server)
-    lines_of = lambda name: sorted(line for o in reader("objects", name) for line in base64.b64decode(o).splitlines())  # noqa: E731
+    lines_of = lambda name: sorted(line for o in reader("objects", name).values() for line in base64.b64decode(o).splitlines())  # noqa: E731
     for name in ("plain", "packed"):
         until(lambda n=name: len(lines_of(n)) >= EVENTS, 120, f"all lines in {name}", 0.2)
     until(lambda: len(lake.lines(server.lake)) == EVENTS, 60, "all lines in the lake", 0.2)

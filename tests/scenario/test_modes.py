@@ -6,68 +6,16 @@ import re
 import sqlite3
 import sys
 import time
-import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.lib import lake
+from tests.lib.modes import DAYS, INGEST, MODES, NAMES, PARTS, STACKS, TOKEN, WANTED_PARTS, application, environment, event, parts_of, post, preset, serve, split
 from tests.lib.server import build_dir
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
-MODES = ROOT / "config" / "modes"
-PARTS = MODES / "parts"
-STACKS = {"data-lake": "DATA_LAKE", "redshift": "REDSHIFT"}
-INGEST = {"direct-batch": "DIRECT_BATCH", "real-time-kds": "REAL_TIME_KDS", "real-time-msk": "REAL_TIME_MSK"}
-NAMES = [f"{stack}-{ingest}" for stack in STACKS for ingest in INGEST]
-WANTED_PARTS = {"data-lake": {"firehose", "glue"}, "redshift": {"redshift"}, "real-time-kds": {"kinesis", "windows", "opensearch"},
-                "real-time-msk": {"msk", "windows", "opensearch"}, "direct-batch": set()}
 TABLES = {"data-lake": "raw_events", "redshift": "event_data"}
-TOKEN = "a-token-of-the-tests-0123456789"
-DAYS = (1737658977, 1737745377, 1737831777)  # 2025-01-23 and the two days after it
-
-
-def split(name):
-    stack = next(stack for stack in STACKS if name.startswith(stack))
-    return stack, name[len(stack) + 1:]
-
-
-def preset(name):
-    return (MODES / f"{name}.yaml").read_text()
-
-
-def environment(t):
-    return {"STREAMSTEAM_LISTEN": "127.0.0.1:0", "STREAMSTEAM_ADMIN": "127.0.0.1:0", "STREAMSTEAM_DATA": str(t.tmp / "server" / "data")}
-
-
-def serve(t, yaml, start=True):
-    return t.server(yaml=yaml.replace("{stage: live}", f"{{stage: live, bearer_token: {TOKEN}}}"), env=environment(t), start=start)
-
-
-def event(when, number):
-    return {"event_id": str(uuid.UUID(int=number, version=4)), "event_type": "level_started", "event_name": "level_started", "event_version": "1.0.0",
-            "event_timestamp": when, "app_version": "1.0.0", "event_data": {"level_id": str(number % 5 + 1)}}
-
-
-def application(server):
-    """(id, key) of a new one."""
-    said = server.verb("app", "create", "TestGame", "--with-key", "--json", check=True).stdout
-    app_id = re.search(r'"ApplicationId": ?"([^"]+)"', said).group(1)
-    key = re.search(r'"ApiKeyValue": ?"([^"]+)"', said).group(1)
-    return app_id, key
-
-
-def post(server, app_id, key, events):
-    """Until the key is known: the verb writes the store, which the server follows with a short delay."""
-    headers = [("Authorization", key), ("Content-Type", "application/json")]
-
-    def taken():
-        answer = server.post(f"/live/applications/{app_id}/events", json.dumps({"events": events}), headers)
-        return answer if answer.status != 403 else None
-    answer = until(taken, 20, "the key to be known")
-    equal((answer.status, json.loads(answer.body)["FailedRecordCount"]), (200, 0), answer.body.decode())
-
-
 def rows(server, table):
     path = server.data / "warehouse.db"
     if not path.exists():
@@ -83,8 +31,7 @@ def rows(server, table):
 def _(t):
     equal(sorted(path.stem for path in MODES.glob("*.yaml")), sorted(NAMES))
     for name in NAMES:
-        stack, ingest = split(name)
-        equal(set(re.findall(r"^#   (\w+)\.yaml ", preset(name), re.M)), WANTED_PARTS[stack] | WANTED_PARTS[ingest], name)
+        equal(set(re.findall(r"^#   (\w+)\.yaml ", preset(name), re.M)), parts_of(name), name)
     equal({path.stem for path in PARTS.glob("*.yaml")}, set().union(*WANTED_PARTS.values()))
 
 
@@ -169,8 +116,7 @@ def _(t):
 @test("every part loads where its module is installed; else that is all that is said against it")
 def _(t):
     for name in NAMES:
-        stack, ingest = split(name)
-        for part in WANTED_PARTS[stack] | WANTED_PARTS[ingest]:
+        for part in parts_of(name):
             folder = t.tmp / f"{name}-{part}"
             (folder / "conf.d").mkdir(parents=True)
             (folder / "streamsteam.yaml").write_text(preset(name))
