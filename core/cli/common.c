@@ -95,14 +95,22 @@ static int from_config(const char *verb, const char *path, char out[PATH_MAX])
     return CLI_OK;
 }
 
-int cli_data_dir(int *argc, char **argv, char out[PATH_MAX])
+int cli_take_place(int *argc, char **argv, const char **dir, const char **file)
 {
     bool bad = false;
-    const char *dir = cli_take_option(argc, argv, "d", "data-dir", &bad);
-    const char *file = cli_take_option(argc, argv, "c", "config", &bad);
-    if (bad)
-        return cli_fail(CLI_USAGE, argv[0], "-c wants a file, -d a directory; see streamsteam %s --help",
-                        argv[0]);
+    *dir = cli_take_option(argc, argv, "d", "data-dir", &bad);
+    *file = cli_take_option(argc, argv, "c", "config", &bad);
+    return bad ? cli_fail(CLI_USAGE, argv[0], "-c wants a file, -d a directory; see streamsteam %s --help",
+                          argv[0])
+               : CLI_OK;
+}
+
+int cli_data_dir(int *argc, char **argv, char out[PATH_MAX])
+{
+    const char *dir, *file;
+    int code = cli_take_place(argc, argv, &dir, &file);
+    if (code != CLI_OK)
+        return code;
     const char *environment = getenv("STREAMSTEAM_DATA");
     if (!dir && !file && environment && *environment)
         dir = environment;

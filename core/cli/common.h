@@ -26,6 +26,10 @@ bool cli_take_flag(int *argc, char **argv, const char *name);
    etc/streamsteam/streamsteam.yaml below the prefix (core/base/prefix.h). Borrowed for the process's life. */
 const char *cli_config_path(const char *given);
 
+/* Takes -c FILE and -d DIR out of argv; NULL where they are not there. 0, or an exit code after saying why.
+ */
+int cli_take_place(int *argc, char **argv, const char **dir, const char **file);
+
 /* Takes -c FILE and -d DIR out of argv and finds the data directory: DIR, else server.data_dir of FILE, else
    $STREAMSTEAM_DATA, else the data directory of the default configuration, else var. 0, or an exit code
    after saying why. */

@@ -57,15 +57,13 @@ static int open_store(const char *verb, const ss_config *section, bool existing,
 
 int cli_store_open(int *argc, char **argv, cli_store *out)
 {
-    bool bad = false;
+    const char *dir, *file;
     *out = (cli_store){.db = NULL};
-    const char *dir = cli_take_option(argc, argv, "d", "data-dir", &bad);
-    const char *file = cli_take_option(argc, argv, "c", "config", &bad);
-    if (bad)
-        return cli_fail(CLI_USAGE, argv[0], "-c wants a file, -d a directory; see streamsteam %s --help",
-                        argv[0]);
+    int code = cli_take_place(argc, argv, &dir, &file);
+    if (code != CLI_OK)
+        return code;
     ss_config *section;
-    int code = find_section(argv[0], file, dir, out->data_dir, &section);
+    code = find_section(argv[0], file, dir, out->data_dir, &section);
     if (code == CLI_OK)
         code = open_store(argv[0], section, false, out);
     node_free(section);

@@ -42,12 +42,7 @@ static const ss_option firehose_options[] = {
          "Put several events into one record of up to so many bytes, since AWS bills records rounded up to 5 "
          "KB; 0 = "
          "each event is a record, which a transformation Lambda that parses each record as one event needs."},
-    {.name = "calls_in_flight",
-     .type = SS_T_INT,
-     .dflt = "4",
-     .min = 1,
-     .max = PUTS_CALLS_MAX,
-     .doc = "How many calls are under way at the same time."},
+    PUTS_CALLS_OPTION,
     {.name = "call_bytes",
      .type = SS_T_SIZE,
      .dflt = "4MiB",

@@ -42,12 +42,7 @@ static const ss_option kinesis_options[] = {
             "again: at "
             "most one of them is in flight at a time."},
     {.name = "newline", .type = SS_T_BOOL, .dflt = "false", .doc = "Put a line break behind each record."},
-    {.name = "calls_in_flight",
-     .type = SS_T_INT,
-     .dflt = "4",
-     .min = 1,
-     .max = PUTS_CALLS_MAX,
-     .doc = "How many calls are under way at the same time."},
+    PUTS_CALLS_OPTION,
     {.name = "call_bytes",
      .type = SS_T_SIZE,
      .dflt = "5MiB",

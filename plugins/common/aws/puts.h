@@ -15,6 +15,13 @@ extern "C" {
 
 #define PUTS_CALLS_MAX 32u /* in flight */
 
+/* The option of modules that use this: puts_rules.calls. */
+#define PUTS_CALLS_OPTION                                                                                    \
+    {                                                                                                        \
+        .name = "calls_in_flight", .type = SS_T_INT, .dflt = "4", .min = 1, .max = PUTS_CALLS_MAX,           \
+        .doc = "How many calls are under way at the same time.",                                             \
+    }
+
 typedef struct puts_rules { /* of the service; borrowed for the engine's life */
     const aws_service *service;
     const char *operation; /* "PutRecords"                                                */
