@@ -81,7 +81,25 @@ typedef struct supervisor {
     int exit_code;
 } supervisor;
 
-/* family.c: the children */
+/* family.c, family_start.c, family_death.c: the children */
+static inline board_process *family_process(const child *c)
+{
+    return &c->owner->board->processes[c->process];
+}
+
+static inline bool family_is_ingest(const child *c)
+{
+    return c == &c->owner->ingest;
+}
+
+static inline bool family_is_puller(const child *c)
+{
+    return c->process >= BOARD_PULLER_FIRST;
+}
+
+void family_hear(child *c); /* takes what it said */
+void family_hang_up(child *c);
+const char *family_leftovers(const child *c); /* what a child that ended had not done yet */
 void family_init(supervisor *s);
 int family_take_modules(supervisor *s,
                         ss_error *err); /* slots for all modules of the plan, and for orphans */
