@@ -129,8 +129,8 @@ class Server:
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode} before it was ready")
-            try:
-                return self.get("/readyz").status == 200
+            try:  # it answers a moment before the supervisor hears of it, and a stop in between starts no modules
+                return self.get("/readyz").status == 200 and "ingest is ready" in self.log_text()
             except (OSError, http.Closed):
                 return False
         until(ready, timeout_s * slow(), "/readyz")
