@@ -180,12 +180,18 @@ bool uricut_works(void); /* tries it once per process */
 /* callbacks.c: what libmicrohttpd calls */
 struct MHD_Daemon *callbacks_start(http_daemon *d, int fd, uint32_t connection_limit);
 
-/* request.c */
+/* request.c, request_head.c, request_body.c */
 http_request *request_new(http_daemon *d, http_conn *conn, struct MHD_Connection *mhd);
 void request_free(http_request *r);
 bool request_target(http_request *r, const char *uri);
 enum MHD_Result request_head(http_request *r, const char *version);
 enum MHD_Result request_body(http_request *r, const char *bytes, size_t *len);
+bool request_unpack(http_request *r); /* undoes its Content-Encoding; false: it has failed */
+void request_free_body(http_request *r);
+ss_str request_header(const pipeline_request *p, const char *name);
+bool request_is_word(ss_str value, const char *word); /* whatever the case */
+bool request_is_gzip(ss_str encoding);
+void request_note_refusal(const http_request *r, uint32_t status, const char *json);
 enum MHD_Result request_run(http_request *r, const char *method);
 enum MHD_Result request_queue(http_request *r);                        /* READY -> SENT */
 void request_wait(http_request *r);                                    /* -> WAITING, held or suspended */
