@@ -48,6 +48,7 @@ COMMON_LIB := $(BUILD)/lib/libstreamsteam-common.a
 TESTKIT_LIB := $(BUILD)/lib/libstreamsteam-testkit.a
 VERIFY_LIB := $(BUILD)/lib/libverify.a
 BIN       := $(BUILD)/bin/streamsteam
+STORE_SO  := $(BUILD)/lib/store-dynamodb.so
 
 RECEIVERS := $(patsubst receivers/%/,receiver-%,$(sort $(dir $(wildcard receivers/*/*.c))))
 ENRICHERS := $(patsubst enrichers/%/,enricher-%,$(sort $(dir $(wildcard enrichers/*/*.c))))
@@ -68,7 +69,7 @@ TEST_SO  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/torture/sh
 .DEFAULT_GOAL := all
 .PHONY: all docs help run test check-fast interop bench fuzz fuzz-build torture lint format install clean unit plugins san tests-build
 
-all: $(BIN) $(PLUGIN_SO) ## build the server and its plugins (build/bin, build/plugins)
+all: $(BIN) $(PLUGIN_SO) $(STORE_SO) ## build the server and its plugins (build/bin, build/plugins)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -113,6 +114,12 @@ $(foreach p,$(RECEIVERS),$(eval $(call plugin_rule,$(p),receivers/$(p:receiver-%
 $(foreach p,$(ENRICHERS),$(eval $(call plugin_rule,$(p),enrichers/$(p:enricher-%=%))))
 $(foreach p,$(MODULES),$(eval $(call plugin_rule,$(p),modules/$(p:module-%=%))))
 plugins: $(PLUGIN_SO)
+
+# The application store on DynamoDB: loaded where the configuration asks for it, for its HTTP client.
+$(STORE_SO): $(call obj,$(wildcard core/admin/dynamodb/*.c)) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,plugin )
+	$(Q)$(CC) $(CFLAGS) -shared -o $@ $^ $(LDFLAGS) $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL -lcurl -lcrypto -ljansson -lm
 
 # A unit test may name plugin sources that it tests from inside: // with: receivers/matomo/time.c
 # and the libraries that they need: // libs: -lz
@@ -248,6 +255,7 @@ install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and
 	    $(TO)/share/streamsteam/templates $(TO)/etc/streamsteam
 	install -m 755 $(BIN) $(TO)/bin
 	install -m 644 $(PLUGIN_SO) $(TO)/lib/streamsteam/plugins
+	install -m 644 $(STORE_SO) $(TO)/lib/streamsteam
 	install -m 644 include/streamsteam/plugin.h plugins/sdk/testkit/testkit.h $(TO)/include/streamsteam
 	install -m 644 plugins/common/*.h $(TO)/include/streamsteam/sdk/plugins/common
 	install -m 644 $(filter-out %/client.h %/inside.h,$(wildcard plugins/common/aws/*.h)) $(TO)/include/streamsteam/sdk/plugins/common/aws

@@ -24,6 +24,11 @@ typedef struct authorizer_options {
     bool seed_cache;                       /* answers live for ttl_ms whatever an administrator changes */
     int64_t poll_ms;                       /* how often the store is asked for changes of others */
     store_limits app_default, key_default; /* 0 = none */
+    /* Brings the database up to date with a remote store; called every pull_ms, by the background thread.
+       NULL: there is none. */
+    enum store_status (*pull)(void *arg, ss_error *err);
+    void *pull_arg;
+    int64_t pull_ms;
     /* Raises (text) or clears (NULL) an alarm; may be NULL. */
     void (*alarm)(void *arg, const char *text);
     void *alarm_arg;

@@ -37,7 +37,8 @@ struct authorizer {
     pthread_mutex_t work; /* reading the store; everything below */
     uint64_t epoch;       /* of the database that was read */
     int64_t seen;         /* the newest change that is in the view */
-    int64_t day, next_flush_us;
+    int64_t day, next_flush_us, next_pull_us;
+    ss_error pull_err; /* why the last pull failed, "" = it did not */
     char alarm[400];
 
     pthread_mutex_t lock; /* the thread's sleep */

@@ -140,6 +140,23 @@ static enum store_status catch_up(authorizer *a, ss_error *err)
     return newest > a->seen ? take_changes(a, newest, err) : STORE_OK;
 }
 
+/* A remote store that is away is no reason to forget what was read. */
+static void pull(authorizer *a)
+{
+    int64_t now = clock_mono_us();
+    if (!a->options.pull || now < a->next_pull_us)
+        return;
+    ss_error err = error_init();
+    bool good = a->options.pull(a->options.pull_arg, &err) == STORE_OK;
+    (void)pthread_mutex_lock(&a->work);
+    if (good)
+        a->pull_err.text[0] = '\0';
+    else if (!a->pull_err.text[0]) /* the first one tells it: the next ones differ in their request id */
+        a->pull_err = err;
+    (void)pthread_mutex_unlock(&a->work);
+    a->next_pull_us = clock_mono_us() + a->options.pull_ms * 1000;
+}
+
 static void note_sizes(authorizer *a)
 {
     const authorizer_view *v = atomic_load(&a->view);
@@ -157,6 +174,10 @@ void authorizer_refresh(void *arg)
     (void)pthread_mutex_lock(&a->work);
     enum store_status status = catch_up(a, &err);
     note_sizes(a);
+    if (status == STORE_OK && a->pull_err.text[0]) {
+        status = STORE_AWAY;
+        err = a->pull_err;
+    }
     if (status == STORE_OK) {
         set_alarm(a, NULL);
     } else {
@@ -174,6 +195,7 @@ void *authorizer_follow(void *arg)
     (void)pthread_mutex_lock(&a->lock);
     while (!a->stop) {
         (void)pthread_mutex_unlock(&a->lock);
+        pull(a);
         authorizer_refresh(a);
         (void)pthread_mutex_lock(&a->work);
         if (clock_mono_us() >= a->next_flush_us)

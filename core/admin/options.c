@@ -35,6 +35,33 @@ static bool read_connection(store_options *out, const ss_config *section, ss_err
     return true;
 }
 
+static bool copy(char out[REMOTE_TEXT_MAX], const ss_config *section, const char *name, ss_error *err)
+{
+    ss_str text = node_str(section, name);
+    if (text.len >= REMOTE_TEXT_MAX)
+        return ss_fail(err, false, "server.applications.%s: longer than %u bytes", name, REMOTE_TEXT_MAX - 1);
+    memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+    return true;
+}
+
+static bool read_remote(store_options *out, const ss_config *section, const char *data_dir, ss_error *err)
+{
+    remote_options *r = &out->remote;
+    out->has_remote = true;
+    out->pull_ms = node_int(section, "dynamodb.poll_ms");
+    if (out->hashed)
+        return ss_fail(
+            err, false,
+            "server.applications.keys: hashed does not go with store: dynamodb, whose other readers need "
+            "whole keys; leave it at clear");
+    return copy(r->applications, section, "dynamodb.applications_table", err) &&
+           copy(r->authorizations, section, "dynamodb.authorizations_table", err) &&
+           copy(r->region, section, "dynamodb.region", err) &&
+           copy(r->endpoint, section, "dynamodb.endpoint", err) &&
+           copy(r->profile, section, "dynamodb.profile", err) && read_path(out, section, data_dir, err);
+}
+
 bool store_options_read(store_options *out, const ss_config *section, const char *data_dir, ss_error *err)
 {
     memset(out, 0, sizeof *out);
@@ -45,6 +72,8 @@ bool store_options_read(store_options *out, const ss_config *section, const char
                                            .poll_ms = STORE_POLL_MS,
                                            .app_default = read_limits(section, "per_application"),
                                            .key_default = read_limits(section, "per_key")};
+    if (is(section, "store", "dynamodb"))
+        return read_remote(out, section, data_dir, err);
     return is(section, "store", "postgres") ? read_connection(out, section, err)
                                             : read_path(out, section, data_dir, err);
 }

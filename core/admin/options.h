@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include "core/admin/authorizer.h"
+#include "core/admin/remote.h"
 #include "core/config/node.h"
 
 #define STORE_CONNECTION_MAX 2048u
@@ -15,6 +16,9 @@ typedef struct store_options {
     bool hashed;
     database_options database; /* its texts point to the two below */
     char path[PATH_MAX], connection[STORE_CONNECTION_MAX];
+    bool has_remote; /* the database is a copy of it */
+    remote_options remote;
+    int64_t pull_ms;               /* how often the copy is brought up to date */
     authorizer_options authorizer; /* without the alarm */
 } store_options;
 

@@ -16,6 +16,12 @@ store *store_new(database *db, bool hashed)
     return s;
 }
 
+void store_set_remote(store *s, struct remote *r)
+{
+    s->remote = r;
+    s->hashed &= r == NULL;
+}
+
 void store_free(store *s)
 {
     free(s);
@@ -141,6 +147,18 @@ database_value store_optional(const ss_str *text)
 database_value store_or_keep(const int64_t *value)
 {
     return value ? database_int(*value) : database_null();
+}
+
+enum store_status store_touch(store *s, enum store_status status, ss_str app_id, ss_str key_id, ss_error *err)
+{
+    return status == STORE_OK && s->remote ? mirror_touch(s->db, app_id, key_id, err) : status;
+}
+
+enum store_status store_settled(const store *s, enum store_status remote_status, enum store_status status)
+{
+    if (s->remote && status == STORE_NOT_FOUND && remote_status == STORE_OK)
+        return STORE_OK;
+    return status;
 }
 
 enum store_status store_finish(store *s, enum store_status status, ss_error *err)

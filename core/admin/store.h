@@ -50,6 +50,10 @@ typedef struct store store;
 
 /* hashed: new keys are kept as a hash only. db: borrowed; may be shared with others' statements. */
 store *store_new(database *db, bool hashed);
+/* Applications and keys belong to a remote store, whose copy the database is: changes go there first. r:
+   borrowed; before the first change. Keys are then kept whole. */
+struct remote;
+void store_set_remote(store *s, struct remote *r);
 void store_free(store *s);
 database *store_database(store *s);
 /* Called after each change that is committed, on the changing thread, before the call returns: this node's

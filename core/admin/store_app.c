@@ -22,15 +22,13 @@ static bool app_row(void *arg, const database_row *row)
     return !v->app || v->app(v->arg, &app);
 }
 
+#define INSERT_APP "INSERT INTO applications(" APP_COLUMNS ") VALUES($1,$2,$3,0,-1,-1,-1,$4,$4)"
+
 /* id: empty = a new one */
 static enum store_status make_app(store *s, ss_str id, ss_str name, const ss_str *description,
                                   store_app_visit visit, void *arg, ss_error *err)
 {
     enum store_status status = store_check_texts(name, description, err);
-    if (status == STORE_OK)
-        status = database_begin(s->db, err);
-    if (status != STORE_OK)
-        return status;
     store_app app = {.name = name,
                      .description = description ? *description : ss_s("", 0),
                      .has_description = description != NULL,
@@ -41,13 +39,19 @@ static enum store_status make_app(store *s, ss_str id, ss_str name, const ss_str
         store_copy_id(app.id, id);
     else
         store_make_id(app.id);
+    if (status == STORE_OK && s->remote)
+        status = remote_put_app(s->remote, &app, err);
+    if (status == STORE_OK)
+        status = database_begin(s->db, err);
+    if (status != STORE_OK)
+        return status;
     database_value values[] = {database_text(ss_cstr(app.id)), database_text(name),
                                store_optional(description), database_int(app.created_s)};
-    status =
-        database_run(s->db, "INSERT INTO applications(" APP_COLUMNS ") VALUES($1,$2,$3,0,-1,-1,-1,$4,$4)",
-                     values, 4, NULL, NULL, NULL, err);
+    status = database_run(s->db, s->remote ? INSERT_APP " ON CONFLICT(id) DO NOTHING" : INSERT_APP, values, 4,
+                          NULL, NULL, NULL, err);
     if (status == STORE_OK)
         status = database_note(s->db, "app", ss_cstr(app.id), ss_s("", 0), err);
+    status = store_touch(s, status, ss_cstr(app.id), ss_s("", 0), err);
     if (status == STORE_CONFLICT)
         (void)ss_fail(err, 0, "there is an application %s already", app.id);
     status = store_finish(s, status, err);
@@ -136,6 +140,9 @@ enum store_status store_app_delete(store *s, ss_str id, ss_error *err)
 {
     if (!store_is_id(id))
         return store_not_found(err, "application");
+    enum store_status far = s->remote ? remote_drop_app(s->remote, id, err) : STORE_OK;
+    if (far != STORE_OK && far != STORE_NOT_FOUND)
+        return far;
     enum store_status status = database_begin(s->db, err);
     if (status != STORE_OK)
         return status;
@@ -147,10 +154,10 @@ enum store_status store_app_delete(store *s, ss_str id, ss_error *err)
         status =
             database_run(s->db, "DELETE FROM applications WHERE id=$1", &value, 1, NULL, NULL, &gone, err);
     if (status == STORE_OK && gone == 0)
-        status = store_not_found(err, "application");
+        status = store_settled(s, far, store_not_found(err, "application"));
     if (status == STORE_OK)
         status = database_note(s->db, "app", id, ss_s("", 0), err);
-    return store_finish(s, status, err);
+    return store_finish(s, store_touch(s, status, id, ss_s("", 0), err), err);
 }
 
 enum store_status store_app_set(store *s, ss_str id, const store_app_change *change, store_app_visit visit,
@@ -158,7 +165,10 @@ enum store_status store_app_set(store *s, ss_str id, const store_app_change *cha
 {
     if (!store_is_id(id))
         return store_not_found(err, "application");
+    int64_t now_s = clock_now_us() / 1000000;
     enum store_status status = store_check_limits(change->rate, change->burst, change->quota, err);
+    if (status == STORE_OK && s->remote)
+        status = remote_set_app(s->remote, id, change, now_s, err);
     if (status == STORE_OK)
         status = database_begin(s->db, err);
     if (status != STORE_OK)
@@ -169,7 +179,7 @@ enum store_status store_app_set(store *s, ss_str id, const store_app_change *cha
                                store_or_keep(change->rate),
                                store_or_keep(change->burst),
                                store_or_keep(change->quota),
-                               database_int(clock_now_us() / 1000000)};
+                               database_int(now_s)};
     status = database_run(s->db,
                           "UPDATE applications SET flags=coalesce($2,flags), rate=coalesce($3,rate),"
                           " burst=coalesce($4,burst), quota=coalesce($5,quota), updated=$6 WHERE id=$1",
@@ -178,6 +188,6 @@ enum store_status store_app_set(store *s, ss_str id, const store_app_change *cha
         status = store_not_found(err, "application");
     if (status == STORE_OK)
         status = database_note(s->db, "app", id, ss_s("", 0), err);
-    status = store_finish(s, status, err);
+    status = store_finish(s, store_touch(s, status, id, ss_s("", 0), err), err);
     return status == STORE_OK && visit ? store_app_get(s, id, visit, arg, err) : status;
 }

@@ -2,6 +2,7 @@
 #ifndef ADMIN_STORE_INSIDE_H
 #define ADMIN_STORE_INSIDE_H
 
+#include "core/admin/mirror.h"
 #include "core/admin/store.h"
 
 #define STORE_EACH_ROWS 200u /* rows read at once where all are visited */
@@ -9,6 +10,7 @@
 struct store {
     database *db;
     bool hashed;
+    remote *remote; /* NULL: the database is all there is */
     void (*changed)(void *arg);
     void *changed_arg;
 };
@@ -24,6 +26,11 @@ enum store_status store_check_limits(const int64_t *rate, const int64_t *burst, 
                                      ss_error *err);
 database_value store_optional(const ss_str *text);  /* NULL: null                             */
 database_value store_or_keep(const int64_t *value); /* NULL: null, which coalesce() passes by */
+/* Within the transaction of a change that a remote store has taken already; nothing where there is none. */
+enum store_status store_touch(store *s, enum store_status status, ss_str app_id, ss_str key_id,
+                              ss_error *err);
+/* What a remote store had, the copy may not have had yet, or not any more. */
+enum store_status store_settled(const store *s, enum store_status remote_status, enum store_status status);
 /* Ends a transaction, well where status is STORE_OK, and lets this node take over what it changed. */
 enum store_status store_finish(store *s, enum store_status status, ss_error *err);
 bool store_count_row(void *arg, const database_row *row); /* arg: int64_t */

@@ -36,6 +36,10 @@ static void make_value(char out[STORE_VALUE_LEN])
     explicit_bzero(secret, sizeof secret);
 }
 
+#define INSERT_KEY                                                                                           \
+    "INSERT INTO authorizations(app_id, id, hash, value, whole, name, description, enabled,"                 \
+    " rate, burst, quota, created, updated) VALUES($1,$2,$3,$4,$5,$6,$7,1,-1,-1,-1,$8,$8)"
+
 static enum store_status insert_key(store *s, const store_key *key, const ss_str *description, ss_error *err)
 {
     char hash[KEY_HASH_TEXT + 1];
@@ -50,13 +54,12 @@ static enum store_status insert_key(store *s, const store_key *key, const ss_str
                                store_optional(description),
                                database_int(key->created_s)};
     if (status == STORE_OK)
-        status = database_run(
-            s->db,
-            "INSERT INTO authorizations(app_id, id, hash, value, whole, name, description, enabled,"
-            " rate, burst, quota, created, updated)"
-            " VALUES($1,$2,$3,$4,$5,$6,$7,1,-1,-1,-1,$8,$8)",
-            values, 8, NULL, NULL, NULL, err);
-    return status == STORE_OK ? key_hash_note(s->db, key->app_id, key->id, hash, err) : status;
+        status =
+            database_run(s->db, s->remote ? INSERT_KEY " ON CONFLICT(app_id, id) DO NOTHING" : INSERT_KEY,
+                         values, 8, NULL, NULL, NULL, err);
+    if (status == STORE_OK)
+        status = key_hash_note(s->db, key->app_id, key->id, hash, err);
+    return store_touch(s, status, ss_cstr(key->app_id), ss_cstr(key->id), err);
 }
 
 /* A conflict is the foreign key's, or the id's where it was given. */
@@ -77,8 +80,6 @@ static enum store_status make_key(store *s, ss_str app_id, ss_str id, ss_str giv
     enum store_status status = store_check_texts(name, description, err);
     if (status == STORE_OK && !store_is_id(app_id))
         status = store_not_found(err, "application");
-    if (status == STORE_OK)
-        status = database_begin(s->db, err);
     if (status != STORE_OK)
         return status;
     char value[STORE_VALUE_LEN];
@@ -100,8 +101,13 @@ static enum store_status make_key(store *s, ss_str app_id, ss_str id, ss_str giv
     else
         make_value(value);
     store_copy_id(key.app_id, app_id);
-    status = store_finish(s, insert_key(s, &key, description, err), err);
-    if (status == STORE_CONFLICT)
+    if (s->remote)
+        status = remote_put_key(s->remote, &key, err);
+    if (status == STORE_OK)
+        status = database_begin(s->db, err);
+    if (status == STORE_OK)
+        status = store_finish(s, insert_key(s, &key, description, err), err);
+    if (status == STORE_CONFLICT && !s->remote)
         status = explain_conflict(s, &key, err);
     if (status == STORE_OK && visit)
         (void)visit(arg, &key);
@@ -209,18 +215,19 @@ static bool take_hash(void *arg, const database_row *row)
     return false;
 }
 
-/* Within a transaction; the key's hash is what RETURNING gave, "" where there was none. */
-static enum store_status note_key(store *s, enum store_status status, ss_str app_id, ss_str key_id,
-                                  const char *hash, ss_error *err)
+/* Within a transaction; far: what the remote store said of it; the key's hash is what RETURNING gave, ""
+ * where there was none. */
+static enum store_status note_key(store *s, enum store_status far, enum store_status status, ss_str app_id,
+                                  ss_str key_id, const char *hash, ss_error *err)
 {
     char app[STORE_ID_SIZE], key[STORE_ID_SIZE];
     store_copy_id(app, app_id);
     store_copy_id(key, key_id);
     if (status == STORE_OK && !*hash)
-        status = store_not_found(err, "key");
-    if (status == STORE_OK)
+        status = store_settled(s, far, store_not_found(err, "key"));
+    if (status == STORE_OK && *hash)
         status = key_hash_note(s->db, app, key, hash, err);
-    return store_finish(s, status, err);
+    return store_finish(s, store_touch(s, status, app_id, key_id, err), err);
 }
 
 enum store_status store_key_set(store *s, ss_str app_id, ss_str key_id, const store_key_change *change,
@@ -228,7 +235,10 @@ enum store_status store_key_set(store *s, ss_str app_id, ss_str key_id, const st
 {
     if (!store_is_id(app_id) || !store_is_id(key_id))
         return store_not_found(err, "key");
+    int64_t now_s = clock_now_us() / 1000000;
     enum store_status status = store_check_limits(change->rate, change->burst, change->quota, err);
+    if (status == STORE_OK && s->remote)
+        status = remote_set_key(s->remote, app_id, key_id, change, now_s, err);
     if (status == STORE_OK)
         status = database_begin(s->db, err);
     if (status != STORE_OK)
@@ -240,13 +250,13 @@ enum store_status store_key_set(store *s, ss_str app_id, ss_str key_id, const st
                                store_or_keep(change->rate),
                                store_or_keep(change->burst),
                                store_or_keep(change->quota),
-                               database_int(clock_now_us() / 1000000)};
+                               database_int(now_s)};
     status = database_run(s->db,
                           "UPDATE authorizations SET enabled=coalesce($3,enabled), rate=coalesce($4,rate),"
                           " burst=coalesce($5,burst), quota=coalesce($6,quota), updated=$7"
                           " WHERE app_id=$1 AND id=$2 RETURNING hash",
                           values, 7, take_hash, hash, NULL, err);
-    status = note_key(s, status, app_id, key_id, hash, err);
+    status = note_key(s, STORE_NOT_FOUND, status, app_id, key_id, hash, err);
     return status == STORE_OK && visit ? store_key_get(s, app_id, key_id, visit, arg, err) : status;
 }
 
@@ -254,6 +264,9 @@ enum store_status store_key_delete(store *s, ss_str app_id, ss_str key_id, ss_er
 {
     if (!store_is_id(app_id) || !store_is_id(key_id))
         return store_not_found(err, "key");
+    enum store_status far = s->remote ? remote_drop_key(s->remote, app_id, key_id, err) : STORE_OK;
+    if (far != STORE_OK && far != STORE_NOT_FOUND)
+        return far;
     enum store_status status = database_begin(s->db, err);
     if (status != STORE_OK)
         return status;
@@ -261,5 +274,5 @@ enum store_status store_key_delete(store *s, ss_str app_id, ss_str key_id, ss_er
     database_value values[] = {database_text(app_id), database_text(key_id)};
     status = database_run(s->db, "DELETE FROM authorizations WHERE app_id=$1 AND id=$2 RETURNING hash",
                           values, 2, take_hash, hash, NULL, err);
-    return note_key(s, status, app_id, key_id, hash, err);
+    return note_key(s, far, status, app_id, key_id, hash, err);
 }

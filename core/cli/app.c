@@ -17,6 +17,7 @@ static const char help[] =
     "       streamsteam app show ID [--json]\n"
     "       streamsteam app set ID [--tolerant on|off] [--rate R] [--burst B] [--quota Q] [--json]\n"
     "       streamsteam app delete ID\n"
+    "       streamsteam app setup\n"
     "\n"
     "An application is a game or a site whose events are sent with keys of its own (`streamsteam key`).\n"
     "\n"
@@ -29,6 +30,7 @@ static const char help[] =
     "             --quota: events a UTC day; 0 = no limit, default = as server.applications.per_application "
     "says\n"
     "  delete     with all its keys; events that were stored stay\n"
+    "  setup      store: dynamodb: makes the tables that are missing\n"
     "\n"
     "  --json              as JSON, with the names of the HTTP API\n" CLI_STORE_HELP;
 
@@ -199,6 +201,8 @@ int verb_app(int argc, char **argv)
 {
     if (cli_help(argc, argv, help))
         return CLI_OK;
+    if (argc > 1 && strcmp(argv[1], "setup") == 0)
+        return cli_store_setup(&argc, argv);
     bool bad = false, json = cli_take_flag(&argc, argv, "json"),
          with_key = cli_take_flag(&argc, argv, "with-key");
     const char *description = cli_take_option(&argc, argv, NULL, "description", &bad);

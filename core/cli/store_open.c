@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/admin/mirror.h"
 #include "core/admin/options.h"
 #include "core/cli/common.h"
 #include "core/config/config.h"
@@ -35,6 +36,13 @@ static int find_section(const char *verb, const char *file, const char *dir, cha
     return ok ? CLI_OK : cli_fail(CLI_FAILED, verb, "%s", err.text);
 }
 
+/* A verb works on what is there now, not on what the server read some seconds ago. */
+static enum store_status open_remote(cli_store *s, bool looking, ss_error *err)
+{
+    store_set_remote(s->store, s->remote);
+    return looking ? remote_check(s->remote, err) : mirror_pull(s->remote, s->db, err);
+}
+
 static int open_store(const char *verb, const ss_config *section, bool existing, cli_store *out)
 {
     static store_options options; /* a verb opens one; its connection is copied */
@@ -44,14 +52,19 @@ static int open_store(const char *verb, const ss_config *section, bool existing,
     if (options.none && existing)
         return CLI_OK;
     if (options.none)
-        return cli_fail(CLI_FAILED, verb, "server.applications.store is none: set it to sqlite or postgres");
+        return cli_fail(CLI_FAILED, verb,
+                        "server.applications.store is none: set it to sqlite, postgres or dynamodb");
     options.database.existing = existing;
     out->db = database_new(&options.database);
     out->store = out->db ? store_new(out->db, options.hashed) : NULL;
+    out->remote = options.has_remote ? remote_new(&options.remote) : NULL;
+    bool lost = options.has_remote && !out->remote;
     explicit_bzero(&options, sizeof options);
-    if (!out->store)
+    if (!out->store || lost)
         return cli_fail(CLI_FAILED, verb, "out of memory");
     enum store_status status = database_open(out->db, &err);
+    if (out->remote && (status == STORE_OK || (existing && status == STORE_NOT_FOUND)))
+        status = open_remote(out, existing, &err);
     return status == STORE_NOT_FOUND ? CLI_OK : cli_store_result(verb, status, &err);
 }
 
@@ -82,9 +95,45 @@ int cli_store_try(const char *verb, const char *file)
     return code;
 }
 
+static void print_line(void *arg, const char *line)
+{
+    (void)arg;
+    (void)puts(line);
+}
+
+static int set_up(const char *verb, const ss_config *section, const char *data_dir)
+{
+    static store_options options;
+    ss_error err = error_init();
+    if (!store_options_read(&options, section, data_dir, &err))
+        return cli_fail(CLI_FAILED, verb, "%s", err.text);
+    if (!options.has_remote)
+        return cli_fail(CLI_FAILED, verb,
+                        "only store: dynamodb has tables to be made first; the others make theirs");
+    remote *r = remote_new(&options.remote);
+    enum store_status status = r ? remote_setup(r, print_line, NULL, &err) : STORE_FAILED;
+    remote_free(r);
+    return cli_store_result(verb, status, &err);
+}
+
+int cli_store_setup(int *argc, char **argv)
+{
+    const char *dir, *file;
+    char data_dir[PATH_MAX];
+    ss_config *section = NULL;
+    int code = cli_take_place(argc, argv, &dir, &file);
+    if (code == CLI_OK)
+        code = find_section(argv[0], file, dir, data_dir, &section);
+    if (code == CLI_OK)
+        code = set_up(argv[0], section, data_dir);
+    node_free(section);
+    return code;
+}
+
 void cli_store_close(cli_store *s)
 {
     store_free(s->store);
+    remote_free(s->remote);
     database_free(s->db);
     *s = (cli_store){.db = NULL};
 }

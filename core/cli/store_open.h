@@ -4,11 +4,13 @@
 
 #include <limits.h>
 
+#include "core/admin/remote.h"
 #include "core/admin/store.h"
 
 typedef struct cli_store {
     database *db;
     store *store;
+    remote *remote; /* store: dynamodb; else NULL */
     char data_dir[PATH_MAX];
 } cli_store;
 
@@ -23,6 +25,8 @@ typedef struct cli_store {
 /* Takes -c and -d out of argv. 0, or an exit code after saying why; cli_store_close() in any case. */
 int cli_store_open(int *argc, char **argv, cli_store *out);
 void cli_store_close(cli_store *s);
+/* Makes the tables of a remote store where they are missing, and prints what it did. An exit code. */
+int cli_store_setup(int *argc, char **argv);
 /* Can the store of this configuration be opened? A file that nobody has made yet is right, too. */
 int cli_store_try(const char *verb, const char *file);
 

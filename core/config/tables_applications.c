@@ -21,6 +21,35 @@ static const ss_option postgres_options[] = {
     {.name = NULL},
 };
 
+static const ss_option dynamodb_options[] = {
+    {.name = "applications_table",
+     .type = SS_T_STRING,
+     .dflt = "Applications",
+     .doc = "The table of applications; the guidance's stack names it in its output ApplicationsTableName."},
+    {.name = "authorizations_table",
+     .type = SS_T_STRING,
+     .dflt = "Authorizations",
+     .doc = "The table of keys, with its index ApplicationAuthorizations."},
+    {.name = "region",
+     .type = SS_T_STRING,
+     .doc = "The AWS region, as eu-central-1; without it AWS_REGION, AWS_DEFAULT_REGION or the profile's."},
+    {.name = "endpoint",
+     .type = SS_T_URL,
+     .doc = "Another address of the service, as http://localhost:8000; without it AWS_ENDPOINT_URL_DYNAMODB, "
+            "AWS_ENDPOINT_URL, the profile's, or AWS's own."},
+    {.name = "profile",
+     .type = SS_T_STRING,
+     .doc = "The profile of ~/.aws/config and ~/.aws/credentials; without it the usual AWS chain."},
+    {.name = "poll",
+     .type = SS_T_DURATION,
+     .dflt = "10s",
+     .min = 200,
+     .max = 600 * SECOND_MS,
+     .doc = "How often this node reads both tables for changes that others made; AWS bills each reading by "
+            "the tables' size."},
+    {.name = NULL},
+};
+
 /* The same three for applications and for keys. */
 static const ss_option limit_options[] = {
     {.name = "rate",
@@ -48,10 +77,11 @@ const ss_option tables_applications[] = {
     {.name = "store",
      .type = SS_T_ENUM,
      .dflt = "sqlite",
-     .choices = "sqlite|postgres|none",
+     .choices = "sqlite|postgres|dynamodb|none",
      .doc = "Where applications and keys are kept: sqlite = a file of this node, postgres = a database that "
             "several "
-            "nodes share, none = nowhere, receivers that ask for keys refuse everything."},
+            "nodes share, dynamodb = the guidance's own two tables, none = nowhere, receivers that ask for "
+            "keys refuse everything."},
     {.name = "path",
      .type = SS_T_PATH,
      .dflt = "applications.db",
@@ -61,6 +91,11 @@ const ss_option tables_applications[] = {
      .type = SS_T_OBJECT,
      .children = postgres_options,
      .doc = "The database behind store: postgres."},
+    {.name = "dynamodb",
+     .type = SS_T_OBJECT,
+     .children = dynamodb_options,
+     .doc = "The tables behind store: dynamodb; path is then this node's copy of them, with its own access "
+            "keys and counts."},
     {.name = "keys",
      .type = SS_T_ENUM,
      .dflt = "clear",

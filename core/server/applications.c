@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/admin/mirror.h"
 #include "core/admin/options.h"
 #include "core/base/log.h"
 #include "core/observe/metrics.h"
@@ -11,6 +12,7 @@
 struct applications {
     database *written, *followed; /* connections: one for changes, one for the authorizer */
     store *store;
+    remote *changed, *read; /* store: dynamodb; one for changes, one that is read as a whole */
     authorizer *authorizer;
     ss_metric *alarm, *apps, *keys, *bytes, *hits, *misses;
     authorizer_stats seen;
@@ -39,6 +41,25 @@ static void register_metrics(applications *a)
     a->misses = metrics_counter("authorizer_misses_total", "Keys that had to be looked up.", "");
 }
 
+static enum store_status pull(void *arg, ss_error *err)
+{
+    applications *a = arg;
+    return mirror_pull(a->read, a->written, err);
+}
+
+static bool open_remote(applications *a, const store_options *options, authorizer_options *o, ss_error *err)
+{
+    a->changed = remote_new(&options->remote);
+    a->read = remote_new(&options->remote);
+    if (!a->changed || !a->read)
+        return ss_fail(err, SS_LIMIT, "out of memory for applications");
+    store_set_remote(a->store, a->changed);
+    o->pull = pull;
+    o->pull_arg = a;
+    o->pull_ms = options->pull_ms;
+    return true;
+}
+
 static bool open_both(applications *a, const store_options *options, ss_error *err)
 {
     database_options followed = options->database;
@@ -51,6 +72,8 @@ static bool open_both(applications *a, const store_options *options, ss_error *e
         return false;
     }
     authorizer_options o = options->authorizer;
+    if (options->has_remote && !open_remote(a, options, &o, err))
+        return false;
     o.alarm = on_alarm;
     o.alarm_arg = a;
     a->authorizer = authorizer_new(a->followed, &o, err);
@@ -88,6 +111,8 @@ void applications_close(applications *a)
         return;
     authorizer_free(a->authorizer);
     store_free(a->store);
+    remote_free(a->changed);
+    remote_free(a->read);
     database_free(a->written);
     database_free(a->followed);
     free(a);
