@@ -138,7 +138,7 @@ def _(t):
     text = (ROOT / "packaging" / "container" / "Containerfile").read_text()
     installed = set(re.findall(r"\blib[a-z0-9.+-]+\b|zlib1g", text.split("FROM debian:bookworm-slim\n", 1)[1]))
     needed = {}
-    for path in [build_dir() / "bin" / "streamsteam", *(build_dir() / "plugins").glob("*.so")]:
+    for path in [build_dir() / "bin" / "streamsteam", *(build_dir() / "plugins").glob("*.so"), *(build_dir() / "lib").glob("*.so")]:
         said = subprocess.run(["objdump", "-p", path], capture_output=True, text=True, check=True).stdout
         for name in re.findall(r"NEEDED +(\S+)", said):
             needed.setdefault(name, path.name)
