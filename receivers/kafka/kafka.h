@@ -3,12 +3,9 @@
 #ifndef KAFKA_KAFKA_H
 #define KAFKA_KAFKA_H
 
-#include <librdkafka/rdkafka.h>
-
-#include "streamsteam/plugin.h"
+#include "plugins/common/kafka_client.h"
 
 #define KAFKA_TOPICS_MAX     64u
-#define KAFKA_CLIENT_MAX     128u /* entries of client and client_secrets                       */
 #define KAFKA_NAME_BYTES     256u /* a topic has at most 249                                    */
 #define KAFKA_PLACES_MAX     960u /* partitions whose position is kept: the journal keeps 1,024 */
 #define KAFKA_GROUP_PARTS    200u /* partitions in one group                                    */
@@ -35,6 +32,7 @@ typedef struct kafka_batch {   /* fetched, and not in the journal yet */
 } kafka_batch;
 
 typedef struct kafka {
+    kafka_client client; /* first: the conf's opaque is this struct */
     const ss_host *host;
     rd_kafka_conf_t *conf; /* owned: checked settings, copied for each consumer */
     char *topics[KAFKA_TOPICS_MAX];

@@ -2,49 +2,11 @@
 
 #include <stdlib.h>
 
-#define MIB          1048576
-#define SECRET_BYTES 65536u
+#define MIB 1048576
 
 static const ss_option topic_item[] = {
     {.name = "*", .type = SS_T_STRING, .doc = "A topic, or a regular expression that begins with ^."},
     {.name = NULL}};
-static const ss_option client_item[] = {
-    {.name = "*", .type = SS_T_STRING, .doc = "The value of a property of librdkafka."}, {.name = NULL}};
-static const ss_option secret_item[] = {{.name = "*",
-                                         .type = SS_T_STRING,
-                                         .flags = SS_OPT_SECRET,
-                                         .doc = "The value of a property of librdkafka."},
-                                        {.name = NULL}};
-
-static const ss_option tls_keys[] = {
-    {.name = "enabled", .type = SS_T_BOOL, .dflt = "false", .doc = "Connections to brokers are encrypted."},
-    {.name = "ca",
-     .type = SS_T_PATH,
-     .doc = "Certificates (PEM) of who signs the brokers'; none: those of the system."},
-    {.name = "certificate",
-     .type = SS_T_PATH,
-     .doc = "This client's certificate (PEM), where brokers ask for one."},
-    {.name = "key", .type = SS_T_PATH, .doc = "Its private key (PEM)."},
-    {.name = "key_password", .type = SS_T_STRING, .flags = SS_OPT_SECRET, .doc = "The password of that key."},
-    {.name = "verify",
-     .type = SS_T_BOOL,
-     .dflt = "true",
-     .doc = "The broker's certificate and host name are checked; false only for tests."},
-    {.name = NULL}};
-
-static const ss_option sasl_keys[] = {
-    {.name = "mechanism",
-     .type = SS_T_ENUM,
-     .flags = SS_OPT_REQUIRED,
-     .choices = "PLAIN|SCRAM-SHA-256|SCRAM-SHA-512",
-     .doc = "How the user proves who it is; PLAIN only with tls."},
-    {.name = "username", .type = SS_T_STRING, .flags = SS_OPT_REQUIRED, .doc = "The user at the brokers."},
-    {.name = "password",
-     .type = SS_T_STRING,
-     .flags = SS_OPT_REQUIRED | SS_OPT_SECRET,
-     .doc = "Its password, best as ${file:PATH}."},
-    {.name = NULL}};
-
 const ss_option kafka_options[] = {
     {.name = "brokers",
      .type = SS_T_STRING,
@@ -104,84 +66,20 @@ const ss_option kafka_options[] = {
      .min = 1,
      .max = 10000,
      .doc = "How long to wait for a first message before looking at everything else."},
-    {.name = "tls", .type = SS_T_OBJECT, .children = tls_keys, .doc = "Encryption of the connections."},
-    {.name = "sasl",
-     .type = SS_T_OBJECT,
-     .children = sasl_keys,
-     .doc = "Login at the brokers; none where this is not given."},
-    {.name = "client",
-     .type = SS_T_MAP,
-     .min = 0,
-     .max = (int64_t)KAFKA_CLIENT_MAX,
-     .children = client_item,
-     .doc = "More properties of librdkafka's consumer by their names, such as fetch.wait.max.ms."},
-    {.name = "client_secrets",
-     .type = SS_T_MAP,
-     .min = 0,
-     .max = (int64_t)KAFKA_CLIENT_MAX,
-     .children = secret_item,
-     .doc = "The same for properties whose values must not be seen, such as ssl.key.pem."},
+    KAFKA_CLIENT_OPTIONS,
     {.name = NULL},
 };
 
-/* ---- librdkafka's properties ------------------------------------------------------------------ */
-
-static int32_t set(kafka *k, const char *name, const char *value, const char *option, ss_error *err)
-{
-    char why[256];
-    if (rd_kafka_conf_set(k->conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
-        return SS_OK;
-    return ss_fail(err, SS_REJECT, "%s: %.300s", option, why);
-}
-
-static int32_t set_str(kafka *k, const char *name, ss_str value, const char *option, ss_error *err)
-{
-    char *text = strndup(value.ptr ? value.ptr : "", value.len);
-    if (!text)
-        return ss_fail(err, SS_LIMIT, "out of memory");
-    int32_t status = set(k, name, text, option, err);
-    free(text);
-    return status;
-}
-
-/* The reason may hold the value: only the property is named. */
-static int32_t set_secret(kafka *k, const char *name, const ss_config *node, const char *path,
-                          const char *option, ss_error *err)
-{
-    char *value = malloc(SECRET_BYTES), why[256];
-    if (!value)
-        return ss_fail(err, SS_LIMIT, "out of memory");
-    int64_t len = k->host->secret(k->host->self, node, path, value, SECRET_BYTES - 1, err);
-    int32_t status = len < 0 ? SS_REJECT : SS_OK;
-    if (status == SS_OK) {
-        value[len] = '\0';
-        if (rd_kafka_conf_set(k->conf, name, value, why, sizeof why) != RD_KAFKA_CONF_OK)
-            status = ss_fail(err, SS_REJECT, "%s: librdkafka does not take that value of %s", option, name);
-        explicit_bzero(value, (size_t)len);
-    }
-    free(value);
-    return status;
-}
+/* ---- what exactly once rests on ---- */
 
 typedef struct setting {
     const char *name, *value;
 } setting;
 
-/* What exactly once rests on, or what has an option of its own. */
-static const char *const reserved[] = {"enable.auto.commit",
-                                       "enable.auto.offset.store",
-                                       "auto.offset.reset",
-                                       "auto.commit.interval.ms",
-                                       "group.id",
-                                       "bootstrap.servers",
-                                       "metadata.broker.list",
-                                       "security.protocol",
-                                       "sasl.mechanism",
-                                       "sasl.mechanisms",
-                                       "sasl.username",
-                                       "sasl.password",
-                                       "enable.partition.eof",
-                                       "isolation.level"};
+/* Or what has an option of its own. */
+static const char *const reserved[] = {
+    "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "auto.commit.interval.ms",
+    "group.id",           "enable.partition.eof",     "isolation.level",   NULL};
 
 static const setting fixed[] = {
     {"enable.auto.commit", "false"}, /* the journal's position counts; ours is committed after it */
@@ -195,102 +93,7 @@ static const setting fixed[] = {
     {"client.id", "streamsteam"},
 };
 
-static bool is_reserved(ss_str name)
-{
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (ss_eq(name, ss_cstr(reserved[i])))
-            return true;
-    return false;
-}
-
-static bool is_secret(ss_str name)
-{
-    static const char *const words[] = {"password", "secret", "key.pem"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (memmem(name.ptr, name.len, words[i], strlen(words[i])))
-            return true;
-    return false;
-}
-
-static int32_t read_map(kafka *k, const ss_config *map, const char *option, bool secret, ss_error *err)
-{
-    const ss_host *h = k->host;
-    for (size_t i = 0; map && i < h->cfg_len(map); i++) {
-        ss_str key = h->cfg_key(map, i);
-        char name[128], where[160];
-        (void)snprintf(name, sizeof name, "%.*s", (int)key.len, key.ptr);
-        (void)snprintf(where, sizeof where, "%s.%s", option, name);
-        if (is_reserved(key))
-            return ss_fail(err, SS_REJECT, "%s: this receiver sets that itself; take it out", where);
-        if (!secret && is_secret(key))
-            return ss_fail(err, SS_REJECT, "%s: by its name a secret: put it under client_secrets", where);
-        int32_t status = secret ? set_secret(k, name, h->cfg_at(map, i), "", where, err)
-                                : set_str(k, name, h->cfg_str(h->cfg_at(map, i), ""), where, err);
-        if (status != SS_OK)
-            return status;
-    }
-    return SS_OK;
-}
-
-/* ---- security --------------------------------------------------------------------------------- */
-
-static int32_t set_path(kafka *k, const char *name, const ss_config *tls, const char *key, ss_error *err)
-{
-    ss_str path = k->host->cfg_str(tls, key);
-    char option[32];
-    (void)snprintf(option, sizeof option, "tls.%s", key);
-    return path.len ? set_str(k, name, path, option, err) : SS_OK;
-}
-
-static int32_t read_tls(kafka *k, const ss_config *tls, ss_error *err)
-{
-    int32_t status = set_path(k, "ssl.ca.location", tls, "ca", err);
-    if (status == SS_OK)
-        status = set_path(k, "ssl.certificate.location", tls, "certificate", err);
-    if (status == SS_OK)
-        status = set_path(k, "ssl.key.location", tls, "key", err);
-    if (status == SS_OK && k->host->cfg_get(tls, "key_password"))
-        status = set_secret(k, "ssl.key.password", tls, "key_password", "tls.key_password", err);
-    if (status == SS_OK && !k->host->cfg_int(tls, "verify"))
-        status = set(k, "enable.ssl.certificate.verification", "false", "tls.verify", err);
-    else if (status == SS_OK)
-        status = set(k, "ssl.endpoint.identification.algorithm", "https", "tls.verify", err);
-    return status;
-}
-
-static int32_t read_sasl(kafka *k, const ss_config *sasl, bool encrypted, ss_error *err)
-{
-    const ss_host *h = k->host;
-    ss_str mechanism = h->cfg_str(sasl, "mechanism");
-    if (!encrypted && ss_eq(mechanism, SS_LIT("PLAIN")))
-        k->host->log(k->host->self, SS_WARNING,
-                     "sasl.mechanism PLAIN without tls sends the password readable over the network");
-    int32_t status = set_str(k, "sasl.mechanisms", mechanism, "sasl.mechanism", err);
-    if (status == SS_OK)
-        status = set_str(k, "sasl.username", h->cfg_str(sasl, "username"), "sasl.username", err);
-    if (status == SS_OK)
-        status = set_secret(k, "sasl.password", sasl, "password", "sasl.password", err);
-    return status;
-}
-
-static int32_t read_security(kafka *k, const ss_config *cfg, ss_error *err)
-{
-    const ss_host *h = k->host;
-    const ss_config *tls = h->cfg_get(cfg, "tls"), *sasl = h->cfg_get(cfg, "sasl");
-    bool encrypted = tls && h->cfg_int(tls, "enabled");
-    bool login = sasl && h->cfg_str(sasl, "mechanism").len > 0;
-    if (!encrypted && tls && (h->cfg_str(tls, "ca").len || h->cfg_str(tls, "certificate").len))
-        return ss_fail(err, SS_REJECT, "tls: certificates are given, but tls.enabled is not true: set it");
-    int32_t status = encrypted ? read_tls(k, tls, err) : SS_OK;
-    if (status == SS_OK && login)
-        status = read_sasl(k, sasl, encrypted, err);
-    const char *protocol = login       ? (encrypted ? "SASL_SSL" : "SASL_PLAINTEXT")
-                           : encrypted ? "SSL"
-                                       : "PLAINTEXT";
-    return status == SS_OK ? set(k, "security.protocol", protocol, "tls", err) : status;
-}
-
-/* ---- all -------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static enum kafka_policy policy_of(ss_str text)
 {
@@ -320,7 +123,7 @@ int32_t options_read(kafka *k, const ss_config *cfg, ss_error *err)
     if (!k->conf)
         return ss_fail(err, SS_LIMIT, "out of memory");
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (set(k, fixed[i].name, fixed[i].value, "librdkafka", err) != SS_OK)
+        if (kafka_client_set(k->conf, fixed[i].name, fixed[i].value, "librdkafka", err) != SS_OK)
             return SS_REJECT;
     ss_str brokers = h->cfg_str(cfg, "brokers");
     (void)snprintf(k->brokers, sizeof k->brokers, "%.*s", (int)brokers.len, brokers.ptr);
@@ -330,16 +133,12 @@ int32_t options_read(kafka *k, const ss_config *cfg, ss_error *err)
     k->max_messages = (uint32_t)h->cfg_int(cfg, "max_messages");
     k->max_bytes = (size_t)h->cfg_int(cfg, "max_bytes");
     k->poll_ms = (int)h->cfg_int(cfg, "poll");
-    int32_t status = set_str(k, "bootstrap.servers", brokers, "brokers", err);
+    int32_t status = kafka_client_set_str(k->conf, "bootstrap.servers", brokers, "brokers", err);
     if (status == SS_OK)
-        status = set_str(k, "group.id", h->cfg_str(cfg, "group"), "group", err);
+        status = kafka_client_set_str(k->conf, "group.id", h->cfg_str(cfg, "group"), "group", err);
     if (status == SS_OK)
         status = read_topics(k, h->cfg_get(cfg, "topics"), err);
     if (status == SS_OK)
-        status = read_security(k, cfg, err);
-    if (status == SS_OK)
-        status = read_map(k, h->cfg_get(cfg, "client"), "client", false, err);
-    if (status == SS_OK)
-        status = read_map(k, h->cfg_get(cfg, "client_secrets"), "client_secrets", true, err);
+        status = kafka_client_read(&k->client, k->conf, h, cfg, reserved, err);
     return status;
 }

@@ -21,6 +21,7 @@ static void kafka_destroy(void *inst)
         rd_kafka_conf_destroy(k->conf);
     for (size_t i = 0; i < k->topic_count; i++)
         free(k->topics[i]);
+    kafka_client_free(&k->client);
     places_free(&k->places);
     free(k->batch.list);
     free(k);
@@ -75,8 +76,12 @@ static rd_kafka_t *new_consumer(kafka *k, ss_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, err->text, sizeof err->text);
-    if (!consumer)
+    if (!consumer) {
         rd_kafka_conf_destroy(conf);
+    } else if (kafka_client_started(&k->client, consumer, err) != SS_OK) {
+        rd_kafka_destroy(consumer);
+        consumer = NULL;
+    }
     return consumer;
 }
 

@@ -1,1 +1,2 @@
-LIBS_receiver-kafka := -lrdkafka -lpthread
+# curl, crypto: the credentials of AWS for MSK.
+LIBS_receiver-kafka := -lrdkafka -lcurl -lcrypto -lpthread

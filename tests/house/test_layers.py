@@ -53,7 +53,7 @@ OWNERS = {
     "maxminddb.h": (["enrichers/geoip"], "reader of the location databases"),
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
-    "librdkafka": (["receivers/kafka", "modules/kafka", "tests"], "the protocol of Apache Kafka"),
+    "librdkafka": (["receivers/kafka", "modules/kafka", "plugins/common", "tests"], "the protocol of Apache Kafka"),
     "zlib.h": (["core/http", "modules/lake", "modules/redshift", "modules/opensearch", "receivers/matomo"],
                "where ISA-L is missing; the script of the tracker, once; what COPY reads and bodies of _bulk, which go over the network anyway"),
 }

@@ -208,7 +208,7 @@ def _(t):
         server.write_config()
         result = server.verb("check")
         return result.stdout + result.stderr
-    check("client.enable.auto.commit: this receiver sets that itself" in said(client={"enable.auto.commit": "true"}), "reserved")
+    check("client.enable.auto.commit: this plugin sets that itself" in said(client={"enable.auto.commit": "true"}), "reserved")
     check("client.no.such: No such configuration property" in said(client={"no.such": "1"}), "unknown")
     check("put it under client_secrets" in said(client={"ssl.key.password": "geheim"}), "secret")
     text = said(sasl={"mechanism": "PLAIN", "username": "u", "password": "geheim123"})

@@ -1,0 +1,2 @@
+# curl, crypto: the credentials of AWS for MSK.
+LIBS_module-kafka := -lrdkafka -lcurl -lcrypto -lpthread
