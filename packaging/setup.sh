@@ -8,9 +8,9 @@ set -eu
 packages_for() {
     case "$1" in
     build) echo "gcc libc6-dev make pkg-config libmicrohttpd-dev libyaml-dev libjansson-dev libsqlite3-dev libisal-dev libpcre2-dev zlib1g-dev libssl-dev libmaxminddb-dev libpq-dev libcurl4-openssl-dev librdkafka-dev curl" ;;
-    test) echo "python3 tzdata g++ clang php-cli php-curl nginx-light wrk procps sqlite3 postgresql strace openssl binutils" ;;
+    test) echo "python3 tzdata g++ clang php-cli php-curl nginx-light wrk procps sqlite3 postgresql strace openssl binutils kcat" ;;
     bench) echo "python3 nginx-light wrk procps util-linux valgrind" ;;
-    interop) echo "python3 python3-pip nodejs npm php-cli php-curl chromium uap-core maven default-jre-headless" ;;
+    interop) echo "python3 python3-pip nodejs npm php-cli php-curl chromium uap-core maven default-jre-headless kcat" ;;
     device) echo "python3 python3-pip" ;;
     lint) echo "clang clang-format clang-tidy cppcheck python3" ;;
     fuzz) echo "clang libclang-rt-14-dev llvm" ;;

@@ -7,6 +7,7 @@
      tombstone TOPIC PARTITION        one without a value
      down BROKER | up BROKER          1..3
      error CODE TIMES                 the next Fetch requests fail with that code
+     refuse CODE TIMES                the next Produce requests do
      join GROUP TOPIC                 another consumer joins the group; it reads until it leaves, answers what
    it got leave                            it goes offset GROUP TOPIC PARTITION N   commits an offset for the
    group                                           */
@@ -235,13 +236,13 @@ static bool broker(const char *rest, bool up)
     return !(up ? rd_kafka_mock_broker_set_up(cluster, id) : rd_kafka_mock_broker_set_down(cluster, id));
 }
 
-static bool errors(const char *rest)
+static bool errors(int16_t api, const char *rest)
 {
     int code, times;
     if (sscanf(rest, "%d %d", &code, &times) != 2)
         return false;
     for (int i = 0; i < times; i++)
-        rd_kafka_mock_push_request_errors(cluster, 1 /* Fetch */, 1, (rd_kafka_resp_err_t)code);
+        rd_kafka_mock_push_request_errors(cluster, api, 1, (rd_kafka_resp_err_t)code);
     return true;
 }
 
@@ -258,7 +259,9 @@ static bool run(const char *name, const char *rest)
     if (strcmp(name, "up") == 0 || strcmp(name, "down") == 0)
         return broker(rest, name[0] == 'u');
     if (strcmp(name, "error") == 0)
-        return errors(rest);
+        return errors(1 /* Fetch */, rest);
+    if (strcmp(name, "refuse") == 0)
+        return errors(0 /* Produce */, rest);
     if (strcmp(name, "join") == 0)
         return join(rest);
     if (strcmp(name, "leave") == 0)
