@@ -28,6 +28,7 @@ void window_free(engine *e, window *w);
 /* NULL: none. */
 window *window_find(const engine *e, uint32_t scope_index, uint32_t metric_index, int64_t start_us);
 
+group *group_find(const window *w, ss_str key, uint64_t hash); /* NULL: none */
 /* The group, a new one, or __other__ where it does not fit; NULL: no memory. */
 group *group_of(engine *e, window *w, ss_str key, uint64_t hash, bool fits);
 seen *seen_place(seen *table, uint32_t size, hash128 id); /* where it is, or would be */

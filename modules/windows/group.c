@@ -72,15 +72,17 @@ static group *group_other(engine *e, window *w)
     return engine_group_new(e, w, ss_s(key, len), 0, true);
 }
 
-/* NULL: no memory. */
+group *group_find(const window *w, ss_str key, uint64_t hash)
+{
+    return w->table ? *group_place(w->table, w->table_size, key, hash) : NULL;
+}
+
 group *group_of(engine *e, window *w, ss_str key, uint64_t hash, bool fits)
 {
     const metric *m = &e->metrics[w->metric];
-    if (fits && w->table) {
-        group *g = *group_place(w->table, w->table_size, key, hash);
-        if (g)
-            return g;
-    }
+    group *known = fits ? group_find(w, key, hash) : NULL;
+    if (known)
+        return known;
     size_t need = sizeof(group) + key.len + (w->table_size + 1) * sizeof(group *);
     if (fits && w->group_count - (w->other != NULL) < m->max_groups && window_room(e, w) >= need)
         return engine_group_new(e, w, key, hash, false);
