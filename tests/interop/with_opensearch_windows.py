@@ -50,7 +50,7 @@ def _(t):
             server.kill_child(KILLED[i])
     windows_game.post(server, app, key, [windows_game.event(rng, base + BATCHES * STEP_S + 300)])
     want = windows_game.expected(server, LATENESS_S)
-    found = lambda: windows_game.as_expected(source for _, _, source in node.documents("game_metrics"))
+    found = lambda: windows_game.as_expected(source for _, _, source in node.documents("game_metrics*"))
     until(lambda: found() == want, 240, f"the last of {len(want)} documents", 0.5)
     said = windows_game.journal(server, "metrics")
     check(len(said) > len(want), "no late event revised anything")
@@ -77,7 +77,7 @@ def _(t):
     seen, began, sent, due = {}, time.monotonic(), 0, 0.0
 
     def look():
-        for _, name, source in node.documents("game_metrics"):
+        for _, name, source in node.documents("game_metrics*"):
             seen.setdefault(name, (time.time(), source))
     while time.monotonic() - began < LIVE_S:
         if time.monotonic() - began >= due:
