@@ -87,5 +87,31 @@ def _(t):
     server.verify()
 
 
+@test("killed at each step of a round: every document is in the journal once, and the last ones are the reference's", 240)
+def _(t):
+    from tests.scenario.test_modes import application
+    for point, passage in [(f"windows.{name}", n) for name in ("saved", "committed", "hand", "handed") for n in (1, 4)]:
+        rng, once = random.Random(passage), t.tmp / f"{point}-{passage}"
+        server = t.server(config={"receivers": {"matomo": None, "game": {"stage": "live"}}}, modules={}, faults=True, start=False,
+                          env={"STREAMSTEAM_FAULT": f"{point}:{passage}", "STREAMSTEAM_FAULT_ONCE": str(once)})
+        windows_game.add_metrics(server, LATENESS_S)
+        server.start()
+        app, key = application(server)
+        base, known, versions = int(time.time()) // 60 * 60 - 7200, [], lambda: {
+            (row["event"]["METRIC_ID"], row["event"]["METRIC_VERSION"]) for row in windows_game.journal(server, "metrics")}
+        for i in range(6):
+            before = len(versions())
+            windows_game.post(server, app, key, windows_game.batch(rng, 20, base + i * 90, 30, known, LATE_S))
+            if i > 1:  # each batch closes the windows of the one before: a round of its own
+                until(lambda b=before: len(versions()) > b, 30 * slow(), f"{point}:{passage}: documents after batch {i}", 0.1)
+        want = windows_game.expected(server, LATENESS_S)
+        last = lambda: windows_game.as_expected(windows_game.newest([row["event"] for row in windows_game.journal(server, "metrics")]))
+        until(lambda: last() == want, 30 * slow(), f"{point}:{passage}: the reference's documents", 0.1)
+        equal(len(windows_game.journal(server, "metrics")), len(versions()), f"{point}:{passage}: a document is there twice")
+        check(once.exists(), f"{point}:{passage} was never reached")
+        server.stop()
+        server.verify()
+
+
 if __name__ == "__main__":
     sys.exit(main())
