@@ -113,5 +113,40 @@ def _(t):
         server.verify()
 
 
+@test("a damaged file of saved windows: the module says which and what to do, nothing else stops; put back, it goes on as if nothing had been", 120)
+def _(t):
+    from tests.scenario.test_modes import application
+    rng = random.Random(5)
+    server = t.server(config={"receivers": {"matomo": None, "game": {"stage": "live"}}}, modules={}, start=False)
+    windows_game.add_metrics(server, LATENESS_S)
+    server.start()
+    app, key = application(server)
+    base, known = int(time.time()) // 60 * 60 - 7200, []
+    for i in range(3):
+        windows_game.post(server, app, key, windows_game.batch(rng, 30, base + i * 90, 30, known))
+    until(lambda: windows_game.journal(server, "metrics"), 30 * slow(), "documents")
+    server.stop()
+    (file,) = [path for path in server.data.rglob("windows-*") if path.is_file()]
+    good = file.read_bytes()
+    for damage in (good[:len(good) // 2], good[:100] + bytes([good[100] ^ 1]) + good[101:], b"", None):
+        file.unlink(missing_ok=True)
+        if damage is not None:
+            file.write_bytes(damage)
+        server.start()
+        said = lambda: next((p.get("state", "") for p in server.status()["processes"] if p["name"] == "module windows"), "") + server.log_text()
+        until(lambda: "saved windows cannot be read" in said(), 20 * slow(), "the reason")
+        check(file.name in said() and "module forget" in said(), said()[-800:])
+        windows_game.post(server, app, key, windows_game.batch(rng, 5, base + 300, 30, known))
+        server.stop()
+    file.write_bytes(good)
+    server.start()
+    windows_game.post(server, app, key, [windows_game.event(rng, base + 900)])
+    want = windows_game.expected(server, LATENESS_S)
+    last = lambda: windows_game.as_expected(windows_game.newest([row["event"] for row in windows_game.journal(server, "metrics")]))
+    until(lambda: last() == want, 30 * slow(), "the reference's documents", 0.1)
+    server.stop()
+    server.verify()
+
+
 if __name__ == "__main__":
     sys.exit(main())
