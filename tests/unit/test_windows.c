@@ -384,6 +384,26 @@ static void free_documents(void)
     testkit_free(k);
 }
 
+static void values_inside_a_text_are_escaped(void)
+{
+    testkit *k = kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"O\":\"o\"},\"value\":\"top\",\"of\":\"v\"}],"
+                     "\"document\":{\"text\":\"{by.O}: {value}\",\"o\":\"{by.O}\"}}");
+    windows *w = windows_fixture_start(k, "", "", 0);
+    REQUIRE(w);
+    CHECK(take(w, 1, 1000, 1000, "a", "{\"v\":\"x\\\"\",\"o\":{\"p\":[1,\"q\"]}}"));
+    CHECK(take(w, 2, 66000, 66000, "a", "{\"v\":\"y\"}"));
+    outbox_walk walk = outbox_begin(&w->fresh);
+    outbox_item item;
+    REQUIRE(outbox_next(&walk, &item));
+    CHECK(json_valid(item.body));
+    char text[512];
+    (void)snprintf(text, sizeof text, "%.*s", (int)item.body.len, item.body.ptr);
+    CHECK_STR(text,
+              "{\"text\":\"{\\\"p\\\":[1,\\\"q\\\"]}: [{\\\"value\\\":\\\"x\\\\\\\"\\\",\\\"count\\\":1}]\","
+              "\"o\":{\"p\":[1,\"q\"]}}");
+    testkit_free(k);
+}
+
 /* ---- what was saved ---- */
 
 static void settle(windows *w) /* an engine without windows */
@@ -620,6 +640,7 @@ static const check_test tests[] = {
     TEST(a_wrong_clock_closes_nobodys_windows),
     TEST(options_are_checked),
     TEST(free_documents),
+    TEST(values_inside_a_text_are_escaped),
     TEST(saved_windows_are_not_believed),
     TEST(a_damaged_file_is_refused_with_its_name),
     TEST(another_kind_of_watermark_begins_anew),
