@@ -311,10 +311,12 @@ bool save_read(const char *path, uint64_t sum, engine *e, outbox *plan, uint64_t
                           : sum_of(text, len) != sum ? "it is not the one that was written"
                                                      : save_take(ss_s(text, len), e, plan, left_out);
     if (problem)
-        (void)ss_fail(err, SS_REJECT,
-                      "%s: the saved windows cannot be read: %s; put the file back from a backup, or run "
-                      "`streamsteam module forget` and declare the module anew with `start: earliest`",
-                      path, problem);
+        (void)ss_fail(
+            err, SS_REJECT,
+            "%s: the saved windows cannot be read: %s; put the file back from a backup, or take the module "
+            "out of the configuration, run `streamsteam module forget` with its name, and put it back "
+            "with `start: earliest`",
+            path, problem);
     free(text);
     return !problem;
 }

@@ -117,7 +117,7 @@ def _(t):
 def _(t):
     from tests.scenario.test_modes import application
     rng = random.Random(5)
-    server = t.server(config={"receivers": {"matomo": None, "game": {"stage": "live"}}}, modules={}, start=False)
+    server = t.server(config={"receivers": {"matomo": None, "game": {"stage": "live"}}, "server": {"journal": {"retain": "1d"}}}, modules={}, start=False)
     windows_game.add_metrics(server, LATENESS_S)
     server.start()
     app, key = application(server)
@@ -144,6 +144,20 @@ def _(t):
     want = windows_game.expected(server, LATENESS_S)
     last = lambda: windows_game.as_expected(windows_game.newest([row["event"] for row in windows_game.journal(server, "metrics")]))
     until(lambda: last() == want, 30 * slow(), "the reference's documents", 0.1)
+    equal(len(windows_game.journal(server, "metrics")), len({(row["event"]["METRIC_ID"], row["event"]["METRIC_VERSION"])
+                                                             for row in windows_game.journal(server, "metrics")}), "a document is there twice")
+    server.stop()
+    # The other remedy that was named: all of it is counted again, under the same ids.
+    (file,) = [path for path in server.data.rglob("windows-*") if path.is_file()]
+    file.write_bytes(b"nothing")
+    parts = server.file.parent / "conf.d"
+    parts.rename(parts.with_name("taken out"))
+    server.verb("module", "forget", "windows", "--yes", check=True)
+    windows_game.add_metrics(server, LATENESS_S, start="earliest")
+    server.start()
+    windows_game.post(server, app, key, [windows_game.event(rng, base + 1800)])
+    want = windows_game.expected(server, LATENESS_S)
+    until(lambda: last() == want, 30 * slow(), "the reference's documents again", 0.1)
     server.stop()
     server.verify()
 
