@@ -51,7 +51,7 @@ def _(t):
     windows_game.post(server, app, key, [windows_game.event(rng, base + BATCHES * STEP_S + 300)])
     want = windows_game.expected(server, LATENESS_S)
     found = lambda: windows_game.as_expected(source for _, _, source in node.documents("game_metrics*"))
-    until(lambda: found() == want, 240, f"the last of {len(want)} documents", 0.5)
+    windows_game.until_equal(found, want, 240, f"the last of {len(want)} documents")
     said = windows_game.journal(server, "metrics")
     check(len(said) > len(want), "no late event revised anything")
     events = {row["event"]["event_id"] for row in windows_game.journal(server, "game")}

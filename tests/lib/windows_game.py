@@ -12,6 +12,7 @@ FILE = ROOT / "config" / "metrics" / "game.yaml"
 KINDS = {"login": lambda rng: {}, "logout": lambda rng: {}, "user_knockout": lambda rng: {"spell_id": rng.choice(["FIRE", "ICE"])},
          "iap_transaction": lambda rng: {"currency_type": rng.choice(["USD", "EUR"])}}
 DIMENSIONS = {"DIMENSION_APPLICATION_ID": "application_id", "DIMENSION_APP_VERSION": "app_version"}
+VALUES = ("METRIC_TOP", "METRIC_UNIT_VALUE", "METRIC_UNIT_VALUE_INT")  # the first that a document has
 NEVER_S = 10**6
 
 
@@ -71,25 +72,24 @@ def journal(server, receiver):
     return [row for row in map(json.loads, dumped.splitlines()) if row["receiver"] == receiver]
 
 
-def expected(server, lateness_s, delay_s=5, clock_us=None):
-    """{(name, METRIC_TIMESTAMP, dimensions): (version, value)} of the last documents. clock_us: then every window before is done."""
-    reference = Reference({"metrics": METRICS, "watermark": "stream", "delay": delay_s, "lateness": lateness_s}, idle_s=NEVER_S)
-    for row in journal(server, "game"):
+def expected(server, lateness_s, delay_s=5, receiver="game", metrics=METRICS, watermark="stream"):
+    """{(name, METRIC_TIMESTAMP, dimensions): (version, value)} of the last documents."""
+    reference = Reference({"metrics": metrics, "watermark": watermark, "delay": delay_s, "lateness": lateness_s}, idle_s=NEVER_S)
+    for row in journal(server, receiver):
         reference.event(row["seq"], row["receive_us"], row["event_us"], row["app"], row["event"])
-    if clock_us:
-        reference.clock(clock_us)
     reference.round()
-    return {(name, when, key[1:]): last for (name, when, key), last in reference.last().items()}
+    text = lambda value: value if value is None else str(value)  # dimensions are texts where they are stored
+    return {(name, when, tuple(map(text, key[1:]))): last for (name, when, key), last in reference.last().items()}
 
 
-def as_expected(documents):
+def as_expected(documents, metrics=METRICS):
     """The same of documents as they were stored; one that is there twice is an error."""
-    dimensions = {m["name"]: list(m["by"]) for m in METRICS}
+    dimensions = {m["name"]: list(m["by"]) for m in metrics}
     found = {}
     for d in documents:
         key = (d["METRIC_NAME"], d["METRIC_TIMESTAMP"], tuple(d.get(name) for name in dimensions[d["METRIC_NAME"]]))
         equal(key in found, False, f"{key} is there twice")
-        found[key] = (d["METRIC_VERSION"], d["METRIC_UNIT_VALUE_INT"])
+        found[key] = (d["METRIC_VERSION"], next(d[name] for name in VALUES if name in d))
     return found
 
 
@@ -100,3 +100,13 @@ def newest(documents):
         if d["METRIC_ID"] not in last or last[d["METRIC_ID"]]["METRIC_VERSION"] <= d["METRIC_VERSION"]:
             last[d["METRIC_ID"]] = d
     return list(last.values())
+
+
+def until_equal(found, want, timeout_s, what):
+    """Waits until found() is what is wanted; else says where they differ."""
+    try:
+        until(lambda: found() == want, timeout_s, what, 0.2)
+    except AssertionError as error:
+        got = found()
+        differ = [(key, got.get(key), want.get(key)) for key in [*want, *(got.keys() - want.keys())] if got.get(key) != want.get(key)]
+        raise AssertionError(f"{error}; {len(differ)} of {len(want)} differ, as (document, found, wanted): {differ[:4]}") from None

@@ -7,12 +7,13 @@ import pathlib
 import random
 import sys
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.fakes.aws import Fake as Aws
 from tests.fakes.opensearch import Fake as Search
 from tests.lib import lake, windows_game
-from tests.lib.server import slow
+from tests.lib.server import ROOT, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -65,7 +66,7 @@ def _(t):
     want = windows_game.expected(server, LATENESS_S)
     check(len(want) > 100, f"{len(want)} documents")
     found = lambda: windows_game.as_expected(of_index(search, "game_metrics"))
-    until(lambda: found() == want, 90 * slow(), f"the last of {len(want)} documents in OpenSearch", 0.2)
+    windows_game.until_equal(found, want, 90 * slow(), f"the last of {len(want)} documents in OpenSearch")
 
     events = [row["event"]["event_id"] for row in windows_game.journal(server, "game")]
     until(lambda: len(of_index(search, "events")) == len(set(events)), 60 * slow(), "the raw events in OpenSearch", 0.2)
@@ -106,7 +107,7 @@ def _(t):
                 until(lambda b=before: len(versions()) > b, 30 * slow(), f"{point}:{passage}: documents after batch {i}", 0.1)
         want = windows_game.expected(server, LATENESS_S)
         last = lambda: windows_game.as_expected(windows_game.newest([row["event"] for row in windows_game.journal(server, "metrics")]))
-        until(lambda: last() == want, 30 * slow(), f"{point}:{passage}: the reference's documents", 0.1)
+        windows_game.until_equal(last, want, 30 * slow(), f"{point}:{passage}: the reference's documents")
         equal(len(windows_game.journal(server, "metrics")), len(versions()), f"{point}:{passage}: a document is there twice")
         check(once.exists(), f"{point}:{passage} was never reached")
         server.stop()
@@ -143,7 +144,7 @@ def _(t):
     windows_game.post(server, app, key, [windows_game.event(rng, base + 900)])
     want = windows_game.expected(server, LATENESS_S)
     last = lambda: windows_game.as_expected(windows_game.newest([row["event"] for row in windows_game.journal(server, "metrics")]))
-    until(lambda: last() == want, 30 * slow(), "the reference's documents", 0.1)
+    windows_game.until_equal(last, want, 30 * slow(), "the reference's documents")
     equal(len(windows_game.journal(server, "metrics")), len({(row["event"]["METRIC_ID"], row["event"]["METRIC_VERSION"])
                                                              for row in windows_game.journal(server, "metrics")}), "a document is there twice")
     server.stop()
@@ -157,7 +158,62 @@ def _(t):
     server.start()
     windows_game.post(server, app, key, [windows_game.event(rng, base + 1800)])
     want = windows_game.expected(server, LATENESS_S)
-    until(lambda: last() == want, 30 * slow(), "the reference's documents again", 0.1)
+    windows_game.until_equal(last, want, 30 * slow(), "the reference's documents again")
+    server.stop()
+    server.verify()
+
+
+SITE = {"DIMENSION_SITE_ID": "site_id"}
+WEB = [  # config/metrics/web.yaml
+    {"name": "Hits", "by": SITE, "_filter": lambda e: e.get("event_type") not in ("ping", "bot")},
+    {"name": "Visitors", "by": SITE, "value": "approximate_distinct", "of": "visitor_id"},
+    {"name": "TopPages", "by": SITE, "value": "top", "top": 10, "of": "page_view_url_normalized"},
+    {"name": "Sources", "by": {**SITE, "DIMENSION_SOURCE": "referrer_type"}, "_filter": lambda e: e.get("referrer_type") is not None},
+    {"name": "Goals", "by": {**SITE, "DIMENSION_GOAL_ID": "goal_id"}, "_filter": lambda e: (e.get("goal_id") or 0) > 0},
+    {"name": "Revenue", "by": SITE, "value": "sum", "of": "revenue",
+     "_filter": lambda e: e.get("event_type") in ("goal", "ecommerce_order") and e.get("revenue") is not None},
+]
+
+
+def web_hit(rng, when):
+    """The query of a page view, a goal, an order or a ping of one of two sites."""
+    fields = {"idsite": rng.choice([1, 2]), "rec": 1, "cdt": when, "_id": f"{rng.randrange(12):016x}", "url": f"https://shop.example/{rng.choice('abcdefgh')}?x={rng.randrange(3)}",
+              "urlref": rng.choice(["", "https://www.google.com/search?q=a", "https://elsewhere.example/"])}
+    kind = rng.random()
+    if kind < 0.2:
+        fields.update(idgoal=rng.choice([1, 2]), revenue=rng.choice([0.5, 2, 10.25]))
+    elif kind < 0.3:
+        fields.update(idgoal=0, ec_id=f"o{rng.getrandbits(32)}", revenue=rng.choice([19.75, 100]))
+    elif kind < 0.4:
+        fields.update(ping=1)
+    else:
+        fields.update(action_name="A page")
+    return "?" + urllib.parse.urlencode(fields)
+
+
+@test("the web set: hits, visitors, pages, sources, goals and revenue are the reference's, late hits included", 120)
+def _(t):
+    rng = random.Random(21)
+    server = t.server(config={"receivers": {"matomo": {"tokens": [{"secret": "geheim", "role": "superuser"}]}}, "server": {"journal": {"retain": "1d"}}}, modules={}, start=False)
+    text = (ROOT / "config" / "metrics" / "web.yaml").read_text()
+    (server.file.parent / "conf.d").mkdir()
+    (server.file.parent / "conf.d" / "web.yaml").write_text(text.replace("    delay: 5s", "    delay: 5s\n    idle: 0s"))
+    server.start()
+    base = int(time.time()) // 60 * 60 - 7200
+
+    def post(hits):
+        answer = server.post("/matomo.php", json.dumps({"requests": hits, "token_auth": "geheim"}))
+        equal((answer.status, json.loads(answer.body)["tracked"]), (200, len(hits)), answer.body)
+    for i in range(20):
+        post([web_hit(rng, base + i * 20 + rng.randrange(20) - (rng.randrange(400) if rng.random() < 1 / 6 else 0)) for _ in range(25)])
+        if i in (6, 13):
+            server.kill_child("module web_metrics")
+    post([web_hit(rng, base + 3600).replace(f"idsite={3 - site}", f"idsite={site}") for site in (1, 2)])
+    want = windows_game.expected(server, 600, receiver="matomo", metrics=WEB, watermark="application")
+    equal({name for name, _, _ in want}, {m["name"] for m in WEB})
+    last = lambda: windows_game.as_expected(windows_game.newest([row["event"] for row in windows_game.journal(server, "web_metrics")]), WEB)
+    windows_game.until_equal(last, want, 30 * slow(), f"the reference's {len(want)} documents")
+    check(len(windows_game.journal(server, "web_metrics")) > len(want), "no late hit revised anything")
     server.stop()
     server.verify()
 
