@@ -177,7 +177,8 @@ WEB = [  # config/metrics/web.yaml
 
 def web_hit(rng, when):
     """The query of a page view, a goal, an order or a ping of one of two sites."""
-    fields = {"idsite": rng.choice([1, 2]), "rec": 1, "cdt": when, "_id": f"{rng.randrange(12):016x}", "url": f"https://shop.example/{rng.choice('abcdefgh')}?x={rng.randrange(3)}",
+    fields = {"idsite": rng.choice([1, 2]), "rec": 1, "cdt": when, "_id": f"{rng.randrange(12):016x}",
+              "url": f"https://shop.example/{rng.choice('abcdefgh')}?x={rng.randrange(3)}",
               "urlref": rng.choice(["", "https://www.google.com/search?q=a", "https://elsewhere.example/"])}
     kind = rng.random()
     if kind < 0.2:
@@ -194,7 +195,8 @@ def web_hit(rng, when):
 @test("the web set: hits, visitors, pages, sources, goals and revenue are the reference's, late hits included", 120)
 def _(t):
     rng = random.Random(21)
-    server = t.server(config={"receivers": {"matomo": {"tokens": [{"secret": "geheim", "role": "superuser"}]}}, "server": {"journal": {"retain": "1d"}}}, modules={}, start=False)
+    config = {"receivers": {"matomo": {"tokens": [{"secret": "geheim", "role": "superuser"}]}}, "server": {"journal": {"retain": "1d"}}}
+    server = t.server(config=config, modules={}, start=False)
     text = (ROOT / "config" / "metrics" / "web.yaml").read_text()
     (server.file.parent / "conf.d").mkdir()
     (server.file.parent / "conf.d" / "web.yaml").write_text(text.replace("    delay: 5s", "    delay: 5s\n    idle: 0s"))
