@@ -16,6 +16,9 @@ typedef struct opensearch {
     bool looked;
 } opensearch;
 
+/* options.c: the option table, which is the manual as well. */
+extern const ss_option opensearch_options[];
+
 /* Reads the options; no network. Ended with opensearch_close() in any case. */
 int32_t opensearch_open(opensearch *o, const ss_host *host, const ss_config *cfg, ss_error *err);
 void opensearch_close(opensearch *o);

@@ -50,6 +50,10 @@ enum aggregate_result aggregate_add(const aggregate_spec *spec, aggregate *a, co
 void aggregate_free(const aggregate_spec *spec, aggregate *a);
 size_t aggregate_bytes(const aggregate_spec *spec, const aggregate *a); /* of its table, as it is kept */
 
+/* As a file brings it: nothing in the table may lead anybody astray. bytes: what the file has for the table.
+ */
+bool aggregate_is_sound(const aggregate_spec *spec, const aggregate *a, size_t bytes);
+
 /* Has the event what the aggregate wants? v may be NULL. */
 bool aggregate_takes(const aggregate_spec *spec, const path_value *v);
 bool aggregate_is_whole(enum aggregate_kind kind); /* the value is a whole number */

@@ -32,7 +32,8 @@ typedef struct seen { /* an event id of a window */
 } seen;
 
 typedef struct window {
-    struct window *next; /* of its scope */
+    struct window *next;  /* of its scope */
+    struct window *chain; /* in the engine's table */
     uint32_t metric, scope;
     int64_t start_us;
     bool fired, dirty;
@@ -88,6 +89,8 @@ typedef struct engine {
     uint32_t scope_count, scope_size;
     uint32_t *scope_table;
     uint32_t scope_table_size;
+    window **window_table; /* by scope, metric and start */
+    uint32_t window_table_size;
     uint64_t window_count;
     uint64_t seq; /* the last record that was taken */
     bool dirty;   /* late events changed documents: engine_revise() */

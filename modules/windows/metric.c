@@ -226,6 +226,13 @@ static bool read_times(metric *m, const ss_host *host, const ss_config *cfg, con
             m->name);
         return false;
     }
+    if (m->size_us / m->every_us > METRIC_HOPS_MAX) {
+        (void)ss_fail(
+            err, SS_REJECT,
+            "metric %s: an event would count in more than %u windows: `every` is too small for `size`",
+            m->name, METRIC_HOPS_MAX);
+        return false;
+    }
     return true;
 }
 

@@ -9,6 +9,7 @@
 #define METRIC_BY_MAX      16u
 #define METRIC_MEMBERS_MAX 64u
 #define METRIC_PARTS_MAX   16u
+#define METRIC_HOPS_MAX    1440u /* windows that one event counts in */
 
 typedef struct metric_by {
     char *name; /* owned */

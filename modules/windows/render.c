@@ -5,6 +5,7 @@
 
 #define US_PER_S   1000000
 #define TIME_BYTES 32u
+#define VALUE_MAX  (1u << 20)
 
 size_t render_id(const document *d, uint64_t journal_id, char out[RENDER_ID_MAX])
 {
@@ -47,10 +48,15 @@ static ss_str dimension(const group *g, uint32_t index)
 /* alone: a JSON value; else what stands inside a string. */
 static void put_text(buf *out, ss_str text, bool alone)
 {
-    char room[json_escape_bound(RENDER_ID_MAX + 1024u)];
-    text.len = text.len < RENDER_ID_MAX + 1024u ? text.len : RENDER_ID_MAX + 1024u;
-    size_t len = json_put_string(room, text);
-    buf_add(out, alone ? room : room + 1, alone ? len : len - 2);
+    if (!buf_reserve(out, json_escape_bound(text.len)))
+        return;
+    char *to = out->ptr + out->len;
+    size_t len = json_put_string(to, text);
+    if (!alone) {
+        len -= 2;
+        memmove(to, to + 1, len);
+    }
+    out->len += len;
 }
 
 static void put_quoted(buf *out, bool alone)
@@ -59,12 +65,29 @@ static void put_quoted(buf *out, bool alone)
         buf_adds(out, "\"");
 }
 
+/* Texts as they are, everything else as its JSON. */
 static void put_json(buf *out, ss_str json, bool alone)
 {
-    if (alone || json.len < 2 || json.ptr[0] != '"')
-        buf_add(out, json.ptr, alone || json.ptr[0] != '{' ? json.len : 0);
-    else
+    if (alone)
+        buf_add(out, json.ptr, json.len);
+    else if (json.len >= 2 && json.ptr[0] == '"')
         buf_add(out, json.ptr + 1, json.len - 2);
+    else
+        put_text(out, json, false);
+}
+
+static void put_value(const document *d, buf *out, bool alone)
+{
+    buf value;
+    if (alone) {
+        aggregate_put(&d->metric->aggregate, &d->group->aggregate, d->group->count, out);
+        return;
+    }
+    buf_init(&value, VALUE_MAX);
+    aggregate_put(&d->metric->aggregate, &d->group->aggregate, d->group->count, &value);
+    put_text(out, buf_str(&value), false);
+    out->failed |= value.failed;
+    buf_fini(&value);
 }
 
 static void put_part(const document *d, const metric_part *part, bool alone, ss_str id, buf *out)
@@ -84,7 +107,7 @@ static void put_part(const document *d, const metric_part *part, bool alone, ss_
         put_quoted(out, alone);
         break;
     case PART_VALUE:
-        aggregate_put(&m->aggregate, &d->group->aggregate, d->group->count, out);
+        put_value(d, out, alone);
         break;
     case PART_COUNT:
         buf_addf(out, "%" PRIu64, d->group->count);

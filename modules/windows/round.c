@@ -80,9 +80,9 @@ static int32_t hand_some(windows *w, outbox_walk *walk, ss_error *err)
     char position[POSITION_MAX];
     int n = snprintf(position, sizeof position, "%" PRIu64 ":%" PRIu64, w->round, sent);
     bool none = sent == w->sent;
-    FAULT_POINT("windows_hand");
+    FAULT_POINT("windows.hand");
     int32_t status = w->host->call_commit(w->host->self, call, ss_s(position, (size_t)n), err);
-    FAULT_POINT("windows_handed");
+    FAULT_POINT("windows.handed");
     if (status != SS_OK)
         return status;
     if (none)
@@ -125,10 +125,10 @@ static int32_t save(windows *w, ss_error *err)
         return ss_fail(err, SS_FATAL, "no memory for the documents");
     if (!file_of(w, round, path) || !save_write(path, &w->engine, &w->fresh, &sum, err))
         return SS_RETRY;
-    FAULT_POINT("windows_saved");
+    FAULT_POINT("windows.saved");
     int n = snprintf(blob, sizeof blob, "1 %" PRIu64 " %016" PRIx64, round, sum);
     int32_t status = w->host->commit(w->host->self, w->engine.seq, blob, (size_t)n, SS_COMMIT_SYNC, err);
-    FAULT_POINT("windows_committed");
+    FAULT_POINT("windows.committed");
     if (status != SS_OK)
         return status;
     if (w->last_file && file_of(w, w->last_file, path))

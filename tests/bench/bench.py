@@ -22,6 +22,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.bench.game_load import fill_game
 from tests.bench.load import BULK_EVENTS, Wrk, need, write_inputs
 from tests.bench.nginx import Nginx
 from tests.lib import http
@@ -288,6 +289,51 @@ def streams(bench):
     finally:
         sink.terminate()
         sink.wait()
+
+
+METRICS = pathlib.Path(__file__).resolve().parents[2] / "config" / "metrics" / "game.yaml"
+GROUPS = 100_000
+
+
+def windows_file(metrics=None):
+    """The guidance's four metrics, left to event time alone: the events are of the past. metrics: others in their place."""
+    text = METRICS.read_text().replace("receivers:\n  metrics: {}\n", "").replace("delay: 5s", "delay: 5s\n    idle: 0s")
+    return text if metrics is None else text[:text.index("    metrics:")] + f"    metrics: {json.dumps(metrics)}\n"
+
+
+@section
+def windows(bench):
+    """The guidance's four metrics from a journal that is there already, and 100,000 live groups."""
+    def run(server, events, text):
+        """CPU seconds and private bytes of the module that reads the whole journal, and the seconds that it took."""
+        (server.folder / "conf.d").mkdir()
+        (server.folder / "conf.d" / "game.yaml").write_text(text)
+        server.reload()
+        start, pid = time.monotonic(), server.child("module windows")
+        until(lambda: module_cursor(server, "windows") >= events, 300, "the end of windows", 0.1)
+        return cpu([pid]), private(pid), time.monotonic() - start
+
+    def filled(events, per_second, change=None):
+        server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"}, config={"receivers": {"game": {"stage": "live"}, "metrics": {}}})
+        fill_game(server, events, time.time() // 60 * 60 - 7200, per_second, change)
+        return server
+
+    events = 20_000 if bench.args.quick else 500_000
+    server = filled(events, events / 3600)
+    used, memory_used, seconds = run(server, events, windows_file())
+    counted = lambda: sum(v for k, v in server.metrics().items() if "windows_events_total" in k and '"TotalEvents"' in k)
+    until(lambda: counted() == events, 10, f"{events} events to be counted")
+    bench.row("windows, the guidance's four metrics: events per second and core", events / used / 1e3, "k", 300, at_least=True,
+              note=f"{used * 1e6 / events:.2f} us CPU an event, {bench.slowness * events / used / 1e3:.0f}k there; {events / seconds / 1e3:.0f}k/s (paced), {memory_used / 1e6:.0f} MB")
+    bench.end(server)
+    groups = 5_000 if bench.args.quick else GROUPS
+    server = filled(groups, groups / 20, lambda event, n: event.update(event_type="login", event_name="login", event_data={"platform": f"p{n}"}))
+    every = {"name": "Groups", "by": {"A": "application_id", "V": "app_version", "P": "event_data.platform"}, "size": "1h", "dedupe": "event_id"}
+    used, memory_used, _ = run(server, groups, windows_file([every]))
+    held = until(lambda: sum(v for k, v in server.metrics().items() if "windows_groups" in k), 10, "the number of groups")
+    bench.row("windows, 100,000 live groups and their event ids: private memory", memory_used / 1e6, "MB", 100,
+              note=f"{held:.0f} groups, {used * 1e6 / groups:.2f} us CPU a new group")
+    bench.end(server)
 
 
 @section

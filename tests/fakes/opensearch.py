@@ -7,8 +7,12 @@ import http.server
 import json
 import random
 import re
+import ssl
 import threading
 import time
+import types
+
+from tests.fakes.aws import signature
 
 BUSY = {"type": "es_rejected_execution_exception", "reason": "rejected execution of primary operation"}
 MAPPING = {"type": "mapper_parsing_exception", "reason": "failed to parse field [n] of type [byte]",
@@ -16,11 +20,13 @@ MAPPING = {"type": "mapper_parsing_exception", "reason": "failed to parse field 
 
 
 class Fake:
-    def __init__(self, seed=1, user=None, limit=None, refuse=None, delay_s=0):
-        """user: "name:password" that is asked for; limit: bytes of a body; refuse(document): True = a mapping error."""
+    def __init__(self, seed=1, user=None, limit=None, refuse=None, delay_s=0, tls=None, keys=None, service="es"):
+        """user: "name:password" that is asked for; limit: bytes of a body; refuse(document): True = a mapping error; tls: files of a
+        certificate and its key; keys: {access key: secret} with which requests have to be signed for that service."""
         self.lock = threading.RLock()
         self.random = random.Random(seed)
         self.user, self.limit, self.refuse, self.delay_s = user, limit, refuse, delay_s
+        self.keys, self.service, self.unsigned = keys, service, []  # unsigned: why signatures were refused
         self.faults, self.made = [], []
         self.documents, self.versions, self.templates, self.policies, self.objects = {}, {}, {}, {}, {}
         self.bulks, self.requests, self.nameless = [], [], 0
@@ -42,7 +48,12 @@ class Fake:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            # The handshake is the connection's own thread's: one that fails must not end the server.
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
@@ -53,6 +64,11 @@ class Fake:
 
     def handle(self, h):
         body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
+        problem = self.signed(h, body) if self.keys else None
+        if problem:
+            with self.lock:
+                self.unsigned.append(problem)
+            return self.say(h, 403, {"message": problem})
         if h.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         with self.lock:
@@ -69,6 +85,19 @@ class Fake:
             if path.startswith(prefix):
                 return self.thing(h, store, path[len(prefix):], body)
         return self.say(h, 404, {"error": "no handler found for uri"})
+
+    def signed(self, h, body):
+        """None, or what is wrong with the signature."""
+        path, _, query = h.path.partition("?")
+        request = types.SimpleNamespace(method=h.command, path=path, query=query, headers=h.headers.items(), body=body)
+        try:
+            claim = signature.Claim(request)
+            if claim.access_key not in self.keys or claim.service != self.service:
+                return f"The security token included in the request is invalid: {claim.access_key} for {claim.service}"
+            signature.verify(request, claim, self.keys[claim.access_key], None, time.time())
+        except signature.Refused as refused:
+            return refused.message
+        return None
 
     def thing(self, h, store, name, body):
         with self.lock:

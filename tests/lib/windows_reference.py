@@ -1,9 +1,12 @@
 """What the module windows has to say, computed another way: for each window all its events are kept and looked at when a
 document is due. Slow, and without any of the module's structures."""
+import collections
 import datetime
 import math
 
 AHEAD_US = 60_000_000
+ANY_VALUE = ("distinct", "approximate_distinct", "top")  # the others want numbers
+OTHER = "__other__"
 
 
 def get(event, path):
@@ -53,7 +56,7 @@ class Reference:
         if metric.get("missing") == "skip" and None in dimensions:
             return
         number = get(event, metric["of"]) if "of" in metric else None
-        if "of" in metric and (number is None or (metric["value"] != "distinct" and (isinstance(number, (str, bool)) or not math.isfinite(number)))):
+        if "of" in metric and (number is None or (metric["value"] not in ANY_VALUE and (isinstance(number, (str, bool)) or not math.isfinite(number)))):
             return
         size = int(metric.get("size", 60) * 1e6)
         every = int(metric.get("every", metric.get("size", 60)) * 1e6)
@@ -69,7 +72,16 @@ class Reference:
             self.late[metric["name"]] += 1
             return
         window = self.windows.setdefault((metric["name"], scope, start), {"scope": scope, "events": [], "emitted": {}, "fired": end <= top, "metric": metric, "end": end})
-        window["events"].append(row)
+        window["events"].append(self.capped(metric, window, row))
+
+    @staticmethod
+    def capped(metric, window, row):
+        """Groups beyond max_groups are one, in order of appearance."""
+        groups = window.setdefault("groups", set())
+        if row[2] not in groups and len(groups) >= metric.get("max_groups", math.inf):
+            return (*row[:2], (OTHER,) * len(row[2]), *row[3:])
+        groups.add(row[2])
+        return row
 
     def advance(self, scope, to):
         if to <= self.top.get(scope, -math.inf):
@@ -128,8 +140,14 @@ class Reference:
         numbers = [row[3] for row in sorted(rows, key=lambda row: row[1])]
         if kind == "count":
             return len(rows)
-        if kind == "distinct":
+        if kind in ("distinct", "approximate_distinct"):
             return len({str(n) for n in numbers})
+        if kind == "top":
+            counts = collections.Counter(numbers)
+            order = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0].encode()))
+            return [{"value": value, "count": count} for value, count in order[:metric["top"]]]
+        if kind == "quantile":
+            return sorted(numbers)[int(metric["quantile"] * (len(numbers) - 1))] if numbers else None
         if not numbers:
             return 0 if kind == "sum" else None
         return {"sum": math.fsum, "min": min, "max": max, "avg": lambda n: math.fsum(n) / len(n)}[kind](numbers)

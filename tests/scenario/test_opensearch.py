@@ -2,6 +2,7 @@
 """Module opensearch against a faulty OpenSearch: after each script exactly the documents that shall be there, and a ledger that balances."""
 import json
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -228,15 +229,63 @@ def _(t):
 
 @test("Serverless: signed with the body's hash, no gzip, no policy; a time series collection gets no ids")
 def _(t):
-    fake = fake_for(t)
+    fake = fake_for(t, keys={"AKIDEXAMPLE": "s3cr3t"}, service="aoss")
     server = one(t, fake, **SMALL, sign="aoss", serverless="timeseries", region="eu-central-1", access_key="AKIDEXAMPLE", secret_key="s3cr3t")
     send(server, 0, 150)
     until(lambda: numbers(fake) == list(range(150)), 30 * slow(), "all events")
-    equal(fake.nameless, 150)
+    equal((fake.nameless, fake.unsigned), (150, []))
     for method, path, headers in fake.requests:
         names = {name.lower(): value for name, value in headers.items()}
         check("/aoss/aws4_request" in names.get("authorization", "") and len(names.get("x-amz-content-sha256", "")) == 64, headers)
         check("content-encoding" not in names and (method, path) == ("POST", "/_bulk"), (method, path))
+
+
+def certificate(t):
+    """(certificate, key) of 127.0.0.1 that nobody signed."""
+    t.need("openssl")
+    files = t.tmp / "certificate.pem", t.tmp / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", files[1], "-out", files[0]], check=True, capture_output=True)
+    return files
+
+
+@test("TLS: a certificate that nobody signed is refused with the reason, nothing is sent, and trusted with ca_file")
+def _(t):
+    files = certificate(t)
+    fake = fake_for(t, tls=files, user="me:secret")
+    server = one(t, fake, start=False, user="me", password="secret")
+    said_first = server.verb("check", "--connect")
+    check(said_first.returncode != 0 and "certificate" in (said_first.stdout + said_first.stderr).lower(), said_first.stdout + said_first.stderr)
+    equal(fake.requests, [])
+    server.config["modules"]["out"]["ca_file"] = str(files[0])
+    server.write_config()
+    server.verb("check", "--connect", check=True)
+    server.start()
+    send(server, 0, 100)
+    until(lambda: numbers(fake) == list(range(100)), 30 * slow(), "all events")
+    server.verify()
+
+
+@test("a managed domain: every request over TLS with a signature that holds, gzip too; a wrong secret pauses with the reason")
+def _(t):
+    files = certificate(t)
+    fake = fake_for(t, tls=files, keys={"AKIDEXAMPLE": "s3cr3t"})
+    signed = {"sign": "es", "region": "eu-central-1", "access_key": "AKIDEXAMPLE", "ca_file": str(files[0])}
+    server = one(t, fake, start=False, **SMALL, **signed, secret_key="wrong", templates=["events"])
+    refused = server.verb("check", "--connect")
+    check(refused.returncode != 0 and "403" in refused.stdout + refused.stderr, refused.stdout + refused.stderr)
+    check(fake.unsigned and not fake.requests, "the wrong secret passed")
+    server.config["modules"]["out"]["secret_key"] = "s3cr3t"
+    server.write_config()
+    fake.unsigned.clear()
+    server.verb("module", "setup", "out", check=True)
+    server.start()
+    send(server, 0, 300)
+    until(lambda: numbers(fake) == list(range(300)), 30 * slow(), "all events")
+    equal(fake.unsigned, [])
+    check(any({k.lower(): v for k, v in headers.items()}.get("content-encoding") == "gzip" for _, path, headers in fake.requests if path.startswith("/_bulk")),
+          "no gzip")
+    server.verify()
 
 
 @test("options that contradict each other are refused with what to change")

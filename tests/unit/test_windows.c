@@ -5,14 +5,13 @@
 // libs: -lm
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#include "modules/windows/windows.h"
-#include "plugins/sdk/testkit/testkit.h"
 #include "tests/unit/check.h"
+#include "tests/unit/windows_fixture.h"
 
 #define KEY ((hash_key){1, 2})
-
-extern const ss_plugin *ss_plugin_v0(void);
 
 /* ---- helpers ---- */
 
@@ -264,22 +263,6 @@ static testkit *kit(const char *options)
     return k;
 }
 
-static windows *started(testkit *k, const char *state, const char *position, uint64_t seq)
-{
-    windows *w = testkit_instance(k);
-    ss_error err = {.struct_size = sizeof err};
-    const ss_resume resume = {.struct_size = sizeof resume,
-                              .seq = seq,
-                              .state = ss_cstr(state),
-                              .position = ss_cstr(position),
-                              .journal_id = 0xabcdef};
-    if (!w || ss_plugin_v0()->start(w, &resume, &err) != SS_OK) {
-        printf("# start: %s\n", err.text);
-        return NULL;
-    }
-    return w;
-}
-
 static bool take(windows *w, uint64_t seq, int64_t receive_ms, int64_t event_ms, const char *app,
                  const char *json)
 {
@@ -298,7 +281,7 @@ static const char one_count[] =
 static void groups_past_the_limit_are_other(void)
 {
     testkit *k = kit(one_count);
-    windows *w = started(k, "", "", 0);
+    windows *w = windows_fixture_start(k, "", "", 0);
     REQUIRE(w);
     for (uint64_t i = 0; i < 10; i++) {
         char json[64];
@@ -323,7 +306,7 @@ static void memory_is_bounded(void)
 {
     testkit *k =
         kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"memory\":\"1MiB\",\"dedupe\":\"id\"}]}");
-    windows *w = started(k, "", "", 0);
+    windows *w = windows_fixture_start(k, "", "", 0);
     REQUIRE(w);
     uint64_t counted = 0;
     for (uint64_t i = 0; i < 50000; i++) {
@@ -342,7 +325,7 @@ static void memory_is_bounded(void)
 static void a_wrong_clock_closes_nobodys_windows(void)
 {
     testkit *k = kit(one_count);
-    windows *w = started(k, "", "", 0);
+    windows *w = windows_fixture_start(k, "", "", 0);
     REQUIRE(w);
     int64_t now = 1700000040000;
     CHECK(take(w, 1, now, now, "a", "{}"));
@@ -366,6 +349,7 @@ static void options_are_checked(void)
         "{\"metrics\":[{\"name\":\"n\",\"value\":\"sum\"}]}",
         "{\"metrics\":[{\"name\":\"n\",\"of\":\"x\"}]}",
         "{\"metrics\":[{\"name\":\"n\",\"every\":\"7s\"}]}",
+        "{\"metrics\":[{\"name\":\"n\",\"size\":\"1d\",\"every\":\"1s\"}]}",
         "{\"metrics\":[{\"name\":\"n\"},{\"name\":\"n\"}]}",
         "{\"metrics\":[{\"name\":\"n\",\"filter\":{\"a\":{\"x\":1}}}]}",
         "{\"metrics\":[{\"name\":\"n\",\"having\":{\"x\":1}}]}",
@@ -385,7 +369,7 @@ static void free_documents(void)
     testkit *k = kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"V\":\"v\"},\"value\":\"avg\",\"of\":\"x\"}],"
                      "\"document\":{\"when\":\"{start}\",\"what\":\"{name} of "
                      "{by.V}\",\"v\":\"{value}\",\"by\":\"{by.V}\",\"until\":\"<{end}>\"}}");
-    windows *w = started(k, "", "", 0);
+    windows *w = windows_fixture_start(k, "", "", 0);
     REQUIRE(w);
     CHECK(take(w, 1, 1000, 1000, "a", "{\"v\":\"q\\\"\",\"x\":1}"));
     CHECK(take(w, 2, 1000, 1500, "a", "{\"v\":\"q\\\"\",\"x\":2}"));
@@ -397,6 +381,147 @@ static void free_documents(void)
     (void)snprintf(text, sizeof text, "%.*s", (int)item.body.len, item.body.ptr);
     CHECK_STR(text, "{\"when\":\"1970-01-01T00:00:00Z\",\"what\":\"n of "
                     "q\\\"\",\"v\":1.5,\"by\":\"q\\\"\",\"until\":\"<1970-01-01T00:01:00Z>\"}");
+    testkit_free(k);
+}
+
+static void values_inside_a_text_are_escaped(void)
+{
+    testkit *k = kit("{\"metrics\":[{\"name\":\"n\",\"by\":{\"O\":\"o\"},\"value\":\"top\",\"of\":\"v\"}],"
+                     "\"document\":{\"text\":\"{by.O}: {value}\",\"o\":\"{by.O}\"}}");
+    windows *w = windows_fixture_start(k, "", "", 0);
+    REQUIRE(w);
+    CHECK(take(w, 1, 1000, 1000, "a", "{\"v\":\"x\\\"\",\"o\":{\"p\":[1,\"q\"]}}"));
+    CHECK(take(w, 2, 66000, 66000, "a", "{\"v\":\"y\"}"));
+    outbox_walk walk = outbox_begin(&w->fresh);
+    outbox_item item;
+    REQUIRE(outbox_next(&walk, &item));
+    CHECK(json_valid(item.body));
+    char text[512];
+    (void)snprintf(text, sizeof text, "%.*s", (int)item.body.len, item.body.ptr);
+    CHECK_STR(text,
+              "{\"text\":\"{\\\"p\\\":[1,\\\"q\\\"]}: [{\\\"value\\\":\\\"x\\\\\\\"\\\",\\\"count\\\":1}]\","
+              "\"o\":{\"p\":[1,\"q\"]}}");
+    testkit_free(k);
+}
+
+/* ---- what was saved ---- */
+
+static void settle(windows *w) /* an engine without windows */
+{
+    engine_fini(&w->engine);
+    memset(w->states, 0, w->metric_count * sizeof *w->states);
+    engine_init(&w->engine, &w->settings, &w->paths, w->metrics, w->metric_count, w->states);
+    outbox_clear(&w->plan);
+}
+
+/* The bytes of a saved state; to be freed. */
+static char *saved(windows *w, size_t *len)
+{
+    char path[] = "/tmp/test-windows-XXXXXX";
+    uint64_t sum;
+    ss_error err = {.struct_size = sizeof err};
+    int fd = mkstemp(path);
+    FILE *in = fd >= 0 && save_write(path, &w->engine, &w->fresh, &sum, &err) ? fopen(path, "rb") : NULL;
+    char *bytes = malloc(1 << 20);
+    *len = in && bytes ? fread(bytes, 1, 1 << 20, in) : 0;
+    if (in)
+        (void)fclose(in);
+    if (fd >= 0)
+        (void)close(fd);
+    (void)unlink(path);
+    return bytes;
+}
+
+static void saved_windows_are_not_believed(void)
+{
+    testkit *k = kit(WINDOWS_FIXTURE_OPTIONS);
+    windows *w = windows_fixture_start(k, "", "", 0);
+    REQUIRE(w);
+    CHECK(windows_fixture_events(w, 0, 300));
+    CHECK(w->fresh.count > 0 && w->states[0].other > 0);
+    size_t len = 0;
+    char *bytes = saved(w, &len);
+    uint64_t left_out = 0, groups = w->states[0].groups, held = w->states[6].bytes;
+    REQUIRE(bytes && len > 1000 && len < 1 << 20);
+    settle(w);
+    CHECK(!save_take(ss_s(bytes, len), &w->engine, &w->plan, &left_out));
+    CHECK_INT(left_out, 0);
+    CHECK_INT(w->states[0].groups, groups);
+    CHECK_INT(w->states[6].bytes, held);
+    for (size_t cut = 0; cut < len; cut += cut < 500 ? 1 : 211) { /* as a crash of the machine leaves it */
+        settle(w);
+        const char *problem = save_take(ss_s(bytes, cut), &w->engine, &w->plan, &left_out);
+        if (!problem)
+            CHECK_INT(cut, len);
+    }
+    uint64_t refused = 0;
+    for (size_t i = 0; i < len; i += 29) { /* without its checksum: it may be taken, but nothing breaks */
+        char before = bytes[i];
+        bytes[i] = (char)(before ^ (i % 2 ? 0xff : 0x40));
+        settle(w);
+        const char *problem = save_take(ss_s(bytes, len), &w->engine, &w->plan, &left_out);
+        refused += problem != NULL;
+        if (!problem && i % 7 == 0) {
+            w->engine.seq = 0;
+            CHECK(windows_fixture_events(w, 100, 20) && engine_revise(&w->engine));
+        }
+        bytes[i] = before;
+    }
+    CHECK(refused > 20);
+    settle(w);
+    free(bytes);
+    CHECK_STR(testkit_problems(k), "");
+    testkit_free(k);
+}
+
+static void a_damaged_file_is_refused_with_its_name(void)
+{
+    char path[] = "/tmp/test-windows-XXXXXX";
+    uint64_t sum = 0, left_out = 0;
+    ss_error err = {.struct_size = sizeof err};
+    testkit *k = kit(WINDOWS_FIXTURE_OPTIONS);
+    windows *w = windows_fixture_start(k, "", "", 0);
+    int fd = mkstemp(path);
+    REQUIRE(w && fd >= 0);
+    CHECK(windows_fixture_events(w, 0, 300));
+    CHECK(save_write(path, &w->engine, &w->fresh, &sum, &err));
+    settle(w);
+    CHECK(save_read(path, sum, &w->engine, &w->plan, &left_out, &err));
+    settle(w);
+    FILE *file = fopen(path, "r+b");
+    REQUIRE(file);
+    CHECK(fseek(file, 777, SEEK_SET) == 0 && fputc('!', file) == '!' && fputc('?', file) == '?');
+    (void)fclose(file);
+    CHECK(!save_read(path, sum, &w->engine, &w->plan, &left_out, &err));
+    CHECK(strstr(err.text, path) && strstr(err.text, "not the one that was written"));
+    (void)unlink(path);
+    err.text[0] = '\0';
+    CHECK(!save_read(path, sum, &w->engine, &w->plan, &left_out, &err));
+    CHECK(strstr(err.text, "No such file"));
+    (void)close(fd);
+    testkit_free(k);
+}
+
+static void another_kind_of_watermark_begins_anew(void)
+{
+    testkit *k = kit(WINDOWS_FIXTURE_OPTIONS);
+    windows *w = windows_fixture_start(k, "", "", 0);
+    REQUIRE(w);
+    CHECK(windows_fixture_events(w, 0, 300));
+    size_t len = 0;
+    char *bytes = saved(w, &len);
+    uint64_t left_out = 0;
+    REQUIRE(bytes);
+    w->settings.by_stream = true;
+    settle(w);
+    CHECK(!save_take(ss_s(bytes, len), &w->engine, &w->plan, &left_out));
+    CHECK(left_out > 0);
+    CHECK_INT(w->engine.window_count, 0);
+    CHECK(w->plan.count > 0); /* what was said is handed over in any case */
+    CHECK(windows_fixture_events(w, 300, 10));
+    CHECK(w->engine.window_count > 0);
+    CHECK_INT(w->engine.scope_count, 1);
+    free(bytes);
     testkit_free(k);
 }
 
@@ -427,7 +552,7 @@ static void learn(testkit *k)
 static int drive(const char *options, const char *path)
 {
     testkit *k = kit(options);
-    windows *w = started(k, "", "", 0);
+    windows *w = windows_fixture_start(k, "", "", 0);
     FILE *in = fopen(path, "r");
     static char line[65536], app[256];
     size_t printed = 0;
@@ -462,7 +587,7 @@ static int drive(const char *options, const char *path)
         } else if (line[0] == 'K') {
             learn(k);
             testkit_restart(k, false);
-            w = started(k, last_state, last_position, saved);
+            w = windows_fixture_start(k, last_state, last_position, saved);
             if (!w)
                 return 5;
             long here = ftell(in);
@@ -515,6 +640,10 @@ static const check_test tests[] = {
     TEST(a_wrong_clock_closes_nobodys_windows),
     TEST(options_are_checked),
     TEST(free_documents),
+    TEST(values_inside_a_text_are_escaped),
+    TEST(saved_windows_are_not_believed),
+    TEST(a_damaged_file_is_refused_with_its_name),
+    TEST(another_kind_of_watermark_begins_anew),
 };
 
 int main(int argc, char **argv)
