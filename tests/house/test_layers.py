@@ -44,8 +44,8 @@ OWNERS = {
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common", "modules/warehouse"],
                   "state that must be transactional; the warehouse binds each value to a statement of its own, where a wrapper would only cost"),
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
-    "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
-    "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "isa-l": (["core/journal", "core/http", "modules/lake", "modules/compact"], "CRC32C and gzip at memory speed"),
+    "isa-l.h": (["core/journal", "core/http", "modules/lake", "modules/compact"], "CRC32C and gzip at memory speed"),
     "libpq-fe.h": (["core/admin", "plugins/common"], "the application store of several nodes is one PostgreSQL"),
     "postgresql": (["plugins/common"], "PostgreSQL's client"),
     "openssl": (["plugins/common"], "SHA-256, HMAC, constant-time comparison, wiping, random numbers"),
@@ -54,7 +54,7 @@ OWNERS = {
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
     "librdkafka": (["receivers/kafka", "modules/kafka", "tests"], "the protocol of Apache Kafka"),
-    "zlib.h": (["core/http", "modules/lake", "modules/redshift", "modules/opensearch", "receivers/matomo"],
+    "zlib.h": (["core/http", "modules/lake", "modules/compact", "modules/redshift", "modules/opensearch", "receivers/matomo"],
                "where ISA-L is missing; the script of the tracker, once; what COPY reads and bodies of _bulk, which go over the network anyway"),
 }
 
