@@ -11,6 +11,7 @@
 
 #define NAME_MAX_BYTES 64u
 #define TMP_DATA       COMPACT_TMP "/data.tmp"
+#define TMP_LINK       COMPACT_TMP "/link.tmp"
 #define TMP_MANIFEST   COMPACT_TMP "/manifest.tmp"
 #define JSON_END       ".json"
 
@@ -172,16 +173,28 @@ static bool move_on(unit_work *w, size_t at, const unit_head *head, enum unit_st
     return good;
 }
 
+/* A backup that was put back may have made two files of the two names: the hidden one counts. */
+static bool link_over(const unit_work *w, const char *hidden, const char *final)
+{
+    char tmp[PATH_MAX];
+    struct stat one, other;
+    ss_error ignored = {.struct_size = sizeof ignored};
+    if (stat(hidden, &one) != 0 || stat(final, &other) != 0)
+        return false;
+    if (one.st_ino == other.st_ino)
+        return true;
+    return disk_path(tmp, sizeof tmp, w->x->root, TMP_LINK, "", &ignored) &&
+           disk_remove(w->x->root, TMP_LINK, &ignored) && link(hidden, tmp) == 0 && rename(tmp, final) == 0;
+}
+
 /* The hidden and the final name are one file. */
 static bool link_final(unit_work *w, const char *hidden, const char *final, ss_error *err)
 {
     char a[PATH_MAX], b[PATH_MAX];
-    struct stat one, other;
     if (!disk_path(a, sizeof a, w->x->root, hidden, "", err) ||
         !disk_path(b, sizeof b, w->x->root, final, "", err) || !disk_make_dirs(w->x->root, final, err))
         return false;
-    bool good = link(a, b) == 0 ||
-                (errno == EEXIST && stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_ino == other.st_ino);
+    bool good = link(a, b) == 0 || (errno == EEXIST && link_over(w, a, b));
     FAULT_POINT("compact.linked");
     if (!good)
         return ss_fail(err, SS_RETRY, "cannot give %.300s its final name: %m", a), false;
@@ -230,17 +243,19 @@ static void clean_temporary(void *arg, const char *path)
     (void)disk_remove(w->x->root, path, &ignored);
 }
 
-/* Of a life that ended before it wrote the manifest: what it was made of is all there. */
+/* Of a life that ended before it wrote the manifest: what it was made of is all there. Or of one that was
+   done, and whose removal a power cut undid. */
 static void clean_hidden(void *arg, const char *path)
 {
     unit_work *w = arg;
-    const char *file = strrchr(path, '/') + 1;
+    const char *file = strrchr(path, '/') + 1, *dot = strchr(file, '.');
     char manifest[NAME_MAX_BYTES + 8];
     id key;
-    const char *dot = strchr(file, '.');
     int n = snprintf(manifest, sizeof manifest, "%.*s" JSON_END, dot ? (int)(dot - file) : 0, file);
-    if (n < 0 || (size_t)n >= sizeof manifest || !id_of(w->x->hash, ss_cstr(manifest), ss_s("", 0), &key) ||
-        idmap_get(&w->x->unit_names, &key))
+    if (n < 0 || (size_t)n >= sizeof manifest || !id_of(w->x->hash, ss_cstr(manifest), ss_s("", 0), &key))
+        return;
+    const uint64_t *known = idmap_get(&w->x->unit_names, &key);
+    if (known && w->x->units[*known - 1].state != UNIT_DONE)
         return;
     clean_temporary(arg, path);
     disk_remove_empty_dirs(w->x->root, path, COMPACT_DATA);

@@ -59,17 +59,17 @@ static void put_back(void *arg, ss_str path)
 
 static bool go_on(work *w, ss_error *err)
 {
-    int64_t now_us = w->unit.host->now_us(w->unit.host->self);
+    const ss_host *h = w->unit.host;
     for (size_t i = 0; i < w->index.unit_count; i++) {
-        const index_unit *u = &w->index.units[i];
+        const index_unit *u = &w->index.units[i]; /* which unit_publish() changes */
         if (w->unit.copier.stopping(w->unit.copier.arg))
             return true;
-        if (u->state == UNIT_WRITTEN && now_us >= u->written_us + w->rules.keep_us) {
+        if (u->state == UNIT_WRITTEN && h->now_us(h->self) >= u->written_us + w->rules.keep_us) {
             if (!unit_publish(&w->unit, i, err))
                 return false;
             w->published++;
         }
-        if (u->state == UNIT_PUBLISHED && now_us >= u->published_us + w->rules.keep_us &&
+        if (u->state == UNIT_PUBLISHED && h->now_us(h->self) >= u->published_us + w->rules.keep_us &&
             !unit_finish(&w->unit, i, err))
             return false;
     }
