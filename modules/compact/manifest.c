@@ -168,12 +168,12 @@ static void put_text(grow *out, const char *name, ss_str text)
 
 static void put_time(grow *out, const char *name, int64_t us)
 {
-    char text[80], date[40] = "";
+    char text[120];
     time_t seconds = (time_t)(us / US_PER_S - (us % US_PER_S < 0));
-    struct tm tm = {0};
-    (void)gmtime_r(&seconds, &tm);
-    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(text, sizeof text, "%s\"%s.%03dZ\"", name, date,
+    struct tm t = {0};
+    (void)gmtime_r(&seconds, &t);
+    (void)snprintf(text, sizeof text, "%s\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", name, t.tm_year + 1900,
+                   t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
                    (int)((us - (int64_t)seconds * US_PER_S) / 1000));
     (void)grow_puts(out, text);
 }

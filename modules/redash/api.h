@@ -41,6 +41,7 @@ bool api_read_item(const api *a, ss_str json, api_item *out, grow *sql);
 /* Each object of the list that the answer is, or that stands in it under that name. */
 bool api_each(const api *a, ss_str json, const char *name, bool (*visit)(void *arg, const api_item *i),
               void *arg);
+bool api_read_count(ss_str json, int64_t *out); /* `count` of a page */
 /* Each object of the list at path, page by page. */
 int32_t api_each_page(api *a, const char *path, bool (*visit)(void *arg, const api_item *i), void *arg,
                       ss_error *err);

@@ -213,7 +213,7 @@ static void a_unit_is_read_as_it_was_written(void)
                      .bytes = 1,
                      .raw_bytes = 2,
                      .count = 3,
-                     .min_us = -1000,
+                     .min_us = -60000000LL * 60 * 24 * 365 * 1500 - 1000, /* the year 469: four digits */
                      .max_us = NOW,
                      .crc = 0xab,
                      .errors = true};
