@@ -156,26 +156,80 @@ def _(t):
     c.verb()
 
 
-@test("a compaction is no new data for the module spark: each file was in one batch, before and after")
-def _(t):
-    c = Case(t, every="100ms", keep="1s")
-    c.server.config["modules"]["spark"] = {"lake": str(c.lake.path), "local": {"spark_submit": str(spark.stand_in(t.tmp))}, "poll": "100ms", "settle": "100ms",
-                                           "jobs": {"etl": {"file": "job.py", "grace": "0s", "args": ["--batch", "{batch}", "--list", "{list}"]}}}
-    c.server.env["STAND_IN_RUNS"] = str(t.tmp / "runs")
-    c.server.write_config()
-    c.server.start()
+class Spark(Case):
+    """A module spark over the same lake, with a job that does nothing."""
 
-    def batches():
-        return [json.loads(line) for line in c.server.verb("spark", "list", "--json", check=True).stdout.splitlines()]
-    c.fill(DAY20, 5)
-    until(lambda: [b["state"] for b in batches()] == ["done"] or None, 30, "the batch")
+    def __init__(self, t, **options):
+        super().__init__(t, **options)
+        self.server.config["modules"]["spark"] = {"lake": str(self.lake.path), "local": {"spark_submit": str(spark.stand_in(t.tmp))}, "poll": "100ms", "settle": "100ms",
+                                                  "jobs": {"etl": {"file": "job.py", "grace": "0s", "args": ["--batch", "{batch}", "--list", "{list}"]}}}
+        self.server.env["STAND_IN_RUNS"] = str(t.tmp / "runs")
+        self.server.write_config()
+
+    def batches(self):
+        return [json.loads(line) for line in self.server.verb("spark", "list", "--json", check=True).stdout.splitlines()][::-1]
+
+    def start(self):
+        self.server.start()
+        until(lambda: (self.server.data / "modules/spark/spark.db-wal").exists(), 20, "the module's state")
+
+    def settled(self, count):
+        return until(lambda: (lambda b: b if len(b) == count and all(x["state"] in ("done", "failed") for x in b) else None)(self.batches()), 30, f"{count} batches")
+
+    def listed(self, batch):
+        whole = json.loads((self.server.data / "modules/spark/lists" / f"{batch['batch']}.json").read_text())
+        return [os.path.relpath(p, self.lake.path) for p in whole["files"]], [os.path.relpath(p, self.lake.path) for p in whole["earlier"]]
+
+
+@test("a compaction is no new data for the module spark: each file was in one batch, before and after; a rerun reads the same lines")
+def _(t):
+    c = Spark(t, every="100ms", grace="1s")
+    first = c.fill(DAY20, 5)
+    lines = compact.lines(c.lake.path)
+    c.start()
+    c.settled(1)
     until(lambda: len(c.files()) == 1, 30, "the compaction")
-    c.fill(DAY21, 2)  # the stream goes on: whatever the module would take for new has its turn
-    until(lambda: [(b["kind"], b["state"]) for b in batches()] == [("closed", "done")] * 2 or None, 30, "the next batch")
-    until(lambda: len(c.files()) == 2, 30, "its compaction")
-    equal([b["files"] for b in batches()], [2, 5])
+    c.fill(DAY21)  # the stream goes on: whatever the module would take for new has its turn
+    found = c.settled(2)
+    equal([(b["kind"], b["state"], b["files"]) for b in found], [("closed", "done", 5), ("closed", "done", 1)])
+    c.server.verb("spark", "rerun", found[0]["batch"], check=True)
+    again = c.settled(3)[2]
+    equal((again["state"], again["files"]), ("done", 5))
+    files, earlier = c.listed(found[0])  # a rerun has the first one's name
+    equal(sorted(files), [p for p in c.files(DAY20)])
+    check(not set(first) & set(files) and not earlier, files)
+    equal({line for p in files for line in gzip.decompress((c.lake.path / p).read_bytes()).splitlines()}, set(lines))
     equal(c.server.stop(), 0)
-    equal([b["files"] for b in batches()], [2, 5])
+
+
+@test("a job that is new gets a lake that was compacted long ago; what can only be had with other lines is refused with the reason")
+def _(t):
+    c = Spark(t)
+    c.fill(DAY20, 3)
+    c.verb()
+    c.fill(DAY20, 3)
+    c.verb()  # one after the other, and then both in one
+    c.fill(DAY20, 4, events=200)
+    c.verb()
+    before = compact.lines(c.lake.path)
+    c.start()
+    found = c.settled(1)[0]
+    equal((found["state"], found["files"]), ("done", 10))
+    equal({line for p in c.listed(found)[0] for line in gzip.decompress((c.lake.path / p).read_bytes()).splitlines()}, set(before))
+    c.fill(DAY20)
+    late = c.settled(2)[1]
+    equal((late["kind"], late["files"]), ("late", 1))
+    c.options["size"] = "4MiB"
+    c.server.write_config()
+    c.fill(DAY20, events=6000)
+    c.settled(3)
+    c.verb("--partition", "raw")
+    equal(len(c.files()), 1)
+    c.server.verb("spark", "rerun", late["batch"], check=True)
+    again = c.settled(4)[3]
+    equal(again["state"], "failed")
+    check("compacted with others" in again["reason"], again["reason"])
+    equal(c.server.stop(), 0)
 
 
 @test("a file that is there no more is told, and nothing is lost of the rest; no lake yet is no error")
