@@ -28,5 +28,6 @@ int verb_schema_check(int argc, char **argv);
 int verb_app(int argc, char **argv);
 int verb_key(int argc, char **argv);
 int verb_spark(int argc, char **argv);
+int verb_compact(int argc, char **argv);
 
 #endif

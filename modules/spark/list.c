@@ -1,9 +1,11 @@
 /* The file that tells a run its input: which files of the lake, and which of the same partition earlier
    batches had. Written anew for each run under the batch's name, whole or not at all. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "modules/spark/compacted.h"
 #include "modules/spark/runner.h"
 
 #define LIST_PIECE (64u << 10)
@@ -13,7 +15,9 @@ typedef struct writer {
     grow text;
     int fd;
     size_t count;
-    bool failed;
+    compacted *compacted; /* read when the first file is missed */
+    ss_error *err;
+    bool failed, hopeless;
 } writer;
 
 static bool pour(writer *w)
@@ -28,7 +32,7 @@ static bool pour(writer *w)
     return true;
 }
 
-static bool put_file(void *arg, ss_str path)
+static bool put_path(void *arg, ss_str path)
 {
     writer *w = arg;
     char whole[4096];
@@ -40,11 +44,34 @@ static bool put_file(void *arg, ss_str path)
     return w->text.len < LIST_PIECE || pour(w);
 }
 
+/* One that is gone was compacted: what holds its lines comes behind the others. What nobody knows is named as
+ * it was. */
+static bool put_file(void *arg, ss_str path)
+{
+    writer *w = arg;
+    char here[4096];
+    int n = snprintf(here, sizeof here, "%s/%.*s", w->r->local, (int)path.len, path.ptr);
+    if (n < 0 || (size_t)n >= sizeof here || access(here, F_OK) == 0 || errno != ENOENT)
+        return put_path(w, path);
+    if (!w->compacted && !(w->compacted = compacted_read(w->r->local, w->err)))
+        return !(w->failed = true);
+    return compacted_want(w->compacted, path) || put_path(w, path);
+}
+
+static bool put_compacted(writer *w)
+{
+    bool good = !w->compacted || compacted_each(w->compacted, put_path, w, w->err);
+    w->hopeless = w->hopeless || (!good && !w->failed);
+    compacted_free(w->compacted);
+    w->compacted = NULL;
+    return good;
+}
+
 static bool put_files(writer *w, const spark_batch *b, bool earlier)
 {
     (void)grow_puts(&w->text, earlier ? ",\"earlier\":[" : ",\"files\":[");
     w->count = 0;
-    bool read = spark_batch_files(w->r->store, b, earlier, put_file, w);
+    bool read = spark_batch_files(w->r->store, b, earlier, put_file, w) && put_compacted(w);
     return grow_puts(&w->text, "]") && read && !w->failed;
 }
 
@@ -68,7 +95,7 @@ static bool put_head(writer *w, const spark_batch *b, const char *name)
 bool list_write(runner *r, const spark_batch *b, const char *name, const char *path, ss_error *err)
 {
     char temporary[4096];
-    writer w = {.r = r, .text = {.limit = 2 * LIST_PIECE}};
+    writer w = {.r = r, .text = {.limit = 2 * LIST_PIECE}, .err = err};
     (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
     (void)mkdir(r->lists, 0755);
     w.fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -78,7 +105,10 @@ bool list_write(runner *r, const spark_batch *b, const char *name, const char *p
         good = close(w.fd) == 0 && good;
     good = good && rename(temporary, path) == 0;
     grow_free(&w.text);
-    if (!good)
+    compacted_free(w.compacted);
+    if (w.hopeless)
+        err->code = LIST_HOPELESS;
+    else if (!good)
         (void)ss_fail(err, SS_RETRY, "%.300s cannot be written: %m", path);
     return good;
 }

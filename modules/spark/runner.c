@@ -168,6 +168,10 @@ static void submit(runner *r, const spark_job *j, spark_batch *b)
     b->ext[0] = '\0';
     (void)prepare(r, b, &p);
     if (!list_write(r, b, p.run.batch_name, p.list, &err)) {
+        if (err.code == LIST_HOPELESS) {
+            give_up(r, b, err.text);
+            return;
+        }
         (void)run_says(&p.run, RUN_BUSY, "%s", err.text);
         put_back(r, b, &p.run, BUSY_WAIT_US);
         return;

@@ -11,6 +11,7 @@ typedef struct runner {
     const spark_jobs *jobs;
     spark_target target;
     const char *lists, *lake; /* the folder of list files; what stands before a file's path in them */
+    const char *local;        /* where the lake is here */
     int64_t concurrency;
     int64_t now_us, poll_at_us, submit_at_us;
     bool stop;                     /* nothing is sent any more in this round */
@@ -22,7 +23,8 @@ typedef struct runner {
 
 /* One round at that time. */
 void runner_step(runner *r, int64_t now_us);
-/* Writes the file that names the batch's files. false: err. */
+/* Writes the file that names the batch's files. false: err; with LIST_HOPELESS as its code it will not be better. */
+#define LIST_HOPELESS 1u
 bool list_write(runner *r, const spark_batch *b, const char *name, const char *path, ss_error *err);
 
 #endif

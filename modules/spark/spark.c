@@ -281,6 +281,7 @@ static int32_t spark_start(void *inst, const ss_resume *resume, ss_error *err)
     s->trigger.jobs = s->runner.jobs = &s->jobs;
     s->runner.host = h;
     s->runner.lists = s->lists;
+    s->runner.local = s->trigger.lake.base(s->trigger.lake.self);
     s->runner.lake = *s->files_base ? s->files_base : s->trigger.lake.base(s->trigger.lake.self);
     s->runner.concurrency = h->cfg_int(s->cfg, "concurrency");
     if (!trigger_start(&s->trigger, h->now_us(h->self), err))

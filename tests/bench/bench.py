@@ -22,6 +22,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tests.bench import compact_lake
 from tests.bench.game_load import fill_game
 from tests.bench.load import BULK_EVENTS, Wrk, need, write_inputs
 from tests.bench.nginx import Nginx
@@ -263,6 +264,19 @@ def lake_cpu(bench):
     bench.row("lake, journal to sealed gz: CPU per event", cpu([pid]) * 1e6 / events, "us", 0.8,
               note=f"{bench.scaled(cpu([pid]) * 1e6 / events)}{events} events, {events / seconds / 1e3:.0f}k events/s (paced)")
     bench.end(server)
+
+
+@section
+def compaction(bench):
+    """Small files of a day to files of 128 MiB, each checked by its manifest's sums on the way."""
+    base = Server(bench.folder / "compact", config={"modules": {"compact": {"lake": "lake", "keep": "0s"}}})
+    base.write_config()
+    packed, raw = compact_lake.fill(base.data / "lake", 100 if bench.args.quick else 1440, 5000)
+    seconds, resident = compact_lake.run(base)
+    bench.row("compaction: lines, unpacked, per second", raw / seconds / 1e6, "MB/s", 250, at_least=True,
+              note=f"{packed / seconds / 1e6:.0f} MB/s on disk, {packed / 1e6:.0f} MB in {seconds:.1f} s")
+    bench.row("compaction: resident memory", resident / 1e6, "MB", 256)
+    bench.end(base)
 
 
 @section

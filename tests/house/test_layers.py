@@ -44,8 +44,8 @@ OWNERS = {
     "sqlite3.h": (["core/delivery", "core/admin", "plugins/common", "modules/warehouse"],
                   "state that must be transactional; the warehouse binds each value to a statement of its own, where a wrapper would only cost"),
     "streamsteam": (["plugins/sdk"], "the templates include what is installed"),
-    "isa-l": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
-    "isa-l.h": (["core/journal", "core/http", "modules/lake"], "CRC32C and gzip at memory speed"),
+    "isa-l": (["core/journal", "core/http", "modules/lake", "modules/compact"], "CRC32C and gzip at memory speed"),
+    "isa-l.h": (["core/journal", "core/http", "modules/lake", "modules/compact"], "CRC32C and gzip at memory speed"),
     "libpq-fe.h": (["core/admin", "plugins/common"], "the application store of several nodes is one PostgreSQL"),
     "postgresql": (["plugins/common"], "PostgreSQL's client"),
     "openssl": (["plugins/common"], "SHA-256, HMAC, constant-time comparison, wiping, random numbers"),
@@ -54,13 +54,13 @@ OWNERS = {
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
     "librdkafka": (["receivers/kafka", "modules/kafka", "plugins/common", "tests"], "the protocol of Apache Kafka"),
-    "zlib.h": (["core/http", "modules/lake", "modules/redshift", "modules/opensearch", "receivers/matomo"],
+    "zlib.h": (["core/http", "modules/lake", "modules/compact", "modules/redshift", "modules/opensearch", "receivers/matomo"],
                "where ISA-L is missing; the script of the tracker, once; what COPY reads and bodies of _bulk, which go over the network anyway"),
 }
 
 SYSTEM = re.compile(r"^(sys|linux|net|netinet|arpa|asm|bits)/|^(emmintrin|immintrin|nmmintrin|x86intrin|cpuid|arm_acle)\.h$")
 STANDARD = set("""aio assert ctype dirent dlfcn elf errno fcntl fenv float fnmatch getopt glob grp iconv inttypes libgen limits link locale
-malloc math netdb poll pthread pwd sched semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio
+malloc math netdb poll pthread pwd sched search semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio
 stdlib string strings syslog termios time ucontext unistd wchar""".split())
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 

@@ -4,7 +4,7 @@ import json
 import pathlib
 import zlib
 
-SPECIAL = ("_manifest", "_tmp")
+SPECIAL = ("_manifest", "_tmp", "_compact")
 
 
 def objects(lake):

@@ -1,0 +1,1 @@
+LIBS_module-compact := $(ISAL) -lz -lcrypto -lpthread
