@@ -6,7 +6,7 @@ import gzip
 import json
 
 from tests.interop.cloud import ENV, Streams
-from tests.lib import kafka
+from tests.lib import kafka, kcat
 from tests.lib.modes import DAYS, NAMES, PARTS, application, event, parts_of, post, preset, serve
 from tests.lib.tap import equal, test
 from tests.lib.wait import until
@@ -56,6 +56,8 @@ for mode_name in NAMES:
             text = (PARTS / f"{part}.yaml").read_text()
             if part == "glue":  # partitions that can be read back, beside those that Athena computes
                 text += "    partitions: both\n"
+            if part == "msk":  # an existing deployment has it
+                text += "    create: {enabled: true, partitions: 2, replication: 1}\n"
             (server.file.parent / "conf.d" / f"{part}.yaml").write_text(text)
         if "glue" in parts:
             server.verb("module", "setup", "glue", check=True)
@@ -76,7 +78,8 @@ for mode_name in NAMES:
             until(lambda: len(cloud("partitions", "game_analytics.raw_events")) >= len(DAYS), 60, "the partitions", 0.2)
             equal([f"lake/raw_events/year={y}/month={m}/day={d}" for y, m, d in cloud("partitions", "game_analytics.raw_events")], sorted(objects(cloud)))
         if broker:
-            said = until(lambda: broker.consume("game-analytics-pipeline", EVENTS), 60, "all records in the topic")
-            equal(sorted(json.loads(value)["event"]["event_id"] for value in said), ids)
+            said = lambda: kcat.consume(broker.brokers, "game-analytics-pipeline")  # noqa: E731
+            until(lambda: len(said()) >= EVENTS, 60, "all records in the topic", 0.3)
+            equal(sorted(json.loads(m.value)["event"]["event_id"] for m in said()), ids)
         equal(server.stop(), 0)
         server.verify()

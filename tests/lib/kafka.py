@@ -25,6 +25,8 @@ class Broker:
     """t.defer ends it. brokers: "127.0.0.1:PORT". Topics are made when they are first used, with `partitions`."""
 
     def __init__(self, t, partitions=3, **properties):
+        """listeners.extra: one more listener; its security protocol is in listener.security.protocol.map."""
+        extra = properties.pop("listeners.extra", None)
         self.classpath = str(maven.jars(t, "org.apache.kafka", ARTIFACT, VERSION)) + "/*"
         self.folder = t.tmp / "kafka"
         self.folder.mkdir()
@@ -39,6 +41,9 @@ class Broker:
             "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 1, "group.initial.rebalance.delay.ms": 0,
             "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1, "group.min.session.timeout.ms": 1000,
             **properties}
+        if extra:
+            settings["listeners"] += f",{extra}"
+            settings["advertised.listeners"] += f",{extra}"
         self.file = self.folder / "server.properties"
         self.file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         t.defer(self.kill)
@@ -59,6 +64,10 @@ class Broker:
                 return True
             return False
         until(answers, START_TIMEOUT_S, "a broker that listens", 0.2)
+
+    def run_tool(self, name, *words):
+        """One of Kafka's own programs, by its class."""
+        subprocess.run(["java", HEAP, "-cp", self.classpath, name, *map(str, words)], check=True, capture_output=True, timeout=START_TIMEOUT_S, cwd=self.folder)
 
     def kill(self):
         """SIGKILL."""
