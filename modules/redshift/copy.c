@@ -273,6 +273,61 @@ static int32_t submit(copying *c, ss_error *err)
     return rc;
 }
 
+/* ---- through a connection ---- */
+
+static int32_t read_position(copying *c, const char *sql, ss_error *err)
+{
+    pg_rows rows = {.result = NULL};
+    int32_t rc = pg_ask(&c->r->pg, sql, NULL, 0, &rows, err);
+    const char *text = rc == SS_OK ? pg_cell(&rows, 0, 0) : NULL;
+    c->p->after = text ? strtoull(text, NULL, 10) : 0;
+    pg_rows_free(&rows);
+    return rc;
+}
+
+static int32_t run_statements(copying *c, ss_error *err)
+{
+    pg *p = &c->r->pg;
+    char begin[80];
+    int64_t left_ms = (c->p->deadline_us - BACK_US - c->r->host->now_us(c->r->host->self)) / 1000;
+    (void)snprintf(begin, sizeof begin, "SET statement_timeout TO %lld; BEGIN",
+                   (long long)(left_ms > 1 ? left_ms : 1));
+    int32_t rc = pg_run(p, begin, err);
+    for (size_t i = 0; rc == SS_OK && i + 1 < c->sql_count; i++)
+        rc = pg_run(p, buf_text(&c->sqls[i]), err);
+    if (rc == SS_OK)
+        rc = read_position(c, buf_text(&c->sqls[c->sql_count - 1]), err);
+    FAULT_POINT("redshift.copied");
+    return rc;
+}
+
+/* Where the connection is lost the outcome is not known: the plan stays open, and the position decides. */
+static int32_t run_connected(copying *c, enum api_state *state, ss_error *err)
+{
+    redshift *r = c->r;
+    ss_error ignored = {.struct_size = sizeof ignored};
+    int32_t rc = link_open(r, err);
+    if (rc != SS_OK)
+        return rc;
+    rc = run_statements(c, err);
+    if (rc == SS_OK)
+        rc = pg_run(&r->pg, "COMMIT", err);
+    FAULT_POINT("redshift.copy_committed");
+    if (rc == SS_OK) {
+        *state = API_FINISHED;
+        return SS_OK;
+    }
+    if (!pg_is_open(&r->pg)) {
+        r->host->metric_add(r->metrics.unknown, 1);
+        return SS_RETRY;
+    }
+    if (pg_run(&r->pg, "ROLLBACK", &ignored) != SS_OK)
+        pg_close(&r->pg);
+    c->plan->attempt++;
+    *state = API_FAILED;
+    return rc == SS_FATAL || rc == SS_RETRY ? api_meaning(err->text) : rc; /* Redshift's are XX000, mostly */
+}
+
 static void take_number(void *arg, ss_str text)
 {
     *(uint64_t *)arg = strtoull(text.ptr, NULL, 10);
@@ -331,6 +386,18 @@ static void ask_reason(copying *c, ss_error *err)
     buf_fini(&sql);
 }
 
+static int32_t ended(copying *c, int32_t rc, const enum api_state *state, ss_error *err)
+{
+    if (*state == API_FAILED && rc == SS_REJECT)
+        ask_reason(c, err);
+    if (*state != API_RUNNING && (*state != API_FINISHED || rc == SS_OK)) {
+        delete_objects(c->r, c->plan);
+        c->plan->open = false;
+        FAULT_POINT("redshift.deleted");
+    }
+    return rc;
+}
+
 static int32_t run_plan(copying *c, ss_error *err)
 {
     enum api_state state = API_RUNNING;
@@ -343,6 +410,8 @@ static int32_t run_plan(copying *c, ss_error *err)
     if (rc == SS_OK)
         rc = put_objects(c, err);
     FAULT_POINT("redshift.staged");
+    if (rc == SS_OK && redshift_uses_pg(r))
+        return ended(c, run_connected(c, &state, err), &state, err);
     if (rc == SS_OK)
         rc = submit(c, err);
     FAULT_POINT("redshift.submitted");
@@ -353,14 +422,7 @@ static int32_t run_plan(copying *c, ss_error *err)
         rc = api_wait(&r->api, c->plan->id, c->p->deadline_us - BACK_US, &state, why, err);
     if (rc == SS_OK)
         rc = outcome(c, state, why, err);
-    if (state == API_FAILED && rc == SS_REJECT)
-        ask_reason(c, err);
-    if (state != API_RUNNING && (state != API_FINISHED || rc == SS_OK)) {
-        delete_objects(r, c->plan);
-        c->plan->open = false;
-        FAULT_POINT("redshift.deleted");
-    }
-    return rc;
+    return ended(c, rc, &state, err);
 }
 
 int32_t copy_load(redshift *r, piece *p, ss_error *err)

@@ -23,7 +23,8 @@ const ss_option redshift_options[] = {
      .type = SS_T_ENUM,
      .dflt = "copy",
      .choices = "copy|insert|streaming",
-     .doc = "copy: objects on S3 that Redshift loads, told through the Data API; insert: rows through a "
+     .doc = "copy: objects on S3 that Redshift loads, told through the Data API or, where connection is "
+            "given, through that; insert: rows through a "
             "connection; "
             "streaming: Redshift reads a stream itself, and this only sets that up."},
     {.name = "workgroup", .type = SS_T_STRING, .doc = "The workgroup of Redshift Serverless."},
@@ -41,12 +42,13 @@ const ss_option redshift_options[] = {
     {.name = "connection",
      .type = SS_T_STRING,
      .flags = SS_OPT_SECRET,
-     .doc = "For insert: how to reach the database, as host=... port=5439 dbname=... user=... password=... "
+     .doc = "For insert, and for copy in place of the Data API: how to reach the database, as host=... "
+            "port=5439 dbname=... user=... password=... "
             "sslmode=verify-full; as ${file:PATH} it is read again at each connection."},
     {.name = "iam",
      .type = SS_T_BOOL,
      .dflt = "false",
-     .doc = "For insert: user and password of 15 minutes from AWS at each connection, for workgroup or "
+     .doc = "With connection: user and password of 15 minutes from AWS at each connection, for workgroup or "
             "cluster."},
     {.name = "schema",
      .type = SS_T_STRING,
@@ -102,7 +104,7 @@ const ss_option redshift_options[] = {
 
 bool redshift_uses_pg(const redshift *r)
 {
-    return r->mode == MODE_INSERT;
+    return r->mode == MODE_INSERT || (r->mode == MODE_COPY && r->host->cfg_get(r->cfg, "connection"));
 }
 
 /* ---- configuration ---- */
@@ -145,7 +147,7 @@ static bool options_good(redshift *r, ss_error *err)
         return false;
     if (targets && cluster)
         return ss_fail(err, 0, "redshift: set workgroup (serverless) or cluster (provisioned), not both");
-    if (!targets && !cluster && (r->mode != MODE_INSERT || iam))
+    if (!targets && !cluster && (!redshift_uses_pg(r) || iam))
         return ss_fail(err, 0, "redshift: set workgroup (serverless) or cluster (provisioned)");
     if (cluster && iam && r->api.user.len == 0)
         return ss_fail(err, 0, "redshift: iam with cluster needs user");

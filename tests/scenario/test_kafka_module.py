@@ -138,13 +138,13 @@ def _(t):
     send(server, 11, 10)
     equal(sorted(numbers(arrived(c, 20))), [n for n in range(21) if n != 10])
     until(lambda: module(server)["cursor"] >= 21, 30, "the cursor", 0.1)
-    said = server.verb("quarantine", "list", "out", check=True).stdout
+    said = server.verb("quarantine", "show", "out", 11, check=True).stdout
     check("more than message_max_bytes" in said, said)
     c.tell("refuse", TOO_LARGE, 2)  # the batch as a whole, then the first message alone
     send(server, 21, 5)
     messages = until(lambda: (lambda m: m if module(server)["cursor"] >= 26 else None)(kcat.consume(c.brokers, "t")), 30, "the cursor", 0.1)
     equal(len(messages), 24, str(sorted(numbers(messages))))
-    said = server.verb("quarantine", "list", "out", check=True).stdout
+    said = server.verb("quarantine", "show", "out", 22, check=True).stdout
     check("max.message.bytes" in said, said)
     settle(server, 26)
 

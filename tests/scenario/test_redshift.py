@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.fakes.aws import Fake
+from tests.fakes.copy_proxy import CopyProxy
 from tests.lib.postgres import PASSWORD, Postgres
 from tests.lib.server import slow
 from tests.lib.tap import check, equal, main, test
@@ -166,6 +167,48 @@ def _(t):
                 check(once.exists(), f"{step} {passage}: nobody was killed")
                 server.verify()
                 server.stop()
+
+
+def through(cloud, proxy, **more):
+    return {**cloud.module(connection=cloud.db.conninfo(port=proxy.port, sslmode="disable"), **more), "workgroup": ""}
+
+
+@test("copy through a connection: killed at every step, answers of COMMIT lost, the database restarted: each record is there exactly once", timeout_s=400)
+def _(t):
+    cloud = Cloud(t)
+    proxy = CopyProxy(t, cloud.db, cloud.data)
+    for step in ("redshift.planned", "redshift.half_staged", "redshift.staged", "redshift.copied", "redshift.copy_committed", "redshift.deleted", "redshift.loaded", "lost"):
+        cloud.db.psql("DROP TABLE IF EXISTS events, ss_load_position")
+        once = t.tmp / f"through-{step}"
+        server = t.server(config={"receivers": RECEIVERS}, modules={"rs": through(cloud, proxy)}, faults=True,
+                          env={**cloud.fake.env(), "STREAMSTEAM_FAULT": f"{step}:1", "STREAMSTEAM_FAULT_ONCE": str(once)})
+        proxy.lose_commits, lost = 2 if step == "lost" else 0, proxy.lost
+        for part in range(3):
+            send(server, part * EVENTS // 3, EVENTS // 3)
+            if step == "lost" and part == 1:
+                cloud.db.stop("immediate")
+                cloud.db.start()
+        exactly_once(server, cloud.db, set(range(EVENTS)), step)
+        check(once.exists() if step != "lost" else proxy.lost == lost + 2, f"{step}: nothing was done to it")
+        server.verify()
+        equal(server.stop(), 0)
+        equal(list(cloud.fake.service("s3").stored("staging")), [], step)
+    check(proxy.copies >= 24, f"{proxy.copies} COPYs")
+    equal([call for call in cloud.fake.calls if call[1] == "redshift-data"], [])
+
+
+@test("copy through a connection: rows that Redshift does not take are found and quarantined with their reason; the others are there")
+def _(t):
+    cloud = Cloud(t)
+    proxy = CopyProxy(t, cloud.db, cloud.data)
+    bad = {17, 18, 99}
+    cloud.data.bad = lambda row: "n: Numeric overflow" if row["n"] in bad else None
+    server = t.server(config={"receivers": RECEIVERS}, modules={"rs": through(cloud, proxy)}, env=cloud.fake.env())
+    send(server, 0, EVENTS)
+    exactly_once(server, cloud.db, set(range(EVENTS)) - bad, "rows that are refused")
+    told = server.verb("quarantine", "list", "rs", check=True).stdout
+    equal(told.count("n: Numeric overflow"), 3, told)
+    server.verify()
 
 
 @test("insert: rows through a connection, quotes and all; killed before and after the commit, the database restarted")
