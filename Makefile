@@ -191,7 +191,7 @@ interop: ## the tests against real clients and servers from the package registri
 
 bench: ## the comparison table (nginx and wrk from Debian)
 	@packaging/setup.sh build bench
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/warehouse $(BUILD)/bench/s3_put
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/warehouse $(BUILD)/bench/s3_put $(BUILD)/tests/kafka_cluster
 	@python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
 $(BUILD)/bench/s3_put: BENCH_LIBS := -lcurl

@@ -27,6 +27,7 @@ from tests.bench.game_load import fill_game
 from tests.bench.load import BULK_EVENTS, Wrk, need, write_inputs
 from tests.bench.nginx import Nginx
 from tests.lib import http
+from tests.lib.kafka_mock import Cluster
 from tests.lib.server import Server
 from tests.lib.wait import until
 
@@ -377,6 +378,28 @@ def s3_put(bench):
     rate, cpu_us = (median(ours, key) / median(curls, key) for key in ("mb_per_s", "cpu_us"))
     bench.row("S3 PUT of 200-KB objects: rate against curl -Z", rate, "x", 0.9, at_least=True,
               note=f"{median(ours, 'mb_per_s'):.0f} / {median(curls, 'mb_per_s'):.0f} MB/s, CPU {cpu_us:.2f}x")
+
+
+@section
+def kafka(bench):
+    """Journal to Kafka, lz4 and idempotent, into librdkafka's mock brokers, which are a process of their own."""
+    cluster = Cluster()
+    try:
+        cluster.tell("topic", "t", 6)
+        server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"})
+        events = fill(bench, server, 100 if bench.args.quick else 3000) * BULK_EVENTS
+        server.config["modules"] = {"kafka": {"brokers": cluster.brokers, "topic": "t", "deadline": "120s"}}
+        server.write_config()
+        server.reload()
+        pid = server.child("module kafka")
+        start = time.monotonic()
+        until(lambda: module_cursor(server, "kafka") >= events, 300, "the end of kafka", 0.05)
+        each, rate = cpu([pid]) * 1e6 / events, events / (time.monotonic() - start)
+        bench.row("kafka: CPU per 1.5-KB message, lz4, idempotent", each, "us", 1.6,
+                  note=f"{bench.scaled(each)}{rate / 1e3:.0f}k messages/s, {private(pid) / 1e6:.0f} MB")
+        bench.end(server)
+    finally:
+        cluster.close()
 
 
 @section
