@@ -49,6 +49,7 @@ typedef struct kafka {
     bool headers, create;
     int partitions, replication;
     size_t message_max_bytes;
+    int64_t patience_us;  /* without any good report while something is wrong */
     rd_kafka_t *producer; /* NULL: not open */
     kafka_topic topics[KAFKA_TOPICS_MAX];
     size_t topic_count;

@@ -73,6 +73,12 @@ const ss_option kafka_out_options[] = {
      .min = 1 * MIB,
      .max = 2048 * (int64_t)MIB - MIB,
      .doc = "Most bytes that are with the client and not confirmed yet; beyond it the module waits."},
+    {.name = "patience",
+     .type = SS_T_DURATION,
+     .dflt = "20s",
+     .min = 100,
+     .max = 600000,
+     .doc = "How long brokers that fail may confirm nothing before the batch is taken back and comes again."},
     {.name = "create", .type = SS_T_OBJECT, .children = create_keys, .doc = "Making topics."},
     KAFKA_CLIENT_OPTIONS,
     {.name = NULL},
@@ -153,6 +159,7 @@ int32_t options_read(kafka *k, const ss_config *cfg, ss_error *err)
     (void)snprintf(k->brokers, sizeof k->brokers, "%.*s", (int)brokers.len, brokers.ptr);
     k->headers = h->cfg_int(cfg, "headers") != 0;
     k->message_max_bytes = (size_t)h->cfg_int(cfg, "message_max_bytes");
+    k->patience_us = h->cfg_int(cfg, "patience") * 1000;
     k->create = create && h->cfg_int(create, "enabled");
     k->partitions = k->create ? (int)h->cfg_int(create, "partitions") : 0;
     k->replication = k->create ? (int)h->cfg_int(create, "replication") : 0;

@@ -1,16 +1,24 @@
 /* A batch: its records go to librdkafka, which batches, compresses and sends them in order; its reports say
    what became of each. What is not confirmed comes again. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "modules/kafka/kafka.h"
 #include "plugins/common/fault.h"
 
-#define SLICE_MS    100
-#define MARGIN_US   3000000  /* before the batch's deadline it is given up in order */
-#define PATIENCE_US 20000000 /* without any good report while something is wrong */
-#define PURGE_MS    5000
+#define SLICE_MS  100
+#define MARGIN_US 3000000 /* before the batch's deadline it is given up in order */
+#define PURGE_MS  5000
 
 enum record_state { WAITING = 0, SENT, DONE, AGAIN, ALONE };
+
+/* Patience is the network's time, not the records'. */
+static int64_t mono_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 /* ---- reports ---- */
 
@@ -39,7 +47,7 @@ static bool is_purged(rd_kafka_resp_err_t code)
 static void taken(kafka *k, uint32_t i, const rd_kafka_message_t *m)
 {
     k->turn.state[i] = DONE;
-    k->turn.progress_us = k->host->now_us(k->host->self);
+    k->turn.progress_us = mono_us();
     k->trouble[0] = '\0';
     ss_mark(k->turn.result, i, SS_RECORD_OK);
     k->host->metric_add(k->metrics[KAFKA_MESSAGES], 1);
@@ -87,7 +95,7 @@ static bool is_late(const kafka *k)
     const kafka_turn *t = &k->turn;
     int64_t now = k->host->now_us(k->host->self);
     return now > t->batch->deadline_us - MARGIN_US || k->login_failed || t->broken ||
-           (k->trouble[0] && now > t->progress_us + PATIENCE_US) ||
+           (k->trouble[0] && mono_us() > t->progress_us + k->patience_us) ||
            (k->trouble[0] && k->host->stopping(k->host->self));
 }
 
@@ -249,11 +257,8 @@ static bool begin(kafka *k, const ss_batch *batch, ss_result *result)
     }
     uint8_t *state = k->turn.state;
     memset(state, WAITING, batch->count);
-    k->turn = (kafka_turn){.batch = batch,
-                           .result = result,
-                           .state = state,
-                           .progress_us = k->host->now_us(k->host->self),
-                           .rc = SS_OK};
+    k->turn =
+        (kafka_turn){.batch = batch, .result = result, .state = state, .progress_us = mono_us(), .rc = SS_OK};
     return true;
 }
 
