@@ -78,7 +78,7 @@ const ss_option kafka_out_options[] = {
      .dflt = "20s",
      .min = 100,
      .max = 600000,
-     .doc = "How long brokers that fail may confirm nothing before the batch is taken back and comes again."},
+     .doc = "How long brokers may confirm nothing before the batch is taken back and comes again."},
     {.name = "create", .type = SS_T_OBJECT, .children = create_keys, .doc = "Making topics."},
     KAFKA_CLIENT_OPTIONS,
     {.name = NULL},

@@ -95,8 +95,7 @@ static bool is_late(const kafka *k)
     const kafka_turn *t = &k->turn;
     int64_t now = k->host->now_us(k->host->self);
     return now > t->batch->deadline_us - MARGIN_US || k->login_failed || t->broken ||
-           (k->trouble[0] && mono_us() > t->progress_us + k->patience_us) ||
-           (k->trouble[0] && k->host->stopping(k->host->self));
+           mono_us() > t->progress_us + k->patience_us || (k->trouble[0] && k->host->stopping(k->host->self));
 }
 
 static rd_kafka_headers_t *headers_of(const ss_record *r)
