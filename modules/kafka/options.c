@@ -76,7 +76,7 @@ const ss_option kafka_out_options[] = {
     {.name = "patience",
      .type = SS_T_DURATION,
      .dflt = "20s",
-     .min = 100,
+     .min = 10,
      .max = 600000,
      .doc = "How long brokers may confirm nothing before the batch is taken back and comes again."},
     {.name = "create", .type = SS_T_OBJECT, .children = create_keys, .doc = "Making topics."},

@@ -98,6 +98,13 @@ static bool is_late(const kafka *k)
            mono_us() > t->progress_us + k->patience_us || (k->trouble[0] && k->host->stopping(k->host->self));
 }
 
+/* A wait ends where patience does. */
+static int slice_ms(const kafka *k)
+{
+    int64_t left_ms = (k->turn.progress_us + k->patience_us - mono_us()) / 1000 + 1;
+    return left_ms < 1 ? 1 : left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
+}
+
 static rd_kafka_headers_t *headers_of(const ss_record *r)
 {
     rd_kafka_headers_t *h = rd_kafka_headers_new(2);
@@ -188,7 +195,7 @@ static bool send_one(kafka *k, uint32_t i, ss_error *err)
             (void)snprintf(k->trouble, sizeof k->trouble, "topic %s: %s", name, rd_kafka_err2str(code));
             return false;
         }
-        (void)rd_kafka_poll(k->producer, SLICE_MS); /* as much as may be is on its way: wait */
+        (void)rd_kafka_poll(k->producer, slice_ms(k)); /* as much as may be is on its way: wait */
     }
     if (!is_late(k) && !k->turn.stop)
         reject_size(k, i, bytes, "message_max_bytes");
@@ -199,7 +206,7 @@ static bool send_one(kafka *k, uint32_t i, ss_error *err)
 static void await(kafka *k)
 {
     while (k->turn.left > 0 && !is_late(k))
-        (void)rd_kafka_flush(k->producer, SLICE_MS); /* does not linger, and reports */
+        (void)rd_kafka_flush(k->producer, slice_ms(k)); /* does not linger, and reports */
 }
 
 /* What is still with librdkafka is taken back; what may have arrived nevertheless is counted as unknown. */
