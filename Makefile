@@ -116,7 +116,7 @@ $(foreach p,$(MODULES),$(eval $(call plugin_rule,$(p),modules/$(p:module-%=%))))
 plugins: $(PLUGIN_SO)
 
 # The application store on DynamoDB: loaded where the configuration asks for it, for its HTTP client.
-$(STORE_SO): $(call obj,$(wildcard core/admin/dynamodb/*.c)) $(COMMON_LIB)
+$(STORE_SO): $(call obj,$(wildcard core/admin/dynamodb/*.c) core/admin/store_text.c) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,plugin )
 	$(Q)$(CC) $(CFLAGS) -shared -o $@ $^ $(LDFLAGS) $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL -lcurl -lcrypto -ljansson -lm

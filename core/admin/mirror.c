@@ -1,6 +1,7 @@
 #include "core/admin/mirror.h"
 
 #include "core/admin/key_hash.h"
+#include "core/admin/store_inside.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
@@ -121,17 +122,12 @@ static enum store_status run_all(database *db, const char *const *statements, co
 
 /* ---- reading ---- */
 
-static database_value optional(bool has, ss_str text)
-{
-    return has ? database_text(text) : database_null();
-}
-
 static bool take_app(void *arg, const store_app *app)
 {
     pulling *p = arg;
     database_value values[] = {database_text(ss_cstr(app->id)),
                                database_text(app->name),
-                               optional(app->has_description, app->description),
+                               store_optional(app->has_description ? &app->description : NULL),
                                database_int(app->flags),
                                database_int(app->limits.rate),
                                database_int(app->limits.burst),
@@ -153,7 +149,7 @@ static bool take_key(void *arg, const store_key *key)
                                database_text(ss_s(hash, KEY_HASH_TEXT)),
                                database_text(key->value),
                                database_text(key->name),
-                               optional(key->has_description, key->description),
+                               store_optional(key->has_description ? &key->description : NULL),
                                database_int(key->enabled),
                                database_int(key->limits.rate),
                                database_int(key->limits.burst),
@@ -177,16 +173,10 @@ static enum store_status read_remote(remote *r, pulling *p)
 
 /* ---- comparing and changing ---- */
 
-static bool take_number(void *arg, const database_row *row)
-{
-    *(int64_t *)arg = database_row_int(row, 0);
-    return false;
-}
-
 static enum store_status ask_number(database *db, const char *sql, int64_t *out, ss_error *err)
 {
     *out = 0;
-    return database_run(db, sql, NULL, 0, take_number, out, NULL, err);
+    return database_run(db, sql, NULL, 0, store_count_row, out, NULL, err);
 }
 
 /* A key whose value became another one: followers know it by its hash alone. */

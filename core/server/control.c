@@ -11,6 +11,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/server/pass_fd.h"
 #include "core/server/watch.h"
 
 #define CONTROL_BACKLOG           16
@@ -59,23 +60,8 @@ static void client_free(control_client *client)
 /* The descriptor travels with the first byte of the answer. */
 static ssize_t send_some(control_client *client)
 {
-    struct iovec part = {client->answer.ptr + client->sent, client->answer.len - client->sent};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } extra;
-    if (client->pass_fd >= 0) {
-        memset(&extra, 0, sizeof extra);
-        message.msg_control = extra.space;
-        message.msg_controllen = sizeof extra.space;
-        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-        head->cmsg_level = SOL_SOCKET;
-        head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(head), &client->pass_fd, sizeof(int));
-    }
-    ssize_t n = sendmsg(client->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = pass_fd(client->watch.fd, client->answer.ptr + client->sent,
+                        client->answer.len - client->sent, client->pass_fd);
     if (n > 0 && client->pass_fd >= 0) {
         (void)close(client->pass_fd);
         client->pass_fd = -1;

@@ -11,6 +11,7 @@
 #include "core/observe/health.h"
 #include "core/server/child.h"
 #include "core/server/inside.h"
+#include "core/server/pass_fd.h"
 
 #define MESSAGE_MAX    1024u
 #define MESSAGES_MAX   64 /* taken from one child at a time */
@@ -128,23 +129,7 @@ bool family_send(child *c, const char *text, int fd)
 {
     if (c->pid == 0 || c->control.fd < 0)
         return false;
-    struct iovec part = {(char *)text, strlen(text)};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } extra;
-    if (fd >= 0) {
-        memset(&extra, 0, sizeof extra);
-        message.msg_control = extra.space;
-        message.msg_controllen = sizeof extra.space;
-        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-        head->cmsg_level = SOL_SOCKET;
-        head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(head), &fd, sizeof fd);
-    }
-    return sendmsg(c->control.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    return pass_fd(c->control.fd, text, strlen(text), fd) >= 0;
 }
 
 void family_tell(child *c, int signal_number)

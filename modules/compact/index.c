@@ -73,7 +73,7 @@ bool index_init(lake_index *x, ss_str root, ss_error *err)
     while (root.len > 1 && root.ptr[root.len - 1] == '/')
         root.len--;
     x->hash = sha256_new();
-    x->text.limit = MANIFEST_BYTES_MAX;
+    x->text.limit = LAKE_MANIFEST_MAX;
     if (!x->hash || root.len + 1 > sizeof x->root)
         return ss_fail(err, SS_REJECT, "the lake's path is too long, or there is no memory"), false;
     memcpy(x->root, root.ptr, root.len);
@@ -225,7 +225,7 @@ static bool note_path(void *arg, const lake_object *o)
 static bool renew_unit(lake_index *x, size_t at, const char *name, ss_error *err)
 {
     unit_head head;
-    grow path = {.limit = MANIFEST_PATH_MAX};
+    grow path = {.limit = LAKE_PATH_MAX};
     bool good =
         manifest_read(grow_str(&x->text), &head, &(manifest_visitor){.object = note_path, .arg = &path});
     index_unit *u = &x->units[at];

@@ -2,7 +2,6 @@
 
 #include <time.h>
 
-#include "plugins/common/json.h"
 #include "plugins/common/rfc3339.h"
 
 #define US_PER_S 1000000
@@ -17,86 +16,16 @@ static bool read_time(json_scan *s, int64_t *out)
     return json_read(s, &v) && v.kind == JSON_STRING && rfc3339_date_time(v.text, out);
 }
 
-static bool read_number(json_scan *s, int64_t *out)
-{
-    json_value v;
-    return json_read(s, &v) && v.kind == JSON_NUMBER && json_i64(v.text, out) && *out >= 0;
-}
-
-static bool read_crc(json_scan *s, uint32_t *out)
-{
-    json_value v;
-    char text[16], *end;
-    if (!json_read(s, &v) || v.kind != JSON_STRING || v.text.len != 8)
-        return false;
-    memcpy(text, v.text.ptr, v.text.len);
-    text[v.text.len] = '\0';
-    *out = (uint32_t)strtoul(text, &end, 16);
-    return *end == '\0';
-}
-
-static bool path_is_safe(ss_str path)
-{
-    bool up = path.len >= 2 && memcmp(path.ptr, "..", 2) == 0;
-    return path.len > 0 && path.ptr[0] != '/' && !up && !memchr(path.ptr, '\0', path.len) &&
-           !memmem(path.ptr, path.len, "/..", 3);
-}
-
-static bool read_path(json_scan *s, char path[MANIFEST_PATH_MAX], ss_str *out)
-{
-    json_value v;
-    if (!json_read(s, &v) || v.kind != JSON_STRING || v.text.len >= MANIFEST_PATH_MAX)
-        return false;
-    *out = ss_s(path, json_unescape(path, v.text));
-    path[out->len] = '\0';
-    return path_is_safe(*out);
-}
-
-static bool read_object(json_scan *s, lake_object *o, char path[MANIFEST_PATH_MAX])
-{
-    json_value v, key;
-    uint32_t seen = 0;
-    *o = (lake_object){.path = {NULL, 0}};
-    if (!json_read(s, &v) || v.kind != JSON_OBJECT)
-        return false;
-    while (json_member(s, &key)) {
-        static const char *const names[] = {"path",  "bytes",     "raw_bytes", "count",
-                                            "crc32", "event_min", "event_max"};
-        size_t i = 0;
-        while (i < sizeof names / sizeof *names && !json_is(&key, names[i]))
-            i++;
-        seen |= 1u << i;
-        int64_t *numbers[] = {NULL, &o->bytes, &o->raw_bytes, &o->count, NULL, &o->min_us, &o->max_us};
-        bool good = true;
-        if (i == 0)
-            good = read_path(s, path, &o->path);
-        else if (i == 4)
-            good = read_crc(s, &o->crc);
-        else if (i == 5 || i == 6)
-            good = read_time(s, numbers[i]);
-        else if (i < 4)
-            good = read_number(s, numbers[i]);
-        else if (json_is(&key, "errors")) {
-            good = json_read(s, &v);
-            o->errors = v.kind == JSON_TRUE;
-        } else {
-            good = json_skip(s, NULL);
-        }
-        if (!good)
-            return false;
-    }
-    return !s->problem && (seen & 0x7f) == 0x7f; /* all of names */
-}
-
 static bool read_objects(json_scan *s, const manifest_visitor *visitor)
 {
     json_value v;
     lake_object o;
-    char path[MANIFEST_PATH_MAX];
+    char path[LAKE_PATH_MAX];
     if (!json_read(s, &v) || v.kind != JSON_ARRAY)
         return false;
     while (json_item(s))
-        if (!read_object(s, &o, path) || (visitor->object && !visitor->object(visitor->arg, &o)))
+        if (!lake_object_read(s, &o, path) || o.has != LAKE_HAS_ALL ||
+            (visitor->object && !visitor->object(visitor->arg, &o)))
             return false;
     return !s->problem;
 }
@@ -105,11 +34,11 @@ static bool read_replaced(json_scan *s, const manifest_visitor *visitor)
 {
     json_value v;
     ss_str at;
-    char path[MANIFEST_PATH_MAX];
+    char path[LAKE_PATH_MAX];
     if (!json_read(s, &v) || v.kind != JSON_ARRAY)
         return false;
     while (json_item(s))
-        if (!read_path(s, path, &at) || (visitor->replaced && !visitor->replaced(visitor->arg, at)))
+        if (!lake_path_read(s, path, &at) || (visitor->replaced && !visitor->replaced(visitor->arg, at)))
             return false;
     return !s->problem;
 }
@@ -150,7 +79,7 @@ bool manifest_read(ss_str text, unit_head *head, const manifest_visitor *visitor
         else if (head && json_is(&key, "published"))
             good = read_time(&s, &head->published_us);
         else if (head && json_is(&key, "final"))
-            good = read_path(&s, head->final, &final);
+            good = lake_path_read(&s, head->final, &final);
         else
             good = json_skip(&s, NULL);
     }
@@ -161,7 +90,7 @@ bool manifest_read(ss_str text, unit_head *head, const manifest_visitor *visitor
 
 static void put_text(grow *out, const char *name, ss_str text)
 {
-    char escaped[json_escape_bound(MANIFEST_PATH_MAX)];
+    char escaped[json_escape_bound(LAKE_PATH_MAX)];
     (void)grow_puts(out, name);
     (void)grow_put(out, ss_s(escaped, json_put_string(escaped, text)));
 }

@@ -5,29 +5,21 @@
 #define COMPACT_MANIFEST_H
 
 #include "plugins/common/grow.h"
+#include "plugins/common/lake_manifest.h"
 
-#define MANIFEST_DIR       "_manifest"
-#define COMPACT_DIR        "_compact"
-#define COMPACT_DATA       COMPACT_DIR "/data/" /* then the final path: seen by those who read manifests    */
-#define COMPACT_TMP        COMPACT_DIR "/tmp"
-#define MANIFEST_BYTES_MAX (64u << 20)
-#define MANIFEST_PATH_MAX  1024u /* bytes of an object's path below the lake, with its NUL */
+#define MANIFEST_DIR "_manifest"
+#define COMPACT_DIR  "_compact"
+#define COMPACT_DATA COMPACT_DIR "/data/" /* then the final path: seen by those who read manifests    */
+#define COMPACT_TMP  COMPACT_DIR "/tmp"
 
 /* written: readers of manifests have the new file, readers of folders the old ones. published: those have the
    new one, too, and the old ones are gone. done: its hidden name is gone. */
 enum unit_state { UNIT_WRITTEN, UNIT_PUBLISHED, UNIT_DONE };
 
-typedef struct lake_object {
-    ss_str path; /* below the lake, unescaped */
-    int64_t bytes, raw_bytes, count, min_us, max_us;
-    uint32_t crc;
-    bool errors;
-} lake_object;
-
 typedef struct unit_head {
     enum unit_state state;
     int64_t written_us, published_us;
-    char final[MANIFEST_PATH_MAX]; /* the path that the file has in the end */
+    char final[LAKE_PATH_MAX]; /* the path that the file has in the end */
 } unit_head;
 
 /* What is met, in the order of the text; each may be NULL. Borrowed for the call; false ends the reading. */

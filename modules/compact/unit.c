@@ -36,10 +36,10 @@ static void base_name(const index_unit *u, char out[NAME_MAX_BYTES])
     (void)snprintf(out, NAME_MAX_BYTES, "%.*s", (int)(strlen(u->name) - (sizeof JSON_END - 1)), u->name);
 }
 
-static bool hidden_path(const char *final, char out[MANIFEST_PATH_MAX], ss_error *err)
+static bool hidden_path(const char *final, char out[LAKE_PATH_MAX], ss_error *err)
 {
-    int n = snprintf(out, MANIFEST_PATH_MAX, COMPACT_DATA "%s", final);
-    return (n > 0 && (size_t)n < MANIFEST_PATH_MAX) ||
+    int n = snprintf(out, LAKE_PATH_MAX, COMPACT_DATA "%s", final);
+    return (n > 0 && (size_t)n < LAKE_PATH_MAX) ||
            (ss_fail(err, SS_REJECT, "the path %.200s is too long", final), false);
 }
 
@@ -47,7 +47,7 @@ static bool hidden_path(const char *final, char out[MANIFEST_PATH_MAX], ss_error
 
 static bool commit(unit_work *w, const char *name, const grow *text, ss_error *err)
 {
-    char path[MANIFEST_PATH_MAX];
+    char path[LAKE_PATH_MAX];
     if (text->full)
         return ss_fail(err, SS_RETRY, "no memory for a manifest"), false;
     (void)snprintf(path, sizeof path, COMPACT_DIR "/%s" JSON_END, name);
@@ -64,8 +64,8 @@ static bool commit(unit_work *w, const char *name, const grow *text, ss_error *e
 static bool put_manifest(unit_work *w, const plan_unit *u, const char *name, const unit_head *head,
                          const lake_object *o, ss_error *err)
 {
-    grow text = {.limit = MANIFEST_BYTES_MAX};
-    char path[MANIFEST_PATH_MAX];
+    grow text = {.limit = LAKE_MANIFEST_MAX};
+    char path[LAKE_PATH_MAX];
     manifest_put_head(&text, name, head, o);
     for (size_t i = 0; i < u->count; i++) {
         const index_file *f = &w->x->files[u->files[i]];
@@ -82,7 +82,7 @@ static bool put_manifest(unit_work *w, const plan_unit *u, const char *name, con
 static bool hand_over(unit_work *w, const plan_unit *u, const char *name, unit_head *head, lake_object *o,
                       ss_error *err)
 {
-    char hidden[MANIFEST_PATH_MAX], manifest[NAME_MAX_BYTES + 8];
+    char hidden[LAKE_PATH_MAX], manifest[NAME_MAX_BYTES + 8];
     if (!hidden_path(head->final, hidden, err) || !disk_make_dirs(w->x->root, hidden, err) ||
         !disk_rename(w->x->root, TMP_DATA, hidden, err))
         return false;
@@ -145,7 +145,7 @@ static bool copy_replaced(void *arg, ss_str path)
 static bool remove_replaced(void *arg, ss_str path)
 {
     moving *m = arg;
-    char text[MANIFEST_PATH_MAX];
+    char text[LAKE_PATH_MAX];
     (void)snprintf(text, sizeof text, "%.*s", (int)path.len, path.ptr);
     bool good = disk_remove(m->w->x->root, text, m->err);
     FAULT_POINT("compact.replaced_removed");
@@ -160,7 +160,7 @@ static bool move_on(unit_work *w, size_t at, const unit_head *head, enum unit_st
     const index_unit *u = &w->x->units[at];
     base_name(u, name);
     moving m = {.w = w,
-                .text = {.limit = MANIFEST_BYTES_MAX},
+                .text = {.limit = LAKE_MANIFEST_MAX},
                 .name = name,
                 .path = head->final,
                 .head = *head,
@@ -206,7 +206,7 @@ static bool link_final(unit_work *w, const char *hidden, const char *final, ss_e
 bool unit_publish(unit_work *w, size_t at, ss_error *err)
 {
     unit_head head;
-    char hidden[MANIFEST_PATH_MAX];
+    char hidden[LAKE_PATH_MAX];
     moving m = {.w = w, .err = err};
     if (!index_read_unit(w->x, &w->x->units[at], &head, &(manifest_visitor){.arg = NULL}, err) ||
         !hidden_path(head.final, hidden, err))
@@ -225,7 +225,7 @@ bool unit_publish(unit_work *w, size_t at, ss_error *err)
 bool unit_finish(unit_work *w, size_t at, ss_error *err)
 {
     unit_head head;
-    char hidden[MANIFEST_PATH_MAX];
+    char hidden[LAKE_PATH_MAX];
     if (!index_read_unit(w->x, &w->x->units[at], &head, &(manifest_visitor){.arg = NULL}, err) ||
         !hidden_path(head.final, hidden, err) || !disk_remove(w->x->root, hidden, err))
         return false;

@@ -32,7 +32,7 @@ void work_free(work *w)
 static void say(work *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(work *w, const char *format, ...)
 {
-    char line[2 * MANIFEST_PATH_MAX + 256];
+    char line[2 * LAKE_PATH_MAX + 256];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
@@ -45,7 +45,7 @@ static void say(work *w, const char *format, ...)
 static void put_back(void *arg, ss_str path)
 {
     work *w = arg;
-    char text[MANIFEST_PATH_MAX], whole[PATH_MAX];
+    char text[LAKE_PATH_MAX], whole[PATH_MAX];
     ss_error err = {.struct_size = sizeof err};
     (void)snprintf(text, sizeof text, "%.*s", (int)path.len, path.ptr);
     if (w->rules.dry_run || !disk_path(whole, sizeof whole, w->index.root, text, "", &err) ||

@@ -46,14 +46,6 @@ static bool put_key(api *a, char out[KEY_MAX + 8], ss_error *err)
     return false;
 }
 
-static void said(const http_reply *reply, char out[SAID_MAX])
-{
-    size_t len = reply->body.len < SAID_MAX - 1 ? reply->body.len : SAID_MAX - 1;
-    for (size_t i = 0; i < len; i++)
-        out[i] = (unsigned char)reply->body.ptr[i] < ' ' ? ' ' : reply->body.ptr[i];
-    out[len] = '\0';
-}
-
 static int32_t judge(api *a, const char *method, const char *path, const http_reply *reply, ss_error *err)
 {
     char text[SAID_MAX];
@@ -65,7 +57,7 @@ static int32_t judge(api *a, const char *method, const char *path, const http_re
     a->answer = reply->body;
     if (reply->status / 100 == 2)
         return SS_OK;
-    said(reply, text);
+    http_said(reply, text, sizeof text);
     /* Without a valid key Redash sends a browser to its login page, or says 404 for what may not be seen. */
     if (reply->status == 401 || reply->status == 403 || reply->status / 100 == 3)
         return ss_fail(err, SS_REJECT,

@@ -275,28 +275,18 @@ static int32_t submit(copying *c, ss_error *err)
 
 /* ---- through a connection ---- */
 
-static int32_t read_position(copying *c, const char *sql, ss_error *err)
-{
-    pg_rows rows = {.result = NULL};
-    int32_t rc = pg_ask(&c->r->pg, sql, NULL, 0, &rows, err);
-    const char *text = rc == SS_OK ? pg_cell(&rows, 0, 0) : NULL;
-    c->p->after = text ? strtoull(text, NULL, 10) : 0;
-    pg_rows_free(&rows);
-    return rc;
-}
-
 static int32_t run_statements(copying *c, ss_error *err)
 {
     pg *p = &c->r->pg;
     char begin[80];
     int64_t left_ms = (c->p->deadline_us - BACK_US - c->r->host->now_us(c->r->host->self)) / 1000;
-    (void)snprintf(begin, sizeof begin, "SET statement_timeout TO %lld; BEGIN",
+    (void)snprintf(begin, sizeof begin, "BEGIN; SET LOCAL statement_timeout TO %lld",
                    (long long)(left_ms > 1 ? left_ms : 1));
     int32_t rc = pg_run(p, begin, err);
     for (size_t i = 0; rc == SS_OK && i + 1 < c->sql_count; i++)
         rc = pg_run(p, buf_text(&c->sqls[i]), err);
     if (rc == SS_OK)
-        rc = read_position(c, buf_text(&c->sqls[c->sql_count - 1]), err);
+        rc = link_rows(c->r, buf_text(&c->sqls[c->sql_count - 1]), link_take_number, &c->p->after, err);
     FAULT_POINT("redshift.copied");
     return rc;
 }
@@ -305,7 +295,6 @@ static int32_t run_statements(copying *c, ss_error *err)
 static int32_t run_connected(copying *c, enum api_state *state, ss_error *err)
 {
     redshift *r = c->r;
-    ss_error ignored = {.struct_size = sizeof ignored};
     int32_t rc = link_open(r, err);
     if (rc != SS_OK)
         return rc;
@@ -321,16 +310,10 @@ static int32_t run_connected(copying *c, enum api_state *state, ss_error *err)
         r->host->metric_add(r->metrics.unknown, 1);
         return SS_RETRY;
     }
-    if (pg_run(&r->pg, "ROLLBACK", &ignored) != SS_OK)
-        pg_close(&r->pg);
+    link_rollback(r);
     c->plan->attempt++;
     *state = API_FAILED;
     return rc == SS_FATAL || rc == SS_RETRY ? api_meaning(err->text) : rc; /* Redshift's are XX000, mostly */
-}
-
-static void take_number(void *arg, ss_str text)
-{
-    *(uint64_t *)arg = strtoull(text.ptr, NULL, 10);
 }
 
 /* How it ended. */
@@ -342,8 +325,8 @@ static int32_t outcome(copying *c, enum api_state state, const char *why, ss_err
     switch (state) {
     case API_FINISHED:
         FAULT_POINT("redshift.finished");
-        rc = api_rows(&r->api, pl->id, (unsigned)c->sql_count, take_number, &c->p->after, c->p->deadline_us,
-                      err);
+        rc = api_rows(&r->api, pl->id, (unsigned)c->sql_count, link_take_number, &c->p->after,
+                      c->p->deadline_us, err);
         return rc == SS_OK ? rc : link_position(r, c->p->key, &c->p->after, err);
     case API_FAILED:
         pl->attempt++;

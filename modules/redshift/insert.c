@@ -223,11 +223,8 @@ int32_t insert_load(redshift *r, piece *p, ss_error *err)
     bool mine = rc == SS_OK && p->after == p->a;
     if (mine)
         rc = put_tables(&s, err);
-    if (begun && pg_is_open(&r->pg) && !(mine && rc == SS_OK)) {
-        ss_error ignored = {.struct_size = sizeof ignored};
-        if (pg_run(&r->pg, "ROLLBACK", &ignored) != SS_OK)
-            pg_close(&r->pg);
-    }
+    if (begun && !(mine && rc == SS_OK))
+        link_rollback(r);
     buf_fini(&s.sql);
     buf_fini(&s.texts);
     free(s.offsets);

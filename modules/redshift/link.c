@@ -190,6 +190,13 @@ void link_close(redshift *r)
     pg_close(&r->pg);
 }
 
+void link_rollback(redshift *r)
+{
+    ss_error ignored = {.struct_size = sizeof ignored};
+    if (pg_is_open(&r->pg) && pg_run(&r->pg, "ROLLBACK", &ignored) != SS_OK)
+        pg_close(&r->pg);
+}
+
 /* ---- statements ---- */
 
 static bool is_there(const char *why)
@@ -254,7 +261,7 @@ int32_t link_rows(redshift *r, const char *sql, void (*visit)(void *arg, ss_str 
     return rc;
 }
 
-static void take_number(void *arg, ss_str text)
+void link_take_number(void *arg, ss_str text)
 {
     *(uint64_t *)arg = strtoull(text.ptr, NULL, 10);
 }
@@ -268,7 +275,7 @@ int32_t link_position(redshift *r, const char *key, uint64_t *position, ss_error
     put_qualified(r, REDSHIFT_POSITION, &sql);
     buf_addf(&sql, " WHERE journal = '%s' AND module = ", r->journal);
     catalog_put_text(&sql, key);
-    int32_t rc = link_rows(r, buf_text(&sql), take_number, position, err);
+    int32_t rc = link_rows(r, buf_text(&sql), link_take_number, position, err);
     buf_fini(&sql);
     return rc;
 }

@@ -85,10 +85,12 @@ bool redshift_uses_pg(const redshift *r);
 /* link.c: statements, through the Data API or a connection */
 int32_t link_open(redshift *r, ss_error *err);
 void link_close(redshift *r);
+void link_rollback(redshift *r); /* of a connection; where that fails it is closed */
 /* there: "already exists" is what was wanted. */
 int32_t link_run(redshift *r, const char *sql, bool there, ss_error *err);
 int32_t link_rows(redshift *r, const char *sql, void (*visit)(void *arg, ss_str text), void *arg,
                   ss_error *err);
+void link_take_number(void *arg, ss_str text); /* a visitor; arg: uint64_t */
 int32_t link_position(redshift *r, const char *key, uint64_t *position, ss_error *err);
 
 /* tables.c */

@@ -11,7 +11,6 @@
 
 #define COMPACTIONS "/_compact"
 #define READ_BYTES  (64u << 10)
-#define PATH_BYTES  1024u
 #define DEPTH_MAX   64 /* compactions of compactions; each is at least a quarter larger */
 
 typedef struct unit {
@@ -52,16 +51,7 @@ static place *place_of(compacted *c, const char *path, bool make)
 
 /* ---- reading ---- */
 
-static bool read_path(json_scan *s, char out[PATH_BYTES])
-{
-    json_value v;
-    if (!json_read(s, &v) || v.kind != JSON_STRING || v.text.len >= PATH_BYTES)
-        return false;
-    out[json_unescape(out, v.text)] = '\0';
-    return true;
-}
-
-static bool take_object(void *arg, const manifest_object *o)
+static bool take_object(void *arg, const lake_object *o)
 {
     unit *u = arg;
     if (!u->path)
@@ -72,11 +62,12 @@ static bool take_object(void *arg, const manifest_object *o)
 static bool take_replaced(compacted *c, unit *u, json_scan *s)
 {
     json_value v;
-    char path[PATH_BYTES];
+    ss_str at;
+    char path[LAKE_PATH_MAX];
     if (!json_read(s, &v) || v.kind != JSON_ARRAY)
         return false;
     while (json_item(s)) {
-        place *e = read_path(s, path) ? place_of(c, path, true) : NULL;
+        place *e = lake_path_read(s, path, &at) ? place_of(c, path, true) : NULL;
         if (!e)
             return false;
         e->replaced_by = u;
@@ -88,7 +79,8 @@ static bool take_unit(compacted *c, ss_str text, ss_error *err)
 {
     json_scan s;
     json_value v, key;
-    char path[PATH_BYTES];
+    ss_str at;
+    char path[LAKE_PATH_MAX];
     unit *u = calloc(1, sizeof *u);
     if (!u)
         return false;
@@ -101,7 +93,7 @@ static bool take_unit(compacted *c, ss_str text, ss_error *err)
         if (json_is(&key, "replaces")) {
             good = take_replaced(c, u, &s);
         } else if (json_is(&key, "final")) { /* the name under which another compaction replaces it */
-            place *e = read_path(&s, path) ? place_of(c, path, true) : NULL;
+            place *e = lake_path_read(&s, path, &at) ? place_of(c, path, true) : NULL;
             good = e != NULL;
             if (e)
                 e->made_by = u;
@@ -156,7 +148,7 @@ compacted *compacted_read(const char *lake, ss_error *err)
 {
     char path[PATH_MAX];
     struct dirent *e;
-    grow text = {.limit = MANIFEST_BYTES_MAX};
+    grow text = {.limit = LAKE_MANIFEST_MAX};
     compacted *c = calloc(1, sizeof *c);
     (void)snprintf(path, sizeof path, "%s" COMPACTIONS, lake);
     DIR *dir = opendir(path);
@@ -203,7 +195,7 @@ void compacted_free(compacted *c)
 
 bool compacted_want(compacted *c, ss_str path)
 {
-    char text[PATH_BYTES];
+    char text[LAKE_PATH_MAX];
     if (path.len >= sizeof text)
         return false;
     memcpy(text, path.ptr, path.len);

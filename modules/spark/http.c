@@ -84,21 +84,13 @@ http_call *http_ask(spark_target *t, const char *method, const char *base, const
     return call;
 }
 
-static void said(const http_reply *reply, char out[SAID_MAX])
-{
-    size_t len = reply->body.len < SAID_MAX - 1 ? reply->body.len : SAID_MAX - 1;
-    for (size_t i = 0; i < len; i++)
-        out[i] = (unsigned char)reply->body.ptr[i] < ' ' ? ' ' : reply->body.ptr[i];
-    out[len] = '\0';
-}
-
 /* What has left this machine may have been carried out, unless the answer says no. */
 enum answer http_refused(spark_run *r, const char *who, const http_reply *reply)
 {
     char text[SAID_MAX];
     if (reply->failure != HTTP_FINE)
         return run_says(r, reply->sent ? RUN_UNKNOWN : RUN_BUSY, "%s: %s", who, reply->problem);
-    said(reply, text);
+    http_said(reply, text, sizeof text);
     if (reply->status == 401 || reply->status == 403 || reply->status == 404)
         return run_says(r, RUN_PAUSE, "%s answers %u: %s", who, reply->status, text);
     if (reply->status == 429 || reply->status == 503)
@@ -112,7 +104,7 @@ enum answer http_silent(spark_run *r, const char *who, const http_reply *reply)
     char text[SAID_MAX];
     if (reply->failure != HTTP_FINE)
         return run_says(r, RUN_UNKNOWN, "%s: %s", who, reply->problem);
-    said(reply, text);
+    http_said(reply, text, sizeof text);
     return run_says(r, reply->status == 404 ? RUN_LOST : RUN_UNKNOWN, "%s answers %u: %s", who, reply->status,
                     text);
 }

@@ -9,12 +9,10 @@
 #include <unistd.h>
 
 #include "plugins/common/json.h"
-#include "plugins/common/rfc3339.h"
 
-#define MANIFESTS   "/_manifest"
-#define OBJECT_PATH 1024u
-#define READ_BYTES  (64u << 10)
-#define SETTLE_NS   2000000000ll /* a directory's time may stand still for one tick of the kernel's clock */
+#define MANIFESTS  "/_manifest"
+#define READ_BYTES (64u << 10)
+#define SETTLE_NS  2000000000ll /* a directory's time may stand still for one tick of the kernel's clock */
 
 /* ---- a directory ---- */
 
@@ -68,7 +66,7 @@ static bool directory_read(void *self, ss_str name, grow *out, ss_error *err)
     if (fd < 0 || n < 0)
         (void)ss_fail(err, SS_RETRY, "%.400s: %m", path);
     else if (out->full)
-        (void)ss_fail(err, SS_RETRY, "%.400s: a manifest of more than %u bytes", path, MANIFEST_BYTES_MAX);
+        (void)ss_fail(err, SS_RETRY, "%.400s: a manifest of more than %u bytes", path, LAKE_MANIFEST_MAX);
     if (fd >= 0)
         (void)close(fd);
     return fd >= 0 && n == 0 && !out->full;
@@ -99,70 +97,20 @@ bool lake_directory(lake_source *out, ss_str path, ss_error *err)
 
 /* ---- a manifest ---- */
 
-static bool read_time(json_scan *s, int64_t *out)
+static bool read_objects(json_scan *s, bool (*visit)(void *arg, const lake_object *o), void *arg)
 {
     json_value v;
-    return json_read(s, &v) && (v.kind != JSON_STRING || rfc3339_date_time(v.text, out));
-}
-
-static bool read_number(json_scan *s, int64_t *out)
-{
-    json_value v;
-    return json_read(s, &v) && v.kind == JSON_NUMBER && json_i64(v.text, out) && *out >= 0;
-}
-
-static bool path_is_safe(ss_str path)
-{
-    return path.len > 0 && path.ptr[0] != '/' && !memchr(path.ptr, '\0', path.len) &&
-           !memmem(path.ptr, path.len, "../", 3);
-}
-
-static bool read_object(json_scan *s, manifest_object *o, char path[OBJECT_PATH])
-{
-    json_value v, key;
-    *o = (manifest_object){.path = {NULL, 0}};
-    if (!json_read(s, &v) || v.kind != JSON_OBJECT)
-        return false;
-    while (json_member(s, &key)) {
-        bool good = true;
-        if (json_is(&key, "path")) {
-            good = json_read(s, &v) && v.kind == JSON_STRING && v.text.len < OBJECT_PATH;
-            if (good)
-                o->path = ss_s(path, json_unescape(path, v.text));
-        } else if (json_is(&key, "bytes")) {
-            good = read_number(s, &o->bytes);
-        } else if (json_is(&key, "count")) {
-            good = read_number(s, &o->count);
-        } else if (json_is(&key, "event_min")) {
-            good = read_time(s, &o->min_us);
-        } else if (json_is(&key, "event_max")) {
-            good = read_time(s, &o->max_us);
-        } else if (json_is(&key, "errors")) {
-            good = json_read(s, &v);
-            o->errors = v.kind == JSON_TRUE;
-        } else {
-            good = json_skip(s, NULL);
-        }
-        if (!good)
-            return false;
-    }
-    return !s->problem && path_is_safe(o->path);
-}
-
-static bool read_objects(json_scan *s, bool (*visit)(void *arg, const manifest_object *o), void *arg)
-{
-    json_value v;
-    manifest_object o;
-    char path[OBJECT_PATH];
+    lake_object o;
+    char path[LAKE_PATH_MAX];
     if (!json_read(s, &v) || v.kind != JSON_ARRAY)
         return false;
     while (json_item(s))
-        if (!read_object(s, &o, path) || !visit(arg, &o))
+        if (!lake_object_read(s, &o, path) || !visit(arg, &o))
             return false;
     return true;
 }
 
-bool manifest_read(ss_str text, bool (*visit)(void *arg, const manifest_object *o), void *arg, ss_error *err)
+bool manifest_read(ss_str text, bool (*visit)(void *arg, const lake_object *o), void *arg, ss_error *err)
 {
     json_scan s;
     json_value v, key;

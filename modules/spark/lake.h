@@ -4,9 +4,8 @@
 #define SPARK_LAKE_H
 
 #include "plugins/common/grow.h"
+#include "plugins/common/lake_manifest.h"
 #include "plugins/common/spark_store.h"
-
-#define MANIFEST_BYTES_MAX (64u << 20)
 
 typedef struct lake_source lake_source;
 struct lake_source {
@@ -23,13 +22,7 @@ struct lake_source {
 /* A directory; it need not exist yet. */
 bool lake_directory(lake_source *out, ss_str path, ss_error *err);
 
-typedef struct manifest_object { /* path is unescaped; borrowed for the call */
-    ss_str path;
-    int64_t bytes, count, min_us, max_us;
-    bool errors;
-} manifest_object;
-
 /* false: it is none, or visit said so. Objects before the broken place were visited. */
-bool manifest_read(ss_str text, bool (*visit)(void *arg, const manifest_object *o), void *arg, ss_error *err);
+bool manifest_read(ss_str text, bool (*visit)(void *arg, const lake_object *o), void *arg, ss_error *err);
 
 #endif

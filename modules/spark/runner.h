@@ -23,7 +23,8 @@ typedef struct runner {
 
 /* One round at that time. */
 void runner_step(runner *r, int64_t now_us);
-/* Writes the file that names the batch's files. false: err; with LIST_HOPELESS as its code it will not be better. */
+/* Writes the file that names the batch's files. false: err; with LIST_HOPELESS as its code it will not be
+ * better. */
 #define LIST_HOPELESS 1u
 bool list_write(runner *r, const spark_batch *b, const char *name, const char *path, ss_error *err);
 

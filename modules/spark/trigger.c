@@ -50,7 +50,7 @@ typedef struct taking {
     bool stored;
 } taking;
 
-static bool take_object(void *arg, const manifest_object *o)
+static bool take_object(void *arg, const lake_object *o)
 {
     taking *k = arg;
     if (o->errors)
@@ -72,7 +72,7 @@ static bool take_object(void *arg, const manifest_object *o)
     return k->stored;
 }
 
-static bool pass_over(void *arg, const manifest_object *o)
+static bool pass_over(void *arg, const lake_object *o)
 {
     (void)arg;
     (void)o;
@@ -282,7 +282,7 @@ static bool give_known_file(void *arg, int64_t id, const spark_file *f)
 
 bool trigger_start(trigger *t, int64_t now_us, ss_error *err)
 {
-    t->text.limit = MANIFEST_BYTES_MAX;
+    t->text.limit = LAKE_MANIFEST_MAX;
     t->arrived_us = now_us; /* what came meanwhile is read first: nothing closes by the clock before */
     t->newest_us = spark_newest_us(t->store);
     if (!spark_store_begin(t->store))

@@ -36,17 +36,13 @@ static int digit(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool base64_read(ss_str text, char *out, size_t *len)
+/* Without padding: whole bytes of two or three digits at the end. */
+static bool read_digits(ss_str text, int (*value)(char c), char *out, size_t *len)
 {
-    size_t pad = 0, n = 0;
-    if (text.len % 4 != 0)
-        return false;
-    while (pad < 2 && pad < text.len && text.ptr[text.len - 1 - pad] == '=')
-        pad++;
-    size_t digits = text.len - pad;
+    size_t n = 0, rest = text.len % 4;
     uint32_t bits = 0;
-    for (size_t i = 0; i < digits; i++) {
-        int d = digit(text.ptr[i]);
+    for (size_t i = 0; i < text.len; i++) {
+        int d = value(text.ptr[i]);
         if (d < 0)
             return false;
         bits = bits << 6 | (uint32_t)d;
@@ -57,12 +53,43 @@ bool base64_read(ss_str text, char *out, size_t *len)
             bits = 0;
         }
     }
-    if (pad == 1) {
+    if (rest == 3) {
         out[n++] = (char)(bits >> 10 & 255);
         out[n++] = (char)(bits >> 2 & 255);
-    } else if (pad == 2) {
+    } else if (rest == 2) {
         out[n++] = (char)(bits >> 4 & 255);
     }
     *len = n;
-    return true;
+    return rest != 1;
+}
+
+bool base64_read(ss_str text, char *out, size_t *len)
+{
+    if (text.len % 4 != 0)
+        return false;
+    for (size_t pad = 0; pad < 2 && text.len && text.ptr[text.len - 1] == '='; pad++)
+        text.len--;
+    return read_digits(text, digit, out, len);
+}
+
+/* ---- the URL's alphabet ---- */
+
+static int url_digit(char c)
+{
+    return c == '-' ? 62 : c == '_' ? 63 : c == '+' || c == '/' ? -1 : digit(c);
+}
+
+size_t base64url_put(char *out, ss_str bytes)
+{
+    size_t len = base64_put(out, bytes);
+    while (len && out[len - 1] == '=')
+        len--;
+    for (size_t i = 0; i < len; i++)
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+    return len;
+}
+
+bool base64url_read(ss_str text, char *out, size_t *len)
+{
+    return read_digits(text, url_digit, out, len);
 }

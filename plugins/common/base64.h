@@ -1,4 +1,4 @@
-/* Base64 (RFC 4648, the standard alphabet with padding). */
+/* Base64 (RFC 4648). */
 #ifndef COMMON_BASE64_H
 #define COMMON_BASE64_H
 
@@ -10,5 +10,9 @@
 size_t base64_put(char *out, ss_str bytes);
 /* Strict: padding and length must be right. out has room for text.len / 4 * 3 bytes. False: not base64. */
 bool base64_read(ss_str text, char *out, size_t *len);
+
+/* The same with - and _ and without padding, as tokens have it. out has the same room. */
+size_t base64url_put(char *out, ss_str bytes);
+bool base64url_read(ss_str text, char *out, size_t *len);
 
 #endif

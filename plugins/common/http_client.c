@@ -397,6 +397,14 @@ void http_call_free(http_call *call)
     free(call);
 }
 
+void http_said(const http_reply *reply, char *out, size_t size)
+{
+    size_t len = reply->body.len < size - 1 ? reply->body.len : size - 1;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)reply->body.ptr[i] < ' ' ? ' ' : reply->body.ptr[i];
+    out[len] = '\0';
+}
+
 ss_str http_header(const http_reply *reply, const char *name)
 {
     size_t len = strlen(name);

@@ -67,6 +67,8 @@ const http_reply *http_reply_of(const http_call *call); /* when it is done */
 void *http_user(const http_call *call);
 void http_call_free(http_call *call); /* one in flight is ended */
 /* The value of the first header of that name, any case; empty where there is none. */
+/* The beginning of the body in one line, for sentences of errors. */
+void http_said(const http_reply *reply, char *out, size_t size);
 ss_str http_header(const http_reply *reply, const char *name);
 
 int64_t http_now_ms(void); /* a clock that only goes forward */

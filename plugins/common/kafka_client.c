@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "plugins/common/aws/aws.h"
+
 #define SECRET_BYTES 65536u
 
 const ss_option kafka_client_item[] = {
@@ -199,7 +201,7 @@ static int32_t read_token(kafka_client *c, rd_kafka_conf_t *conf, bool msk, ss_e
     if (status == SS_OK)
         status = copy_text(c->region, sizeof c->region, h->cfg_str(c->sasl, "region"), "sasl.region", err);
     if (status == SS_OK && (msk || *c->token_file)) {
-        rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, kafka_msk_refresh);
+        rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, kafka_token_refresh);
         rd_kafka_conf_enable_sasl_queue(conf, 1);
     }
     return status;
@@ -265,4 +267,10 @@ int32_t kafka_client_started(const kafka_client *c, rd_kafka_t *rk, ss_error *er
     (void)ss_fail(err, SS_REJECT, "sasl: %.300s", rd_kafka_error_string(why));
     rd_kafka_error_destroy(why);
     return SS_REJECT;
+}
+
+void kafka_client_free(kafka_client *c)
+{
+    aws_client_free(c->aws);
+    c->aws = NULL;
 }

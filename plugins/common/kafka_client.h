@@ -48,7 +48,7 @@ int32_t kafka_client_set(rd_kafka_conf_t *conf, const char *name, const char *va
 int32_t kafka_client_set_str(rd_kafka_conf_t *conf, const char *name, ss_str value, const char *option,
                              ss_error *err);
 
-/* ---- MSK's token (kafka_msk.c): for tests, too ---- */
+/* ---- tokens (kafka_token.c): MSK's for tests, too ---- */
 
 #define KAFKA_MSK_TOKEN_MAX 8192u
 #define KAFKA_MSK_LIFE_S    900
@@ -60,6 +60,6 @@ struct aws_keys_text;
 bool kafka_msk_token(const struct aws_keys_text *keys, const char *region, int64_t now_us,
                      char out[KAFKA_MSK_TOKEN_MAX]);
 /* rd_kafka_conf_set_oauthbearer_token_refresh_cb */
-void kafka_msk_refresh(rd_kafka_t *rk, const char *config, void *opaque);
+void kafka_token_refresh(rd_kafka_t *rk, const char *config, void *opaque);
 
 #endif

@@ -1,25 +1,23 @@
 """A small OpenSearch of ours that fails on demand: _bulk with ids, versions and mappings of one kind, index templates, policies, saved
 objects. Faults are {"do": ..., "times": N} of tests/scenario/test_opensearch.py; what it holds is in `documents`."""
 import base64
-import contextlib
 import gzip
-import http.server
 import json
 import random
 import re
-import ssl
 import threading
 import time
 import types
 
 from tests.fakes.aws import signature
+from tests.fakes.http_fake import HttpFake
 
 BUSY = {"type": "es_rejected_execution_exception", "reason": "rejected execution of primary operation"}
 MAPPING = {"type": "mapper_parsing_exception", "reason": "failed to parse field [n] of type [byte]",
            "caused_by": {"type": "illegal_argument_exception", "reason": "value out of range"}}
 
 
-class Fake:
+class Fake(HttpFake):
     def __init__(self, seed=1, user=None, limit=None, refuse=None, delay_s=0, tls=None, keys=None, service="es"):
         """user: "name:password" that is asked for; limit: bytes of a body; refuse(document): True = a mapping error; tls: files of a
         certificate and its key; keys: {access key: secret} with which requests have to be signed for that service."""
@@ -30,35 +28,7 @@ class Fake:
         self.faults, self.made = [], []
         self.documents, self.versions, self.templates, self.policies, self.objects = {}, {}, {}, {}, {}
         self.bulks, self.requests, self.nameless = [], [], 0
-        fake = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def handle_one_request(self):
-                with contextlib.suppress(ConnectionError):
-                    super().handle_one_request()
-
-            def any(self):
-                fake.handle(self)
-            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = any
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*tls)
-            # The handshake is the connection's own thread's: one that fails must not end the server.
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.listen(tls)
 
     # ---- requests ------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """A small Redash of ours, as far as its REST API of version 10 is used: data sources, queries with versions and tags, visualizations,
 dashboards, widgets. It refuses what Redash refuses. Faults: {"op": "POST /api/queries", "do": "close" | "lose" | STATUS, "skip": n, "times": n}; lose: carried
 out, and the answer never comes. It stands in for a server that no registry has: what it does not know of Redash is not proved by it."""
-import contextlib
-import http.server
 import json
 import re
 import threading
 import urllib.parse
+
+from tests.fakes.http_fake import HttpFake
 
 KEY = "a-key-of-an-admin"
 MASK = "--------"
@@ -23,35 +23,12 @@ class Refused(Exception):
         self.status = status
 
 
-class Fake:
+class Fake(HttpFake):
     def __init__(self):
         self.lock = threading.RLock()
         self.items = {kind: {} for kind in NEEDED}
         self.requests, self.faults, self.last = [], [], 0
-        fake = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def handle_one_request(self):
-                with contextlib.suppress(ConnectionError):
-                    super().handle_one_request()
-
-            def any(self):
-                fake.handle(self)
-            do_GET = do_POST = do_PUT = do_DELETE = any
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.listen()
 
     def all(self, kind):
         """What is there and not archived."""

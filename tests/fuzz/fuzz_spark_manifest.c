@@ -5,7 +5,7 @@
 #include "modules/spark/cron.h"
 #include "modules/spark/lake.h"
 
-static bool visit(void *arg, const manifest_object *o)
+static bool visit(void *arg, const lake_object *o)
 {
     if (o->path.len == 0 || o->path.ptr[0] == '/' || o->bytes < 0 || o->count < 0)
         abort();

@@ -1,11 +1,9 @@
 """AWS as others wrote it: moto's server (PyPI) with boto3 beside it in one process that is asked through a line a question, and kinesalite (npm)."""
 import json
 import os
-import shutil
-import subprocess
 import sys
 
-from tests.interop.peers import INSTALL_TIMEOUT_S, Peer, cache, npm_package
+from tests.interop.peers import Peer, npm_package, pip_packages
 from tests.lib.tap import check
 from tests.lib.wait import until
 
@@ -34,19 +32,7 @@ def clients(*names):
 
 
 def python_folder(t):
-    folder = cache() / f"moto-{MOTO}-boto3-{BOTO3}"
-    if not folder.is_dir():
-        work = folder.with_name(f"new-moto-{os.getpid()}")
-        t.defer(shutil.rmtree, work, True)
-        try:
-            result = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work),
-                                     f"moto[server]=={MOTO}", f"boto3=={BOTO3}"], capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            t.skip(f"pip did not install moto within {INSTALL_TIMEOUT_S} s")
-        if result.returncode != 0:
-            t.skip(f"pip cannot install moto: {result.stderr.strip().splitlines()[-1:]}")
-        work.rename(folder)
-    return folder
+    return pip_packages(t, f"moto-{MOTO}-boto3-{BOTO3}", f"moto[server]=={MOTO}", f"boto3=={BOTO3}")
 
 
 class Cloud:

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -39,6 +40,25 @@ def npm_package(t, package, version):
             t.skip(f"npm cannot install {package}: {result.stderr.strip().splitlines()[-1:]}")
         work.rename(folder)
     return folder / "node_modules"
+
+
+def pip_packages(t, name, *requirements, timeout_s=INSTALL_TIMEOUT_S):
+    """The folder with exactly these; for PYTHONPATH, so that what a peer needs is nobody else's. Whole, as above."""
+    folder = cache() / name
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
+        t.defer(shutil.rmtree, work, True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work), *requirements]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            t.skip(f"pip did not install {requirements[0]} within {timeout_s} s")
+        if result.returncode != 0:
+            t.skip(f"pip cannot install {requirements[0]}: {result.stderr.strip().splitlines()[-1:]}")
+        work.chmod(0o755)
+        work.rename(folder)
+    return folder
 
 
 class Peer:

@@ -3,11 +3,10 @@ form, and npm's aws4, which is what Postman signs with."""
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
-from tests.interop.peers import INSTALL_TIMEOUT_S, cache, npm_package
+from tests.interop.peers import npm_package, pip_packages
 from tests.lib.tap import check, equal, test
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -60,14 +59,7 @@ WANTED = [200, 200, 200, 200, 200, 404, 200, 200, 200, 400, 200, 200, 200]
 
 
 def installed(t):
-    folder = cache() / f"{PACKAGE}-{VERSION}"
-    if not (folder / "boto3").is_dir():
-        result = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder),
-                                 f"{PACKAGE}=={VERSION}", f"requests=={REQUESTS}"], capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-        if result.returncode != 0:
-            shutil.rmtree(folder, ignore_errors=True)
-            t.skip(f"pip cannot install {PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")
-    return folder
+    return pip_packages(t, f"{PACKAGE}-{VERSION}", f"{PACKAGE}=={VERSION}", f"requests=={REQUESTS}")
 
 
 def new_server(t, *words):

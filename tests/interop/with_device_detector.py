@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+from tests.interop.peers import pip_packages
 from tests.lib.tap import check, test
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -19,19 +20,10 @@ UAP = "/usr/share/uap-core"
 SAMPLE, UAP_SAMPLE = 1000, 1000  # that the package is asked about as well; it takes 20 ms each
 AT_LEAST = 10000
 AGREEMENT = 0.995
-INSTALL_TIMEOUT_S = 300
 
 
 def installed(t):
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    folder = pathlib.Path(base) / "streamsteam" / "interop" / f"{PACKAGE}-{VERSION}"
-    if not (folder / "device_detector").is_dir():
-        result = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder),
-                                 f"{PACKAGE}=={VERSION}"], capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-        if result.returncode != 0:
-            shutil.rmtree(folder, ignore_errors=True)
-            t.skip(f"pip cannot install {PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")
-    return folder
+    return pip_packages(t, f"{PACKAGE}-{VERSION}", f"{PACKAGE}=={VERSION}")
 
 
 def regexes(t, package):

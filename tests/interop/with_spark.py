@@ -5,12 +5,11 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import uuid
 
-from tests.interop.peers import INSTALL_TIMEOUT_S, Peer, cache
+from tests.interop.peers import INSTALL_TIMEOUT_S, Peer, pip_packages
 from tests.lib import spark
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
@@ -37,19 +36,7 @@ print(json.dumps({"rows": rows, "batches": sorted(p.stem for p in root.glob("_ba
 
 def python_folder(t):
     t.need("java")
-    folder = cache() / f"pyspark-{PYSPARK}"
-    if not folder.is_dir():
-        work = folder.with_name(f"new-pyspark-{os.getpid()}")
-        t.defer(shutil.rmtree, work, True)
-        try:
-            result = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work),
-                                     f"pyspark=={PYSPARK}", f"pyarrow=={PYARROW}"], capture_output=True, text=True, timeout=2 * INSTALL_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            t.skip(f"pip did not install pyspark within {2 * INSTALL_TIMEOUT_S} s")
-        if result.returncode != 0:
-            t.skip(f"pip cannot install pyspark: {result.stderr.strip().splitlines()[-1:]}")
-        work.rename(folder)
-    return folder
+    return pip_packages(t, f"pyspark-{PYSPARK}", f"pyspark=={PYSPARK}", f"pyarrow=={PYARROW}", timeout_s=2 * INSTALL_TIMEOUT_S)
 
 
 def spark_env(folder):

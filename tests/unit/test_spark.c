@@ -322,7 +322,7 @@ static void ten_thousand_partitions_cost_little(void)
 
 /* ---- manifests ---- */
 
-static bool count_object(void *arg, const manifest_object *o)
+static bool count_object(void *arg, const lake_object *o)
 {
     (void)o;
     ++*(int *)arg;

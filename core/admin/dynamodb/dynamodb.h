@@ -39,7 +39,6 @@ json_t *dynamodb_key_item(const store_key *key);
 json_t *dynamodb_app_key(ss_str id);
 json_t *dynamodb_key_key(ss_str app_id, ss_str key_id);
 json_t *dynamodb_text(ss_str text); /* {"S": text} */
-void dynamodb_time(int64_t seconds, char out[STORE_TIME_SIZE]);
 /* Borrowed from the item. False: it has no id, name or value that the store can hold. */
 bool dynamodb_read_app(const json_t *item, store_app *out);
 bool dynamodb_read_key(const json_t *item, store_key *out);

@@ -1,6 +1,5 @@
 /* Rows as DynamoDB's items, and back. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/admin/dynamodb/dynamodb.h"
 #include "plugins/common/rfc3339.h"
@@ -10,14 +9,6 @@
 /* What is written: only what somebody set. */
 static const char *const limit_names[] = {"streamsteam_rate", "streamsteam_burst", "streamsteam_quota"};
 #define FLAGS_NAME "streamsteam_flags"
-
-void dynamodb_time(int64_t seconds, char out[STORE_TIME_SIZE])
-{
-    time_t t = (time_t)seconds;
-    struct tm tm = {0};
-    (void)gmtime_r(&t, &tm);
-    (void)strftime(out, STORE_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
 
 /* ---- writing ---- */
 
@@ -41,9 +32,9 @@ static void put_number(json_t *item, const char *name, int64_t number)
 static void put_times(json_t *item, int64_t created_s, int64_t updated_s)
 {
     char text[STORE_TIME_SIZE];
-    dynamodb_time(created_s, text);
+    store_put_time(created_s, text);
     put_text(item, "created_at", ss_cstr(text));
-    dynamodb_time(updated_s, text);
+    store_put_time(updated_s, text);
     put_text(item, "updated_at", ss_cstr(text));
 }
 
@@ -105,24 +96,10 @@ static bool read_text(const json_t *item, const char *name, ss_str *out)
     return json_is_string(text);
 }
 
-static bool is_id(ss_str text)
-{
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    if (text.len != sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (form[i] == '-' ? c != '-' : !digit)
-            return false;
-    }
-    return true;
-}
-
 static bool read_id(const json_t *item, const char *name, char out[STORE_ID_SIZE])
 {
     ss_str text;
-    if (!read_text(item, name, &text) || !is_id(text))
+    if (!read_text(item, name, &text) || !store_is_id(text))
         return false;
     memcpy(out, text.ptr, text.len);
     out[text.len] = '\0';

@@ -139,7 +139,7 @@ static void begin_update(update *u, const int64_t *rate, const int64_t *burst, c
 {
     char time[STORE_TIME_SIZE];
     *u = (update){.values = json_object()};
-    dynamodb_time(updated_s, time);
+    store_put_time(updated_s, time);
     set_value(u, "updated_at", ":u", dynamodb_text(ss_cstr(time)));
     set_number(u, "streamsteam_rate", ":r", rate);
     set_number(u, "streamsteam_burst", ":b", burst);

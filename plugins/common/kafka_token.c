@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "plugins/common/aws/aws.h"
+#include "plugins/common/base64.h"
 #include "plugins/common/json.h"
 #include "plugins/common/kafka_client.h"
 #include "plugins/common/sigv4.h"
@@ -12,42 +13,6 @@
 #define PRINCIPAL   "streamsteam"
 #define RETRY_TEXT  400u
 #define FILE_LIFE_S 300 /* of a token that does not say when it ends */
-
-/* ---- base64url without padding, as tokens have it ---- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static size_t put_base64url(char *out, const char *text, size_t len)
-{
-    const unsigned char *in = (const unsigned char *)text;
-    size_t n = 0;
-    for (size_t i = 0; i < len; i += 3) {
-        size_t have = len - i < 3 ? len - i : 3;
-        uint32_t bits =
-            (uint32_t)in[i] << 16 | (have > 1 ? (uint32_t)in[i + 1] << 8 : 0) | (have > 2 ? in[i + 2] : 0u);
-        for (size_t k = 0; k <= have; k++)
-            out[n++] = digits[bits >> (18 - 6 * k) & 63];
-    }
-    return n;
-}
-
-static size_t read_base64url(char *out, ss_str in)
-{
-    uint32_t bits = 0, have = 0;
-    size_t len = 0;
-    for (size_t i = 0; i < in.len; i++) {
-        const char *at = in.ptr[i] ? strchr(digits, in.ptr[i]) : NULL;
-        if (!at)
-            break;
-        bits = bits << 6 | (uint32_t)(at - digits);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[len++] = (char)(bits >> have & 255);
-        }
-    }
-    return len;
-}
 
 /* ---- MSK ---- */
 
@@ -70,7 +35,7 @@ bool kafka_msk_token(const aws_keys_text *keys, const char *region, int64_t now_
     int n = snprintf(url, sizeof url, "https://%s/?%s&User-Agent=" KAFKA_MSK_AGENT, host, query);
     if (n < 0 || (size_t)n >= sizeof url || ((size_t)n + 2) / 3 * 4 >= KAFKA_MSK_TOKEN_MAX)
         return false;
-    out[put_base64url(out, url, (size_t)n)] = '\0';
+    out[base64url_put(out, ss_s(url, (size_t)n))] = '\0';
     explicit_bzero(query, sizeof query);
     explicit_bzero(url, sizeof url);
     return true;
@@ -117,7 +82,10 @@ static int64_t end_of(ss_str token)
     json_scan scan;
     json_value v, key;
     int64_t seconds = 0;
-    json_start(&scan, ss_s(claims, read_base64url(claims, ss_s(first + 1, (size_t)(second - first - 1)))));
+    size_t len;
+    if (!base64url_read(ss_s(first + 1, (size_t)(second - first - 1)), claims, &len))
+        return 0;
+    json_start(&scan, ss_s(claims, len));
     if (!json_read(&scan, &v) || v.kind != JSON_OBJECT)
         return 0;
     while (json_member(&scan, &key)) {
@@ -149,7 +117,7 @@ static bool file_token(const kafka_client *c, char out[FILE_MAX], int64_t *until
 
 /* ---- what librdkafka calls ---- */
 
-void kafka_msk_refresh(rd_kafka_t *rk, const char *config, void *opaque)
+void kafka_token_refresh(rd_kafka_t *rk, const char *config, void *opaque)
 {
     static _Thread_local char token[FILE_MAX];
     (void)config;
@@ -165,10 +133,4 @@ void kafka_msk_refresh(rd_kafka_t *rk, const char *config, void *opaque)
     }
     explicit_bzero(token, sizeof token);
     (void)rd_kafka_oauthbearer_set_token_failure(rk, good ? why : err.text); /* asked again in 10 s */
-}
-
-void kafka_client_free(kafka_client *c)
-{
-    aws_client_free(c->aws);
-    c->aws = NULL;
 }
