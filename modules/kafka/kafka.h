@@ -32,8 +32,11 @@ typedef struct kafka_topic {
 typedef struct kafka_turn {
     const ss_batch *batch;
     ss_result *result;
-    uint8_t *state;      /* enum record_state, one a record */
-    uint32_t left;       /* with librdkafka, not reported yet */
+    uint8_t *state; /* enum record_state, one a record */
+    uint32_t left;  /* with librdkafka, not reported yet */
+    uint32_t taken; /* confirmed in one look at the reports */
+    uint64_t taken_bytes;
+    bool refused;        /* some state is ALONE */
     int64_t progress_us; /* the last good report */
     int32_t rc;          /* what deliver() shall say; SS_OK = what the records say */
     bool stop;           /* nothing more is handed to librdkafka */

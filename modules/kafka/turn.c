@@ -6,9 +6,10 @@
 #include "modules/kafka/kafka.h"
 #include "plugins/common/fault.h"
 
-#define SLICE_MS  100
-#define MARGIN_US 3000000 /* before the batch's deadline it is given up in order */
-#define PURGE_MS  5000
+#define SLICE_MS   100
+#define MARGIN_US  3000000 /* before the batch's deadline it is given up in order */
+#define LOOK_EVERY 256u    /* records: at the clock, and at what was reported */
+#define PURGE_MS   5000
 
 enum record_state { WAITING = 0, SENT, DONE, AGAIN, ALONE };
 
@@ -47,17 +48,17 @@ static bool is_purged(rd_kafka_resp_err_t code)
 static void taken(kafka *k, uint32_t i, const rd_kafka_message_t *m)
 {
     k->turn.state[i] = DONE;
-    k->turn.progress_us = mono_us();
+    k->turn.taken++;
+    k->turn.taken_bytes += m->len;
     k->trouble[0] = '\0';
     ss_mark(k->turn.result, i, SS_RECORD_OK);
-    k->host->metric_add(k->metrics[KAFKA_MESSAGES], 1);
-    k->host->metric_add(k->metrics[KAFKA_BYTES], (double)m->len);
 }
 
 static void failed(kafka *k, uint32_t i, const rd_kafka_message_t *m)
 {
     kafka_turn *t = &k->turn;
     t->state[i] = is_bad_message(m->err) ? ALONE : AGAIN;
+    t->refused |= t->state[i] == ALONE;
     if (rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
         k->host->metric_add(k->metrics[KAFKA_UNKNOWN], 1);
     if (is_purged(m->err))
@@ -103,6 +104,22 @@ static int slice_ms(const kafka *k)
 {
     int64_t left_ms = (k->turn.progress_us + k->patience_us - mono_us()) / 1000 + 1;
     return left_ms < 1 ? 1 : left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
+}
+
+/* Takes what was reported; `last`: nothing more comes, so that nothing lingers. */
+static void serve(kafka *k, int ms, bool last)
+{
+    k->turn.taken = 0;
+    k->turn.taken_bytes = 0;
+    if (last)
+        (void)rd_kafka_flush(k->producer, ms);
+    else
+        (void)rd_kafka_poll(k->producer, ms);
+    if (k->turn.taken == 0)
+        return;
+    k->turn.progress_us = mono_us();
+    k->host->metric_add(k->metrics[KAFKA_MESSAGES], (double)k->turn.taken);
+    k->host->metric_add(k->metrics[KAFKA_BYTES], (double)k->turn.taken_bytes);
 }
 
 static rd_kafka_headers_t *headers_of(const ss_record *r)
@@ -179,26 +196,29 @@ static bool send_one(kafka *k, uint32_t i, ss_error *err)
     }
     ss_str made = ss_s(key, template_write(&k->key, r, key, sizeof key));
     size_t bytes = r->body.len + made.len;
-    while (bytes <= k->message_max_bytes && !is_late(k) && !k->turn.stop) {
-        rd_kafka_headers_t *headers = k->headers ? headers_of(r) : NULL;
-        rd_kafka_resp_err_t code = produce(k->producer, topic, r, made, headers, i);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (bytes > k->message_max_bytes) {
+        reject_size(k, i, bytes, "message_max_bytes");
+        return false;
+    }
+    do {
+        rd_kafka_resp_err_t code = produce(k->producer, topic, r, made, k->headers ? headers_of(r) : NULL, i);
+        switch (code) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
             k->turn.state[i] = SENT;
             k->turn.left++;
             return true;
-        }
-        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+            reject_size(k, i, bytes, "message_max_bytes");
+            return false;
+        case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+            serve(k, slice_ms(k), false); /* as much as may be is on its way: wait */
             break;
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        default:
             k->turn.broken |= code == RD_KAFKA_RESP_ERR__FATAL;
             k->turn.stop = true;
             (void)snprintf(k->trouble, sizeof k->trouble, "topic %s: %s", name, rd_kafka_err2str(code));
-            return false;
         }
-        (void)rd_kafka_poll(k->producer, slice_ms(k)); /* as much as may be is on its way: wait */
-    }
-    if (!is_late(k) && !k->turn.stop)
-        reject_size(k, i, bytes, "message_max_bytes");
+    } while (!k->turn.stop && !is_late(k));
     return false;
 }
 
@@ -206,7 +226,7 @@ static bool send_one(kafka *k, uint32_t i, ss_error *err)
 static void await(kafka *k)
 {
     while (k->turn.left > 0 && !is_late(k))
-        (void)rd_kafka_flush(k->producer, slice_ms(k)); /* does not linger, and reports */
+        serve(k, slice_ms(k), true);
 }
 
 /* What is still with librdkafka is taken back; what may have arrived nevertheless is counted as unknown. */
@@ -216,17 +236,18 @@ static void give_up(kafka *k)
         return;
     (void)rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     for (int waited = 0; k->turn.left > 0 && waited < PURGE_MS; waited += SLICE_MS)
-        (void)rd_kafka_poll(k->producer, SLICE_MS);
+        serve(k, SLICE_MS, false);
     k->turn.broken = true; /* numbers of this producer may have a gap now */
 }
 
 static void send_all(kafka *k, ss_error *err)
 {
-    for (uint32_t i = 0; i < k->turn.batch->count && !k->turn.stop && k->turn.rc == SS_OK && !is_late(k);
-         i++) {
+    for (uint32_t i = 0; i < k->turn.batch->count && !k->turn.stop && k->turn.rc == SS_OK; i++) {
+        if (i % LOOK_EVERY == LOOK_EVERY - 1)
+            serve(k, 0, false);
+        if (i % LOOK_EVERY == 0 && is_late(k))
+            break;
         (void)send_one(k, i, err);
-        if (i % 1024 == 1023)
-            (void)rd_kafka_poll(k->producer, 0);
     }
     FAULT_POINT("kafka.sent");
     await(k);
@@ -236,8 +257,8 @@ static void send_all(kafka *k, ss_error *err)
 /* Those of a batch of messages that the broker refused as a whole. */
 static void send_alone(kafka *k, ss_error *err)
 {
-    for (uint32_t i = 0; i < k->turn.batch->count && k->turn.rc == SS_OK && !is_late(k); i++) {
-        if (k->turn.state[i] != ALONE)
+    for (uint32_t i = 0; k->turn.refused && i < k->turn.batch->count && k->turn.rc == SS_OK; i++) {
+        if (k->turn.state[i] != ALONE || is_late(k))
             continue;
         k->turn.stop = false;
         if (!send_one(k, i, err))
