@@ -187,7 +187,7 @@ int verb_iam(int argc, char **argv)
     r.name = cli_take_option(&argc, argv, NULL, "name", &bad);
     r.session = cli_take_option(&argc, argv, NULL, "session", &bad);
     r.json = cli_take_flag(&argc, argv, "json");
-    int code = bad ? CLI_OK : cli_store_open(&argc, argv, &r.store);
+    int code = bad ? CLI_OK : cli_store_open_own(&argc, argv, &r.store);
     r.verb = argc > 1 ? argv[1] : "";
     r.id = argc > 2 ? argv[2] : "";
     r.policy = r.policy ? r.policy : "admin";

@@ -36,15 +36,19 @@ static int find_section(const char *verb, const char *file, const char *dir, cha
     return ok ? CLI_OK : cli_fail(CLI_FAILED, verb, "%s", err.text);
 }
 
-/* A verb works on what is there now, not on what the server read some seconds ago. */
-static enum store_status open_remote(cli_store *s, bool looking, ss_error *err)
+/* What is done with a remote store: nothing, for what is this node's own; a look at its tables; or they are
+   read, since a verb works on what is there now and not on what the server read some seconds ago. */
+enum reach { REACH_OWN, REACH_CHECK, REACH_PULL };
+
+static enum store_status open_remote(cli_store *s, enum reach reach, ss_error *err)
 {
     store_set_remote(s->store, s->remote);
-    return looking ? remote_check(s->remote, err) : mirror_pull(s->remote, s->db, err);
+    return reach == REACH_CHECK ? remote_check(s->remote, err) : mirror_pull(s->remote, s->db, err);
 }
 
-static int open_store(const char *verb, const ss_config *section, bool existing, cli_store *out)
+static int open_store(const char *verb, const ss_config *section, enum reach reach, cli_store *out)
 {
+    bool existing = reach == REACH_CHECK;
     static store_options options; /* a verb opens one; its connection is copied */
     ss_error err = error_init();
     if (!store_options_read(&options, section, out->data_dir, &err))
@@ -57,18 +61,19 @@ static int open_store(const char *verb, const ss_config *section, bool existing,
     options.database.existing = existing;
     out->db = database_new(&options.database);
     out->store = out->db ? store_new(out->db, options.hashed) : NULL;
-    out->remote = options.has_remote ? remote_new(&options.remote) : NULL;
-    bool lost = options.has_remote && !out->remote;
+    bool far = options.has_remote && reach != REACH_OWN;
+    out->remote = far ? remote_new(&options.remote) : NULL;
+    bool lost = far && !out->remote;
     explicit_bzero(&options, sizeof options);
     if (!out->store || lost)
         return cli_fail(CLI_FAILED, verb, "out of memory");
     enum store_status status = database_open(out->db, &err);
     if (out->remote && (status == STORE_OK || (existing && status == STORE_NOT_FOUND)))
-        status = open_remote(out, existing, &err);
+        status = open_remote(out, reach, &err);
     return status == STORE_NOT_FOUND ? CLI_OK : cli_store_result(verb, status, &err);
 }
 
-int cli_store_open(int *argc, char **argv, cli_store *out)
+static int open_with(int *argc, char **argv, enum reach reach, cli_store *out)
 {
     const char *dir, *file;
     *out = (cli_store){.db = NULL};
@@ -78,9 +83,19 @@ int cli_store_open(int *argc, char **argv, cli_store *out)
     ss_config *section;
     code = find_section(argv[0], file, dir, out->data_dir, &section);
     if (code == CLI_OK)
-        code = open_store(argv[0], section, false, out);
+        code = open_store(argv[0], section, reach, out);
     node_free(section);
     return code;
+}
+
+int cli_store_open(int *argc, char **argv, cli_store *out)
+{
+    return open_with(argc, argv, REACH_PULL, out);
+}
+
+int cli_store_open_own(int *argc, char **argv, cli_store *out)
+{
+    return open_with(argc, argv, REACH_OWN, out);
 }
 
 int cli_store_try(const char *verb, const char *file)
@@ -89,7 +104,7 @@ int cli_store_try(const char *verb, const char *file)
     ss_config *section;
     int code = find_section(verb, file, NULL, s.data_dir, &section);
     if (code == CLI_OK)
-        code = open_store(verb, section, true, &s);
+        code = open_store(verb, section, REACH_CHECK, &s);
     node_free(section);
     cli_store_close(&s);
     return code;

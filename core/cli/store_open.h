@@ -24,6 +24,8 @@ typedef struct cli_store {
 
 /* Takes -c and -d out of argv. 0, or an exit code after saying why; cli_store_close() in any case. */
 int cli_store_open(int *argc, char **argv, cli_store *out);
+/* The same for what each node has of its own (access keys): a remote store is not asked. */
+int cli_store_open_own(int *argc, char **argv, cli_store *out);
 void cli_store_close(cli_store *s);
 /* Makes the tables of a remote store where they are missing, and prints what it did. An exit code. */
 int cli_store_setup(int *argc, char **argv);
