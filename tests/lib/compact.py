@@ -28,9 +28,20 @@ def live(lake):
 
 
 def lines(lake):
-    """Counter of the lines, as a reader of manifests has them; each file is what its entry says."""
+    """Counter of the lines, as a reader of manifests has them; each file is what its entry says. Who reads while files are compacted and meets
+    one that is gone looks at the manifests again: a file that they still name must be there."""
+    while True:
+        entries = live(lake)
+        try:
+            return lines_of(lake, entries)
+        except FileNotFoundError:
+            if live(lake) == entries:
+                raise
+
+
+def lines_of(lake, entries):
     count = collections.Counter()
-    for path, entry in live(lake).items():
+    for path, entry in entries.items():
         data = lakes.raw(pathlib.Path(lake) / path)
         got = (len(data), data.count(b"\n"), f"{zlib.crc32(data):08x}", (pathlib.Path(lake) / path).stat().st_size)
         wanted = (entry["raw_bytes"], entry["count"], entry["crc32"], entry["bytes"])
