@@ -47,7 +47,7 @@ class Broker:
         self.file = self.folder / "server.properties"
         self.file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         t.defer(self.kill)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22].replace("-", "A")  # one that begins with - is an option for the tool
         subprocess.run(["java", HEAP, "-cp", self.classpath, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.file)],
                        check=True, capture_output=True, timeout=START_TIMEOUT_S)
         self.start()
