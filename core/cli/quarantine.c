@@ -121,8 +121,20 @@ static bool show_row(void *arg, const state_row *row)
     return false;
 }
 
+/* Its directory is there and its state is not: it has not started yet, and holds nothing. */
+static bool not_started(const request *r, const char *module)
+{
+    char dir[PATH_MAX], file[PATH_MAX];
+    (void)snprintf(dir, sizeof dir, "%.3600s/modules/%.256s", r->data_dir, module);
+    (void)snprintf(file, sizeof file, "%.3900s/" STATE_FILE, dir);
+    return *module && !strchr(module, '/') && module[0] != '.' && access(dir, F_OK) == 0 &&
+           access(file, F_OK) != 0;
+}
+
 static int list_module(request *r, const char *module)
 {
+    if (not_started(r, module))
+        return CLI_OK;
     ss_error err = error_init();
     state *s = open_state(r, module, &err);
     if (!s)

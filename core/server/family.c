@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/observe/metrics.h"
 #include "core/server/inside.h"
@@ -93,11 +94,22 @@ static child *take_slot(supervisor *s, const char *name, ss_error *err)
     return c;
 }
 
+/* Made before the module runs, so that the verbs know its name from the first moment on. What stands in the
+ * way is for the module to report, which makes it too. */
+static void make_directory(const supervisor *s, const char *name)
+{
+    char dir[PATH_MAX];
+    int n = snprintf(dir, sizeof dir, "%s/modules/%s", s->data_dir, name);
+    if (n > 0 && (size_t)n < sizeof dir)
+        (void)file_make_dirs(dir, 0700);
+}
+
 child *family_add_module(supervisor *s, const plan_module *m, ss_error *err)
 {
     child *c = take_slot(s, m->name, err);
     if (!c)
         return NULL;
+    make_directory(s, m->name);
     atomic_store(&s->board->journal.slots[c->process - 2].max_bytes, m->max_bytes);
     family_set_blob(c, m->blob);
     c->wanted = true;

@@ -126,5 +126,17 @@ def _(t):
     server.verb("quarantine", "list", check=True)
 
 
+@test("quarantine list of a module that has not started yet is empty; of one that nobody knows it is an error")
+def _(t):
+    server = t.server()
+    server.stop()
+    name, folder = next((path.parent.name, path.parent) for path in sorted(server.data.glob("modules/*/state.db")))
+    for path in folder.glob("state.db*"):
+        path.unlink()
+    equal(server.verb("quarantine", "list", name, check=True).stdout, "")
+    result = server.verb("quarantine", "list", "nobody")
+    check(result.returncode == 1 and "is it the name of a module" in result.stderr, result.stderr)
+
+
 if __name__ == "__main__":
     sys.exit(main())
