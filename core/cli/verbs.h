@@ -29,5 +29,6 @@ int verb_app(int argc, char **argv);
 int verb_key(int argc, char **argv);
 int verb_spark(int argc, char **argv);
 int verb_compact(int argc, char **argv);
+int verb_windows(int argc, char **argv);
 
 #endif

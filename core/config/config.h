@@ -46,6 +46,10 @@ size_t config_entries(const config *c);
 config_entry config_entry_at(const config *c, size_t i);
 bool config_entry_find(const config *c, uint32_t kind, const char *name, config_entry *out);
 
+/* What a module takes: visits each name that it lists under `receivers`, `types` or `apps`. */
+void config_entry_names(const config *c, const config_entry *entry, const char *key,
+                        void (*visit)(void *arg, const char *name), void *arg);
+
 /* Its options as JSON with defaults filled in and secrets as plain text, and those secrets, one a line: for
    the checker of plugins alone. Both to be freed; false: out of memory, or a secret's file cannot be read. */
 bool config_entry_options(const config *c, const config_entry *entry, char **options, char **secrets);

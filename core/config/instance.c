@@ -55,6 +55,15 @@ bool config_entry_find(const config *c, uint32_t kind, const char *name, config_
     return false;
 }
 
+void config_entry_names(const config *c, const config_entry *entry, const char *key,
+                        void (*visit)(void *arg, const char *name), void *arg)
+{
+    const config_instance *i = config_instance_find(c, entry->kind, entry->name);
+    const json_t *names = i ? json_object_get(i->host, key) : NULL;
+    for (size_t n = 0; n < json_array_size(names); n++)
+        visit(arg, json_string_value(json_array_get(names, n)));
+}
+
 const char *config_receiver(const config *c, size_t i)
 {
     for (size_t n = 0; n < c->count; n++)

@@ -1,6 +1,7 @@
 /* Metrics over windows of event time, declared in the configuration. */
 #include <stdlib.h>
 
+#include "modules/windows/export.h"
 #include "modules/windows/options.h"
 #include "modules/windows/windows.h"
 
@@ -179,6 +180,26 @@ static int32_t windows_health(void *inst, ss_error *err)
     return w->why[0] ? ss_fail(err, SS_RETRY, "%s", w->why) : SS_OK;
 }
 
+/* ---- `streamsteam windows export` ---- */
+
+static int32_t windows_howto(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
+{
+    static const char text[] =
+        "streamsteam windows export --to flink-sql    the metrics as a job of Apache Flink\n"
+        "streamsteam query 'SELECT * FROM metrics'    the documents, where a warehouse takes them\n";
+    const windows_sink *asked = windows_sink_of(out);
+    void *inst = NULL;
+    if (!asked)
+        return out->write(out->self, text, sizeof text - 1) == 0 ? SS_OK
+                                                                 : ss_fail(err, SS_RETRY, "cannot write");
+    int32_t status = windows_create(host, cfg, &inst, err);
+    if (status != SS_OK)
+        return status;
+    status = export_flink(inst, asked->ask, out, err);
+    windows_destroy(inst);
+    return status;
+}
+
 static const ss_module ops = {.struct_size = sizeof ops,
                               .flags = SS_MODULE_COMMITS,
                               .max_records = BATCH_RECORDS,
@@ -199,6 +220,7 @@ static const ss_plugin plugin = {
     .module = &ops,
     .create = windows_create,
     .start = windows_start,
-    .destroy = windows_destroy};
+    .destroy = windows_destroy,
+    .howto = windows_howto};
 
 SS_PLUGIN(plugin);

@@ -1,0 +1,197 @@
+/* The tables at both ends: where the events come from, with their time and its watermark, and the connectors.
+ */
+#include "modules/windows/export_inside.h"
+
+#include <stdlib.h>
+
+#define COLUMNS_MAX (1u << 20)
+
+/* Fields that say when an event happened, by receiver; the first that a line has counts. */
+static const char *const time_fields[] = {"event_timestamp", "event_datetime", "event_time", NULL};
+
+int64_t export_wait_us(const export *e, const metric *m)
+{
+    bool wait = strcmp(e->sets[SET_LATE], "wait") == 0;
+    return m->delay_us + (wait ? m->lateness_us : 0);
+}
+
+/* A field as a moment; NULL where it is none. */
+static void put_moment(export *e, const export_value *v, buf *out)
+{
+    bool seconds = v->type == SS_FIELD_DOUBLE || v->type == SS_FIELD_INT, inside = v->type == SS_FIELD_JSON;
+    if (seconds || inside) {
+        buf_adds(out, "TO_TIMESTAMP_LTZ(CAST(");
+        export_as_number(e, v, out);
+        buf_adds(out, " * 1000 AS BIGINT), 3)");
+        return;
+    }
+    buf_adds(out, "CAST(TO_TIMESTAMP(");
+    export_column(e, v, out);
+    buf_adds(out, v->type == SS_FIELD_DATETIME ? ", 'yyyy-MM-dd HH:mm:ss')"
+                                               : ", 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''')");
+    buf_adds(out, " AS TIMESTAMP_LTZ(3))");
+}
+
+/* Kafka and Kinesis note when they got a message; a file's line has to say it. */
+bool export_arrival(export *e)
+{
+    export_value v;
+    return !export_batch(e) || export_has_field(e, "received_at", &v);
+}
+
+static void put_arrival(export *e, buf *out)
+{
+    export_value v;
+    if (!export_batch(e))
+        buf_adds(out, ",\n  `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL");
+    else if (export_has_field(e, "received_at", &v)) {
+        buf_adds(out, ",\n  `ss_arrival` AS ");
+        put_moment(e, &v, out);
+    }
+}
+
+static bool put_time(export *e, buf *out)
+{
+    export_value v;
+    size_t found = 0;
+    buf_adds(out, ",\n  `ss_time` AS COALESCE(");
+    if (*e->sets[SET_TIME]) {
+        if (!export_resolve_path(e, ss_cstr(e->sets[SET_TIME]), &v))
+            return false;
+        put_moment(e, &v, out);
+        buf_adds(out, ", ");
+        found++;
+    } else
+        for (size_t i = 0; time_fields[i]; i++)
+            if (export_has_field(e, time_fields[i], &v)) {
+                put_moment(e, &v, out);
+                buf_adds(out, ", ");
+                found++;
+            }
+    if (!found)
+        return export_refuse(e,
+                             "the lines have no field that is known for an event's time: name it with --set "
+                             "time=FIELD");
+    if (!export_batch(e))
+        buf_adds(out, "`ss_arrival`, ");
+    else if (export_has_field(e, "received_at", &v)) { /* a computed column cannot name another one */
+        put_moment(e, &v, out);
+        buf_adds(out, ", ");
+    }
+    buf_adds(out, "TO_TIMESTAMP_LTZ(0, 3))");
+    return true;
+}
+
+/* One millisecond more: Flink's window is over where the watermark has its last millisecond, ours at its end.
+ */
+static void put_watermark(export *e, int64_t wait_us, buf *out)
+{
+    bool arrival = export_arrival(e);
+    buf_adds(out, ",\n  WATERMARK FOR `ss_time` AS ");
+    if (arrival) {
+        buf_adds(out, "LEAST(`ss_time`, `ss_arrival` + ");
+        export_span(ENGINE_AHEAD_US, out);
+        buf_adds(out, ")");
+    } else
+        buf_adds(out, "`ss_time`");
+    buf_adds(out, " - ");
+    export_span(wait_us + 1000, out);
+}
+
+/* ---- connectors ---- */
+
+static void put_properties(const export *e, buf *out)
+{
+    for (size_t i = 0; i < e->property_count; i++) {
+        char key[256];
+        const char *equal = strchr(e->properties[i], '=');
+        (void)snprintf(key, sizeof key, "%.*s", (int)(equal - e->properties[i]), e->properties[i]);
+        export_option(out, key, ss_cstr(equal + 1));
+    }
+}
+
+static void put_kafka_source(const export *e, buf *out)
+{
+    char name[160];
+    const char *start = e->sets[SET_START];
+    (void)snprintf(name, sizeof name, "streamsteam-%.128s", e->ask->module);
+    export_option(out, "topic", ss_cstr(e->sets[SET_TOPIC]));
+    export_option(out, "properties.bootstrap.servers", ss_cstr(e->sets[SET_BROKERS]));
+    export_option(out, "properties.group.id", ss_cstr(*e->sets[SET_GROUP] ? e->sets[SET_GROUP] : name));
+    if (strcmp(start, "committed") == 0) {
+        export_option(out, "scan.startup.mode", ss_cstr("group-offsets"));
+        export_option(out, "properties.auto.offset.reset", ss_cstr("earliest"));
+    } else
+        export_option(out, "scan.startup.mode",
+                      ss_cstr(strcmp(start, "earliest") == 0 ? "earliest-offset" : "latest-offset"));
+    if (strcmp(e->sets[SET_END], "latest") == 0)
+        export_option(out, "scan.bounded.mode", ss_cstr("latest-offset"));
+    export_option(out, "scan.watermark.emit.strategy", ss_cstr("on-event"));
+    if (strcmp(e->sets[SET_IDLE], "never") != 0)
+        export_option(out, "scan.watermark.idle-timeout", ss_cstr(e->sets[SET_IDLE]));
+    put_properties(e, out);
+}
+
+static void put_kafka_sink(const export *e, ss_str key, buf *out)
+{
+    export_option(out, "topic", ss_cstr(e->sets[SET_METRICS_TOPIC]));
+    export_option(out, "properties.bootstrap.servers", ss_cstr(e->sets[SET_METRICS_BROKERS]));
+    if (key.len) {
+        export_option(out, "key.format", ss_cstr("raw"));
+        export_option(out, "key.fields", key);
+    }
+    put_properties(e, out);
+}
+
+static void put_kinesis(const export *e, bool sink, buf *out)
+{
+    export_option(out, "stream.arn", ss_cstr(e->sets[sink ? SET_METRICS_STREAM : SET_STREAM]));
+    export_option(out, "aws.region", ss_cstr(e->sets[sink ? SET_METRICS_REGION : SET_REGION]));
+    if (!sink)
+        export_option(out, "source.init.position",
+                      ss_cstr(strcmp(e->sets[SET_START], "latest") == 0 ? "LATEST" : "TRIM_HORIZON"));
+}
+
+void export_connector(export *e, bool sink, ss_str key, buf *out)
+{
+    const char *what = sink ? e->sets[SET_SINK] : e->ask->source;
+    bool files = strcmp(what, "files") == 0;
+    buf_adds(out, " WITH (\n  'connector' = ");
+    export_text(files ? SS_LIT("filesystem") : ss_cstr(what), out);
+    if (files)
+        export_option(out, "path", ss_cstr(e->sets[sink ? SET_METRICS_PATH : SET_PATH]));
+    else if (strcmp(what, "kinesis") == 0)
+        put_kinesis(e, sink, out);
+    else if (sink)
+        put_kafka_sink(e, key, out);
+    else
+        put_kafka_source(e, out);
+    if (sink && !files && strcmp(what, "kafka") == 0)
+        export_option(out, "value.format", ss_cstr("json"));
+    else
+        export_option(out, "format", ss_cstr("json"));
+    if (!sink)
+        export_option(out, "json.ignore-parse-errors", ss_cstr("true"));
+    buf_adds(out, "\n);\n");
+}
+
+void export_source(export *e, int64_t wait_us, buf *out)
+{
+    buf times;
+    buf_init(&times, COLUMNS_MAX);
+    put_arrival(e, &times);
+    if (!put_time(e, &times)) {
+        buf_fini(&times);
+        return;
+    }
+    put_watermark(e, wait_us, &times);
+    buf_adds(out, "CREATE TEMPORARY TABLE ");
+    export_table(e, "events", e->table, out);
+    buf_adds(out, " (\n  ");
+    export_columns(e, out); /* behind what marks them */
+    buf_add(out, times.ptr, times.len);
+    buf_adds(out, "\n)");
+    out->failed |= times.failed;
+    buf_fini(&times);
+    export_connector(e, false, ss_s("", 0), out);
+}
