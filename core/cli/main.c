@@ -45,7 +45,7 @@ static const verb verbs[] = {
     {"query", verb_query, "ask the warehouse with SQL, or a saved query, while the server writes it"},
     {"spark", verb_spark, "list, show, run, rerun, drop: batches of the lake's files and their Spark jobs"},
     {"compact", verb_compact, "make few large files out of the small ones of a lake's closed partitions"},
-    {"windows", verb_windows, "export: the metrics of a module windows as a job of Apache Flink"},
+    {"windows", verb_windows, "export: metrics as a job of Apache Flink; backfill: windows computed anew"},
     {"ledger", verb_ledger, "accepted = delivered + quarantined + waiting + expired, for each module"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

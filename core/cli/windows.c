@@ -8,6 +8,7 @@
 #include "core/cli/common.h"
 #include "core/cli/files.h"
 #include "core/cli/verbs.h"
+#include "core/cli/windows_backfill.h"
 #include "plugins/common/windows_ask.h"
 
 #define SETS_MAX  64u
@@ -156,6 +157,8 @@ int verb_windows(int argc, char **argv)
 {
     static request r; /* the same */
     bool bad = false;
+    if (argc > 1 && strcmp(argv[1], "backfill") == 0)
+        return windows_backfill(argc - 1, argv + 1);
     if (cli_help(argc, argv, help))
         return CLI_OK;
     const char *to = cli_take_option(&argc, argv, NULL, "to", &bad);
@@ -170,7 +173,7 @@ int verb_windows(int argc, char **argv)
     }
     r.source = r.source ? r.source : "kafka";
     if (bad || argc != 2 || strcmp(argv[1], "export") != 0)
-        return fail(CLI_USAGE, "it knows `export`; see streamsteam windows --help");
+        return fail(CLI_USAGE, "it knows `export` and `backfill`; see streamsteam windows --help");
     if (!to || strcmp(to, "flink-sql") != 0)
         return fail(CLI_USAGE, "--to flink-sql is wanted");
     return export_to(&r, given);

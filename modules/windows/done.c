@@ -43,7 +43,7 @@ static int by_end(const void *x, const void *y, void *arg)
 
 bool scope_advance(engine *e, scope *s)
 {
-    if (s->due_us > s->max_us)
+    if (s->due_us > s->max_us || e->set.hold)
         return true;
     window **done = malloc(s->window_count * sizeof *done);
     uint32_t count = 0;
@@ -103,4 +103,32 @@ bool engine_revise(engine *e)
                 return false;
     }
     return true;
+}
+
+/* ---- all that are held ---- */
+
+static bool is_open(engine *open, const char *app, size_t app_len, const window *w)
+{
+    scope *s = open ? engine_scope(open, ss_s(app, app_len)) : NULL;
+    return s && window_find(open, (uint32_t)(s - open->scopes), w->metric, w->start_us) != NULL;
+}
+
+bool engine_hand_over(engine *e, engine *open, uint64_t *left)
+{
+    window **all = malloc((e->window_count + 1) * sizeof *all);
+    size_t count = 0;
+    bool ok = all != NULL;
+    for (uint32_t i = 0; ok && i < e->scope_count; i++)
+        for (window *w = e->scopes[i].windows; w; w = w->next) {
+            if (is_open(open, e->scopes[i].app, e->scopes[i].app_len, w))
+                (*left)++;
+            else
+                all[count++] = w;
+        }
+    if (ok)
+        qsort_r(all, count, sizeof *all, by_end, e);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = emit_window(e, all[i]);
+    free(all);
+    return ok;
 }

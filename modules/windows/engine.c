@@ -141,6 +141,18 @@ static int64_t floor_to(int64_t t, int64_t step)
     return t - (rest < 0 ? rest + step : rest);
 }
 
+static bool is_held(const engine_settings *set, const metric *m, int64_t start_us)
+{
+    return start_us >= set->hold_from_us && start_us < set->hold_to_us &&
+           start_us + m->size_us <= set->hold_end_us;
+}
+
+static bool is_too_late(const engine *e, const scope *s, const metric *m, int64_t start_us)
+{
+    return !e->set.hold && s->max_us != INT64_MIN &&
+           start_us + m->size_us + m->delay_us + m->lateness_us <= s->max_us;
+}
+
 static bool take_metric(engine *e, scope *s, uint32_t index, const ss_record *r)
 {
     const metric *m = &e->metrics[index];
@@ -162,10 +174,11 @@ static bool take_metric(engine *e, scope *s, uint32_t index, const ss_record *r)
     uint64_t hash = fits ? hash_bytes(e->set.key, key, len).a : 0;
     for (int64_t start = floor_to(r->event_us, m->every_us); start > r->event_us - m->size_us;
          start -= m->every_us) {
+        if (e->set.hold && !is_held(&e->set, m, start))
+            continue;
         window *w = window_find(e, (uint32_t)(s - e->scopes), index, start);
         if (!w) {
-            int64_t gone = start + m->size_us + m->delay_us + m->lateness_us;
-            if (s->max_us != INT64_MIN && gone <= s->max_us) {
+            if (is_too_late(e, s, m, start)) {
                 state->late++;
                 continue;
             }
@@ -178,8 +191,8 @@ static bool take_metric(engine *e, scope *s, uint32_t index, const ss_record *r)
             w = engine_window_new(e, (uint32_t)(s - e->scopes), index, start);
             if (!w)
                 return false;
-            w->fired =
-                s->max_us != INT64_MIN && window_done_at(m, w) <= s->max_us; /* a late event opens it again */
+            w->fired = !e->set.hold && s->max_us != INT64_MIN &&
+                       window_done_at(m, w) <= s->max_us; /* a late event opens it again */
             int64_t due = window_done_at(m, w) + (w->fired ? m->lateness_us : 0);
             s->due_us = due < s->due_us ? due : s->due_us;
         }

@@ -77,6 +77,9 @@ typedef struct engine_settings {
     hash_key key;
     bool (*emit)(void *arg, const document *d); /* false: no memory */
     void *arg;
+    /* A backfill: every window of this time is kept until engine_hand_over(), however late its events are. */
+    bool hold;
+    int64_t hold_from_us, hold_to_us, hold_end_us; /* begins in [from, to), ends at `end` at the latest */
 } engine_settings;
 
 typedef struct engine {
@@ -105,6 +108,9 @@ bool engine_take(engine *e, const ss_record *record);
 bool engine_clock(engine *e, int64_t now_us);
 /* The documents of windows that late events changed. */
 bool engine_revise(engine *e);
+/* The documents of all windows, by their ends, but of those that `open` has, too: what it says of them is
+ *newer; left counts them. NULL: none is open. false: no memory. */
+bool engine_hand_over(engine *e, engine *open, uint64_t *left);
 
 /* For save.c. */
 scope *engine_scope(engine *e, ss_str app);

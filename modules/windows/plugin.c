@@ -102,7 +102,7 @@ static void tick(void *arg)
 {
     windows *w = arg;
     ss_error err = {.struct_size = sizeof err};
-    if (!w->running || w->broken)
+    if (!w->running || w->broken || w->backfills)
         return;
     int32_t status = SS_OK;
     if (!w->refused && has_seen_all(w) &&
@@ -113,6 +113,8 @@ static void tick(void *arg)
     note(w, status, &err);
     int64_t now = windows_now();
     if (now - w->told_us >= TELL_US) {
+        if (status == SS_OK && !windows_backfill_take(w))
+            note(w, ss_fail(&err, SS_FATAL, "no memory for a backfill"), &err);
         w->told_us = now;
         windows_tell(w);
     }
@@ -127,8 +129,13 @@ static int32_t windows_start(void *inst, const ss_resume *resume, ss_error *err)
     w->settings.key = (hash_key){resume->journal_id, 0x73747265616du};
     engine_fini(&w->engine);
     outbox_clear(&w->plan);
+    if (windows_is_replay(w)) {
+        int32_t rc = windows_backfill_begin(w, resume, err);
+        if (rc != SS_OK)
+            return rc;
+    }
     engine_init(&w->engine, &w->settings, &w->paths, w->metrics, w->metric_count, w->states);
-    int32_t status = windows_restore(w, resume, err);
+    int32_t status = w->backfills ? SS_OK : windows_restore(w, resume, err);
     if (status != SS_OK)
         return status;
     w->saved_us = windows_now();
@@ -157,7 +164,7 @@ static int32_t windows_deliver(void *inst, const ss_batch *batch, ss_result *res
     ss_mark_all(result, SS_RECORD_OK);
     if (batch->through > w->engine.seq)
         w->engine.seq = batch->through;
-    int32_t status = windows_round(w, false, err);
+    int32_t status = w->backfills ? SS_OK : windows_round(w, false, err);
     note(w, status, err);
     return status == SS_FATAL ? status : SS_OK;
 }
@@ -166,6 +173,8 @@ static int32_t windows_flush(void *inst, int64_t deadline_us, ss_error *err)
 {
     windows *w = inst;
     (void)deadline_us;
+    if (w->backfills)
+        return windows_backfill_flush(w, err);
     int32_t status = w->running ? windows_round(w, true, err) : SS_OK;
     note(w, status, err);
     windows_tell(w);

@@ -11,7 +11,7 @@
 #define ROUND_COST     10     /* a save may take this part of the time: 1 / ROUND_COST */
 #define ROUND_BYTES    (4u << 20)
 #define ROUND_RETRY_US 500000
-#define BLOB_MAX       128u
+#define BLOB_MAX       192u
 #define POSITION_MAX   64u
 #define VERSION_MAX    24u
 
@@ -126,13 +126,15 @@ static int32_t save(windows *w, ss_error *err)
     if (!file_of(w, round, path) || !save_write(path, &w->engine, &w->fresh, &sum, err))
         return SS_RETRY;
     FAULT_POINT("windows.saved");
-    int n = snprintf(blob, sizeof blob, "1 %" PRIu64 " %016" PRIx64, round, sum);
+    int n = snprintf(blob, sizeof blob, "1 %" PRIu64 " %016" PRIx64 "%s%s", round, sum,
+                     w->taken[0] ? " " : "", w->taken);
     int32_t status = w->host->commit(w->host->self, w->engine.seq, blob, (size_t)n, SS_COMMIT_SYNC, err);
     FAULT_POINT("windows.committed");
     if (status != SS_OK)
         return status;
     if (w->last_file && file_of(w, w->last_file, path))
         (void)unlink(path);
+    windows_backfill_done(w, w->taken);
     w->last_file = w->round = round;
     w->plan = w->fresh;
     w->fresh = (outbox){NULL, NULL, 0, 0};
@@ -199,7 +201,9 @@ int32_t windows_restore(windows *w, const ss_resume *resume, ss_error *err)
     if (blob[0]) {
         char *at = NULL;
         round = strtoull(blob + 2, &at, 10);
-        sum = strtoull(at, NULL, 16);
+        sum = strtoull(at, &at, 16);
+        if (*at == ' ') /* saved with this round; the crash came before it was removed */
+            windows_backfill_done(w, at + 1);
         if (blob[0] != '1' || !file_of(w, round, path) ||
             !save_read(path, sum, &w->engine, &w->plan, &left_out, err))
             return err->text[0]

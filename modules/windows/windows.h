@@ -6,8 +6,10 @@
 
 #include "modules/windows/render.h"
 #include "modules/windows/save.h"
+#include "plugins/common/windows_backfill.h"
 
-#define WINDOWS_COUNTERS 14u
+#define WINDOWS_COUNTERS   14u
+#define WINDOWS_NAME_BYTES 96u /* of a backfill's file */
 
 /* Documents are handed over in rounds. A round is written down with the windows as they are then, before its
    first document goes out; the position that the journal keeps with the documents says how many of which
@@ -36,6 +38,9 @@ typedef struct windows {
     bool refused, broken;
     char why[512];
     buf body;
+    bool backfills; /* this is a replay: windows are computed anew, nothing goes out */
+    backfill_order order;
+    char taken[WINDOWS_NAME_BYTES]; /* the backfill's file whose documents are in `fresh`; "": none */
 } windows;
 
 /* round.c */
@@ -44,6 +49,14 @@ bool windows_emit(void *arg, const document *d);
 /* What is due: handing over, saving. force: all of it, now. SS_OK, SS_RETRY, SS_FATAL. */
 int32_t windows_round(windows *w, bool force, ss_error *err);
 int32_t windows_restore(windows *w, const ss_resume *resume, ss_error *err);
+
+/* backfill.c */
+bool windows_is_replay(const windows *w);
+int32_t windows_backfill_begin(windows *w, const ss_resume *resume, ss_error *err);
+int32_t windows_backfill_flush(windows *w, ss_error *err);
+/* The next file that `streamsteam windows backfill` left, into `fresh`; false: no memory. */
+bool windows_backfill_take(windows *w);
+void windows_backfill_done(windows *w, const char *name); /* its documents are saved with the round */
 
 /* tell.c */
 void windows_series(windows *w);

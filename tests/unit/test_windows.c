@@ -547,12 +547,22 @@ static void learn(testkit *k)
         (void)snprintf(last_position, sizeof last_position, "%s", testkit_position(k, n - 1));
 }
 
+static void hold_everything(windows *w)
+{
+    w->engine.set.hold = true;
+    w->engine.set.hold_from_us = INT64_MIN / 2;
+    w->engine.set.hold_to_us = w->engine.set.hold_end_us = INT64_MAX / 2;
+}
+
 /* Lines: "E seq receive_us event_us app json" one event, "C us" the clock, "S" a round, "K" a crash and a new
-   instance, which reads again from the last save. */
-static int drive(const char *options, const char *path)
+   instance, which reads again from the last save. held: as a backfill does it, at the end and at once. */
+static int drive(const char *options, const char *path, bool held)
 {
     testkit *k = kit(options);
     windows *w = windows_fixture_start(k, "", "", 0);
+    uint64_t open = 0;
+    if (w && held)
+        hold_everything(w);
     FILE *in = fopen(path, "r");
     static char line[65536], app[256];
     size_t printed = 0;
@@ -617,6 +627,8 @@ static int drive(const char *options, const char *path)
         print_passed(k, &printed);
     }
     ss_error err = {.struct_size = sizeof err};
+    if (held && !engine_hand_over(&w->engine, NULL, &open))
+        return 3;
     if (windows_round(w, true, &err) != SS_OK)
         return 4;
     print_passed(k, &printed);
@@ -648,7 +660,7 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "stream") == 0)
-        return drive(argv[2], argv[3]);
+    if (argc == 4 && (strcmp(argv[1], "stream") == 0 || strcmp(argv[1], "hold") == 0))
+        return drive(argv[2], argv[3], argv[1][0] == 'h');
     return check_main(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }
