@@ -9,6 +9,7 @@
 
 #include "core/admin/database_inside.h"
 #include "core/base/file.h"
+#include "plugins/common/wal_sync.h"
 
 #define FILE_MODE 0600 /* keys stand in it */
 #define DIR_MODE  0750
@@ -106,7 +107,8 @@ static enum store_status connect_file(database *db, ss_error *err)
     (void)sqlite3_extended_result_codes(c, 1);
     (void)sqlite3_busy_timeout(c, DATABASE_BUSY_MS);
     db->data_version = -1;
-    return sqlite3_exec(c, pragmas, NULL, NULL, NULL) == SQLITE_OK ? STORE_OK : fail(db, "open it", err);
+    bool ready = sqlite3_exec(c, pragmas, NULL, NULL, NULL) == SQLITE_OK && wal_sync_first(c) == SQLITE_OK;
+    return ready ? STORE_OK : fail(db, "open it", err);
 }
 
 /* One at a time: closing a descriptor of a file drops the locks that another handle of this process has on

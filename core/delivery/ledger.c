@@ -14,6 +14,7 @@
 #include "core/delivery/state.h"
 #include "core/journal/reader.h"
 #include "core/journal/summary.h"
+#include "plugins/common/wal_sync.h"
 
 #define LEDGER_BUSY_MS     5000
 #define LEDGER_MODULES_MAX 1024
@@ -57,7 +58,8 @@ ledger *ledger_open(const char *data_dir, ss_error *err)
                         NULL) ||
         sqlite3_busy_timeout(l->db, LEDGER_BUSY_MS) ||
         sqlite3_file_control(l->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal) ||
-        sqlite3_exec(l->db, ledger_schema, NULL, NULL, NULL) || file_sync_dir(data_dir) != 0) {
+        sqlite3_exec(l->db, ledger_schema, NULL, NULL, NULL) || wal_sync_first(l->db) != SQLITE_OK ||
+        file_sync_dir(data_dir) != 0) {
         (void)ledger_fail(l->path, l->db, "open it", err);
         ledger_close(l);
         return NULL;

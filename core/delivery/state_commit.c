@@ -3,6 +3,7 @@
 #include "core/base/fault.h"
 #include "core/base/log.h"
 #include "core/delivery/state_inside.h"
+#include "plugins/common/wal_sync.h"
 
 static int state_write_baseline(state *s, const tally *baseline)
 {
@@ -226,10 +227,7 @@ int state_commit(state *s, const state_change *c, ss_error *err)
 int state_sync(state *s, ss_error *err)
 {
     FAULT_POINT("state.before_sync");
-    sqlite3_file *wal = NULL;
-    int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-    if (rc == SQLITE_OK && wal && wal->pMethods)
-        rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+    int rc = wal_sync(s->db);
     if (rc != SQLITE_OK) {
         /* What a failed sync left in the page cache is not to be trusted to a second one: write it elsewhere.
          */

@@ -8,6 +8,7 @@
 
 #include "modules/warehouse/db.h"
 #include "plugins/common/fault.h"
+#include "plugins/common/wal_sync.h"
 
 #define BUSY_MS          5000
 #define FILE_MODE        0640
@@ -145,6 +146,10 @@ static int32_t sqlite_begin_file(sqlite_db *s, ss_error *err)
                    "PRAGMA temp_store = MEMORY",
                    PAGE_BYTES, CHECKPOINT_PAGES, WAL_SOFT_BYTES, CACHE_KIB);
     int32_t rc = sqlite_run(&s->base, pragmas, err);
+    int code = rc == SS_OK ? wal_sync_first(s->handle)
+                           : SQLITE_OK; /* what a killed one loaded is relied on from here on */
+    if (code != SQLITE_OK)
+        rc = failed(s, code, err);
     struct stat st;
     if (rc == SS_OK && stat(s->base.path, &st) == 0) {
         s->dev = st.st_dev;

@@ -4,6 +4,8 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "plugins/common/wal_sync.h"
+
 #define STATEMENTS_MAX 48u
 #define BUSY_MS        5000
 #define SALT_SIZE      9u
@@ -127,7 +129,7 @@ static bool prepare_file(spark_store *s, const char *path, bool create)
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(s->db, BUSY_MS) != SQLITE_OK ||
-        sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK || wal_sync_first(s->db) != SQLITE_OK)
         return wrong(s);
     sqlite3_stmt *q = prepared(s, "SELECT value FROM meta WHERE name='salt'");
     if (!q || sqlite3_step(q) != SQLITE_ROW)

@@ -220,6 +220,34 @@ def at_call(folder, process, calls, nth, seed):
         server.destroy()
 
 
+def at_unsynced_commit(folder, process, file, seed):
+    """SIGKILL between a commit and its sync, twice: who starts after the first reads what the disk does not have, and goes on
+    until it wants to sync itself. Then a power cut. Returns whether it came to that."""
+    rng = random.Random(seed)
+    folder.mkdir(parents=True)
+    faults, power = Faults(folder), Power(folder / "data", folder / "shadow")
+    rule = faults.add("sync", "kill", path=folder / "data" / file, process=process, nth=rng.randint(2, 6), times=2)
+    server = make_server(folder, power=power, env=faults.env, preload=[faults.shim])
+    load = loads.Load(server, clients=2)
+    try:
+        server.start()
+        load.start()
+        try:
+            until(lambda: faults.hits(rule) >= 2, 15, "both syncs", 0.002)
+        except AssertionError:
+            pass
+        server.kill_all()
+        faults.off()
+        power.cut(0.0, rng)
+        server.start()
+        load.wait_acknowledged(20, 60)
+        finish(server, load)
+        return faults.hits(rule) >= 2
+    finally:
+        load.stopping.set()
+        server.destroy()
+
+
 def in_a_folder(function, *arguments):
     """Runs function(folder, *arguments) in a worker process; (result, error or None, folder)."""
     top = pathlib.Path(tempfile.mkdtemp(prefix="streamsteam-crash-"))
@@ -264,6 +292,17 @@ def run_calls(count, seed, report):
         jobs[f"{process}, {calls} {nth} (run {number})"] = (at_call, process, calls, nth, seed + number)
     results, failures = run_many(jobs, report)
     return len(jobs), failures, sum(map(bool, results.values()))
+
+
+UNSYNCED = {"ledger": ("ingest", "ledger.db-wal"), "warehouse": ("module warehouse", "warehouse.db-wal"),
+            "lake's state": ("module lake", "modules/lake/state.db-wal")}
+
+
+def run_unsynced(each, seed, report):
+    """Returns (runs, failures, names never reached)."""
+    jobs = {f"{name} (run {number})": (at_unsynced_commit, *where, seed + number) for name, where in UNSYNCED.items() for number in range(each)}
+    results, failures = run_many(jobs, report)
+    return len(jobs), failures, [name for name in UNSYNCED if not any(results[f"{name} (run {number})"] for number in range(each))]
 
 
 def main():

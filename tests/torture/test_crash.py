@@ -65,5 +65,13 @@ def _(t):
     check(reached > runs / 3, f"only {reached} of {runs} came to the call")
 
 
+@test("a commit that a dead process left unsynced is nobody's foundation: killed before its sync, then a power cut", timeout_s=200)
+def _(t):
+    print(f"# seed {SEED}")
+    runs, failures, unreached = crash.run_unsynced(4, SEED, lambda text: None)
+    check(not failures, "\n".join(failures))
+    check(not unreached, f"never came to a sync of {', '.join(unreached)}")
+
+
 if __name__ == "__main__":
     sys.exit(main())
