@@ -2,10 +2,10 @@
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 
 from tests.lib import http
+from tests.lib.ports import free_port
 from tests.lib.wait import until
 
 CONFIG = """
@@ -32,13 +32,6 @@ http {{
     }}
 }}
 """
-
-
-def free_port():
-    """nginx knows no port 0: one that was free a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Nginx:

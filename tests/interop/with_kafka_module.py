@@ -4,6 +4,7 @@ import json
 import subprocess
 
 from tests.lib import kafka, kcat
+from tests.lib.ports import free_port
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
 
@@ -71,7 +72,7 @@ def certificates(t):
 def _(t):
     t.need("kcat")
     tls = certificates(t)
-    port = kafka.free_port()
+    port = free_port()
     jaas = "org.apache.kafka.common.security"
     broker = kafka.Broker(t, **{
         "listeners.extra": f"SECURE://127.0.0.1:{port}", "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",

@@ -8,17 +8,12 @@ import subprocess
 import uuid
 
 from tests.lib import maven
+from tests.lib.ports import free_port
 from tests.lib.wait import until
 
 ARTIFACT, VERSION = "kafka_2.13", "3.9.1"
 START_TIMEOUT_S = 90
 HEAP = "-Xmx512m"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Broker:

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from tests.lib import maven
-from tests.lib.kafka import free_port
+from tests.lib.ports import free_port
 from tests.lib.wait import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

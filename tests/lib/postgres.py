@@ -12,9 +12,9 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 
+from tests.lib.ports import free_port
 from tests.lib.wait import until
 
 PASSWORD = "right 'one'"
@@ -29,12 +29,6 @@ def binaries(t):
     if not found:
         t.skip("PostgreSQL is not installed")
     return pathlib.Path(found[-1]).parent
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def quoted(value):
