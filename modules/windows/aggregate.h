@@ -11,9 +11,12 @@
 #define AGGREGATE_HLL_EXACT   256u  /* up to so many values the approximate count is exact */
 #define AGGREGATE_BUCKETS_MAX 2048u /* of a sketch; then the smallest values share one */
 #define AGGREGATE_ERROR       0.01  /* of a quantile, relative */
-#define AGGREGATE_TOP_MAX     100u
-#define AGGREGATE_TOP_SPARE   8u /* counters per wanted item: what makes the top exact enough */
-#define AGGREGATE_TOP_TEXT    200u
+#define AGGREGATE_GAMMA       ((1 + AGGREGATE_ERROR) / (1 - AGGREGATE_ERROR)) /* from a bucket to the next */
+/* Keys of positive values lie above it, those of negative ones mirrored below zero. */
+#define AGGREGATE_BUCKET_MIDDLE 1000000
+#define AGGREGATE_TOP_MAX       100u
+#define AGGREGATE_TOP_SPARE     8u /* counters per wanted item: what makes the top exact enough */
+#define AGGREGATE_TOP_TEXT      200u
 
 enum aggregate_kind {
     AGGREGATE_COUNT = 1,

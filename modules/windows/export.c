@@ -46,7 +46,7 @@ static void put_differences(export *e, buf *out)
     if (top)
         buf_adds(out, "-- * top is exact, and its values are not cut at 200 bytes.\n");
     if (quantile)
-        buf_adds(out, "-- * quantile is exact; every value is kept until its window is over.\n");
+        buf_adds(out, "-- * quantile has as many buckets as there are: no 2,048 of them, and none shared.\n");
     if (by_time)
         buf_adds(out, "-- * dedupe takes the first by event time, where ours takes the first to come when "
                       "the value is no count.\n");

@@ -32,6 +32,26 @@ static void put_literal(export *e, ss_str text, buf *out)
 
 /* ---- types ---- */
 
+typedef struct asked {
+    const char *name;
+    bool text;
+} asked;
+
+static void look_at(void *arg, const ss_field *field)
+{
+    asked *a = arg;
+    a->text |= field->type == SS_FIELD_STRING && strcmp(field->name, a->name) == 0;
+}
+
+/* The receiver of the documents keeps what is in a field of texts as a text: so do they. */
+static bool is_kept_as_text(const export *e, const metric_member *m)
+{
+    const ss_host *host = e->w->host;
+    asked a = {m->key, false};
+    (void)host->catalog(host->self, e->w->parser, look_at, &a);
+    return a.text;
+}
+
 static const char *value_type(const export *e)
 {
     if (is_top(e))
@@ -59,7 +79,7 @@ static const char *member_type(export *e, const metric_member *m)
 {
     if (m->alone && m->parts[0].kind == PART_NULL && strcmp(m->key, "METRIC_UNIT_VALUE_INT") == 0)
         return "BIGINT";
-    return m->alone ? alone_type(e, &m->parts[0]) : "STRING";
+    return m->alone && !is_kept_as_text(e, m) ? alone_type(e, &m->parts[0]) : "STRING";
 }
 
 /* ---- the table ---- */
@@ -152,18 +172,16 @@ static void put_metric_value(export *e, bool alone, buf *out)
         buf_adds(out, count ? "`ss_count`" : "`ss_value`");
 }
 
-static void put_by(export *e, const metric_part *part, bool alone, buf *out)
+static void put_by(export *e, const metric_member *member, const metric_part *part, buf *out)
 {
-    char column[32];
-    (void)snprintf(column, sizeof column, "`ss_by%u`", part->by + 1);
-    if (alone) {
-        buf_adds(out, column);
-        return;
-    }
-    bool truth = strcmp(by_type(e, part->by), "BOOLEAN") == 0;
-    buf_addf(out,
-             truth ? "COALESCE(LOWER(CAST(%s AS STRING)), 'null')" : "COALESCE(CAST(%s AS STRING), 'null')",
-             column);
+    const char *type = by_type(e, part->by);
+    bool is_text = strcmp(type, "STRING") == 0, truth = strcmp(type, "BOOLEAN") == 0;
+    bool cast = !is_text && strcmp(member_type(e, member), "STRING") == 0;
+    buf_adds(out, member->alone ? "" : "COALESCE(");
+    buf_adds(out, !cast ? "" : truth ? "LOWER(CAST(" : "CAST(");
+    buf_addf(out, "`ss_by%u`", part->by + 1);
+    buf_adds(out, !cast ? "" : truth ? " AS STRING))" : " AS STRING)");
+    buf_adds(out, member->alone ? "" : ", 'null')");
 }
 
 static void put_part(export *e, const metric_member *member, const metric_part *part, buf *out)
@@ -200,7 +218,7 @@ static void put_part(export *e, const metric_member *member, const metric_part *
                             "document: {id} and {version} are of this server's journal; Flink knows neither");
         break;
     case PART_BY:
-        put_by(e, part, member->alone, out);
+        put_by(e, member, part, out);
         break;
     case PART_NULL:
         buf_addf(out, "CAST(NULL AS %s)", member_type(e, member));

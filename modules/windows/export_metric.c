@@ -9,12 +9,33 @@ static bool is_number_kind(enum aggregate_kind kind)
            kind == AGGREGATE_QUANTILE;
 }
 
+static bool is_of_counts(enum aggregate_kind kind)
+{
+    return kind == AGGREGATE_TOP || kind == AGGREGATE_QUANTILE;
+}
+
 static bool has_scope(const export *e)
 {
     return !e->w->settings.by_stream;
 }
 
 /* ---- the events that count ---- */
+
+/* The same buckets as the module's sketch has: its number, below zero for negative values. */
+static void put_bucket(export *e, const export_value *v, buf *out)
+{
+    buf number;
+    buf_init(&number, ROWS_MAX);
+    export_as_number(e, v, &number);
+    const char *x = buf_text(&number);
+    buf_addf(out, "CASE WHEN ABS(%s) < 1E-9 THEN 0 WHEN %s <> 0 THEN CAST(SIGN(%s) AS BIGINT) * (%d + ", x, x,
+             x, AGGREGATE_BUCKET_MIDDLE);
+    buf_addf(out, "CAST(CEIL(LN(ABS(%s)) / LN(", x);
+    export_number(AGGREGATE_GAMMA, out);
+    buf_adds(out, ")) AS BIGINT)) END");
+    out->failed |= number.failed;
+    buf_fini(&number);
+}
 
 static void put_value(export *e, buf *out)
 {
@@ -25,6 +46,8 @@ static void put_value(export *e, buf *out)
     bool text = v.type != SS_FIELD_INT && v.type != SS_FIELD_DOUBLE && v.type != SS_FIELD_JSON;
     if (is_number_kind(m->aggregate.kind) && text)
         (void)export_refuse(e, "of: '%s' is no number", e->w->paths.names[m->aggregate.slot]);
+    else if (m->aggregate.kind == AGGREGATE_QUANTILE)
+        put_bucket(e, &v, out);
     else if (is_number_kind(m->aggregate.kind))
         export_as_number(e, &v, out);
     else if (m->aggregate.kind == AGGREGATE_TOP)
@@ -175,11 +198,7 @@ static void put_aggregate(const aggregate_spec *spec, buf *out)
                  : spec->kind == AGGREGATE_MAX ? "MAX"
                                                : "AVG");
         break;
-    case AGGREGATE_QUANTILE: /* the value at the same place as ours, but exact */
-        buf_adds(out, "ARRAY_SORT(ARRAY_AGG(`ss_value`))[CAST(FLOOR(");
-        export_number(spec->q, out);
-        buf_adds(out, " * (COUNT(*) - 1)) AS INT) + 1]");
-        break;
+    case AGGREGATE_QUANTILE:
     case AGGREGATE_COUNT:
     case AGGREGATE_TOP:
         break;
@@ -203,7 +222,7 @@ static void put_grouped(export *e, buf *out)
     put_keys(e, "", out);
 }
 
-/* ---- the most frequent values ---- */
+/* ---- values and how often they came: for the most frequent ones, and for quantiles ---- */
 
 static void put_counts_view(export *e, buf *out)
 {
@@ -227,17 +246,24 @@ static void put_same_key(const export *e, buf *out)
         buf_addf(out, " AND a.`ss_by%u` IS NOT DISTINCT FROM b.`ss_by%u`", i + 1, i + 1);
 }
 
-static void put_top(export *e, buf *out)
+static void put_totals(export *e, buf *out)
 {
-    buf_adds(out, "SELECT ");
-    put_keys(e, "a.", out);
-    buf_adds(out, ", a.`ss_count`, b.`ss_value`\n  FROM (SELECT ");
+    buf_adds(out, "(SELECT ");
     put_keys(e, "", out);
     buf_adds(out, ", SUM(`ss_count`) AS `ss_count` FROM ");
     export_table(e, "counts", e->number, out);
     buf_adds(out, " GROUP BY ");
     put_keys(e, "", out);
-    buf_adds(out, ") AS a\n  JOIN (SELECT ");
+    buf_adds(out, ")");
+}
+
+static void put_top(export *e, buf *out)
+{
+    buf_adds(out, "SELECT ");
+    put_keys(e, "a.", out);
+    buf_adds(out, ", a.`ss_count`, b.`ss_value`\n  FROM ");
+    put_totals(e, out);
+    buf_adds(out, " AS a\n  JOIN (SELECT ");
     put_keys(e, "", out);
     buf_adds(out, ",\n      ARRAY_AGG(CAST(ROW(`ss_value`, `ss_count`) AS ROW<`value` STRING, `count` "
                   "BIGINT>)) AS `ss_value`\n"
@@ -251,7 +277,50 @@ static void put_top(export *e, buf *out)
     put_same_key(e, out);
 }
 
-/* ---- both ---- */
+/* ---- quantiles ---- */
+
+/* Each bucket with how many values are in it and below. */
+static void put_sums(export *e, buf *out)
+{
+    buf_adds(out, "(SELECT ");
+    put_keys(e, "a.", out);
+    buf_adds(out, ", a.`ss_value`, SUM(b.`ss_count`) AS `ss_sum`\n      FROM ");
+    export_table(e, "counts", e->number, out);
+    buf_adds(out, " AS a JOIN ");
+    export_table(e, "counts", e->number, out);
+    buf_adds(out, " AS b\n      ON ");
+    put_same_key(e, out);
+    buf_adds(out, " AND b.`ss_value` <= a.`ss_value`\n      GROUP BY ");
+    put_keys(e, "a.", out);
+    buf_adds(out, ", a.`ss_value`)");
+}
+
+/* The first bucket that has the wanted place; then the middle of what it holds. */
+static void put_quantile(export *e, buf *out)
+{
+    buf_adds(out, "SELECT ");
+    put_keys(e, "", out);
+    buf_adds(out, ", `ss_count`, CASE WHEN `ss_value` = 0 THEN 0E0 WHEN `ss_value` < 0 THEN -2E0 ELSE 2E0 "
+                  "END * POWER(");
+    export_number(AGGREGATE_GAMMA, out);
+    buf_addf(out, ", ABS(`ss_value`) - %d) / ", AGGREGATE_BUCKET_MIDDLE);
+    export_number(AGGREGATE_GAMMA + 1, out);
+    buf_adds(out, " AS `ss_value`\n  FROM (SELECT ");
+    put_keys(e, "a.", out);
+    buf_adds(out, ", MAX(b.`ss_count`) AS `ss_count`, MIN(a.`ss_value`) AS `ss_value`\n    FROM ");
+    put_sums(e, out);
+    buf_adds(out, " AS a\n    JOIN ");
+    put_totals(e, out);
+    buf_adds(out, " AS b\n    ON ");
+    put_same_key(e, out);
+    buf_adds(out, " AND a.`ss_sum` > FLOOR(");
+    export_number(e->metric->aggregate.q, out);
+    buf_adds(out, " * (b.`ss_count` - 1))\n    GROUP BY ");
+    put_keys(e, "a.", out);
+    buf_adds(out, ")");
+}
+
+/* ---- all ---- */
 
 void export_view(export *e, buf *out)
 {
@@ -265,7 +334,7 @@ void export_view(export *e, buf *out)
     export_table(e, "events", e->table, out);
     put_conditions(e, out);
     buf_adds(out, ";\n");
-    if (e->metric->aggregate.kind == AGGREGATE_TOP)
+    if (is_of_counts(e->metric->aggregate.kind))
         put_counts_view(e, out);
 }
 
@@ -283,6 +352,8 @@ void export_insert(export *e, uint32_t shape, buf *out)
     buf_adds(out, "\nFROM (\n  ");
     if (top)
         put_top(e, out);
+    else if (m->aggregate.kind == AGGREGATE_QUANTILE)
+        put_quantile(e, out);
     else
         put_grouped(e, out);
     buf_addf(out, ")%s%s;\n", having.len ? " WHERE " : "", buf_text(&having));

@@ -10,25 +10,22 @@ typedef struct bucket {
     uint64_t count;
 } bucket;
 
-/* Keys of positive values lie above it, those of negative ones mirrored below zero. */
-#define BUCKET_MIDDLE 1000000
-
 static int32_t bucket_key(double x)
 {
-    static const double gamma = (1 + AGGREGATE_ERROR) / (1 - AGGREGATE_ERROR);
+    static const double gamma = AGGREGATE_GAMMA;
     double size = fabs(x);
     if (size < 1e-9)
         return 0;
-    int32_t at = BUCKET_MIDDLE + (int32_t)ceil(log(size) / log(gamma));
+    int32_t at = AGGREGATE_BUCKET_MIDDLE + (int32_t)ceil(log(size) / log(gamma));
     return x < 0 ? -at : at;
 }
 
 static double bucket_value(int32_t key)
 {
-    static const double gamma = (1 + AGGREGATE_ERROR) / (1 - AGGREGATE_ERROR);
+    static const double gamma = AGGREGATE_GAMMA;
     if (key == 0)
         return 0;
-    double size = 2 * pow(gamma, (key < 0 ? -key : key) - BUCKET_MIDDLE) / (gamma + 1);
+    double size = 2 * pow(gamma, (key < 0 ? -key : key) - AGGREGATE_BUCKET_MIDDLE) / (gamma + 1);
     return key < 0 ? -size : size;
 }
 
@@ -96,7 +93,7 @@ bool sketch_is_sound(const aggregate *a)
     if (a->size > AGGREGATE_BUCKETS_MAX || a->used > a->size)
         return false;
     for (uint32_t i = 0; i < a->used; i++)
-        if (list[i].key > 2 * BUCKET_MIDDLE || list[i].key < -2 * BUCKET_MIDDLE ||
+        if (list[i].key > 2 * AGGREGATE_BUCKET_MIDDLE || list[i].key < -2 * AGGREGATE_BUCKET_MIDDLE ||
             (i && list[i].key <= list[i - 1].key))
             return false;
     return true;

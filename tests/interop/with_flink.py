@@ -16,7 +16,7 @@ APPS, DELAY_S = 3, 5
 GAME_BATCHES, GAME_BATCH, SPREAD_S, STEP_S = 60, 100, 4, 5
 CLOSING = 90  # events that end all windows: each partition has some
 WEB_BATCHES, WEB_BATCH, SITES = 40, 60, 3
-ODD_EVENTS = 3000
+ODD_EVENTS, ODD_BATCH = 3000, 100
 WARM_EVENTS, COST_EVENTS, COST_BATCH = 100_000, 300_000, 500
 DOCUMENTS_TIMEOUT_S = 180
 SUMS = 1e-9  # relative: both add doubles, in different order
@@ -32,7 +32,7 @@ def keyed(documents, values=("METRIC_UNIT_VALUE", "METRIC_UNIT_VALUE_INT", "METR
     """{all but the values: values}; one that is there twice is an error."""
     found = {}
     for d in documents:
-        key = json.dumps({name: value for name, value in d.items() if name not in values}, ensure_ascii=False)  # in their order
+        key = json.dumps({name: value for name, value in d.items() if name not in values}, sort_keys=True, ensure_ascii=False)
         equal(key in found, False, f"{key} is there twice")
         found[key] = {name: d[name] for name in values if name in d}
     return found
@@ -199,37 +199,57 @@ def as_texts(documents):
     return documents
 
 
-@test("real Flink over a lake: names with everything in them, wrong types, hopping windows and every aggregate give the module's documents", 420)
-def _(t):
-    flink.classpath(t)
+def odd_server(t, more):
+    """(server, when the last window that counts has begun at the latest): events of every kind are in the journal, and one that ends all windows."""
     receivers, modules = flink_sql.hostile()
-    modules["lake"] = {"path": "lake", "receivers": ["events"], "roll": {"age": "1s"}}
     modules["ours"] = {"use": "lake", "path": "ours", "receivers": ["metrics"], "view": "document", "roll": {"age": "1s"}}
-    server = flink_sql.hostile_server(t, {"matomo": None, **receivers}, modules)
-    server.file.write_text(json.dumps({**json.loads(server.file.read_text()), "receivers": receivers}, ensure_ascii=False))
+    server = flink_sql.hostile_server(t, receivers, {**modules, **more}, matomo=None)
     server.start()
     begin = int(time.time()) // 86400 * 86400 - 2 * 86400
     stamp = lambda s: datetime.datetime.fromtimestamp(s, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"  # noqa: E731
     rng = random.Random(73)
     events = flink_sql.hostile_events(73, ODD_EVENTS, lambda n: stamp(begin + n * 0.1 + rng.random() * SPREAD_S))
-    end = begin + 15 * 3600  # beyond the longest window and its delay
+    end = begin + 24 * 3600  # beyond the longest window and its delay
     events += flink_sql.hostile_events(74, 1, lambda n: stamp(end))
-    body = "".join(json.dumps(event) + "\n" for event in events).encode()
-    answer = server.post("/events/click", body, [("Content-Type", "application/x-ndjson")])
-    equal((answer.status, json.loads(answer.body)["accepted"]), (200, len(events)), answer.body[:300])
-    until(lambda: len(lake.lines(server.data / "lake")) == len(events), 60, "the lake", 0.3)
+    for at in range(0, len(events), ODD_BATCH):
+        some = events[at:at + ODD_BATCH]
+        answer = server.post("/events/click", "".join(json.dumps(event) + "\n" for event in some).encode(), [("Content-Type", "application/x-ndjson")])
+        equal((answer.status, json.loads(answer.body).get("accepted")), (200, len(some)), answer.body[:300])
+    return server, stamp(end - 180)
+
+
+def odd_same(server, theirs, end):
+    """Flink's documents of windows before the end are the module's."""
+    closed = lambda: [d for d in theirs() if (d.get("METRIC_TIMESTAMP") or d["from"]) < end]  # noqa: E731
+    until_same(lambda: keyed(closed()), lambda: keyed(as_texts(lake.lines(server.data / "ours"))))
+    names = collections.Counter(d.get("METRIC_NAME", "Free") for d in closed())
+    equal(len(names), len(flink_sql.METRICS), f"{names}")
+    print(f"# {ODD_EVENTS} events: {dict(names)} documents are the same", flush=True)
+
+
+@test("real Flink over a lake: names with everything in them, wrong types, hopping windows and every aggregate give the module's documents", 420)
+def _(t):
+    flink.classpath(t)
+    server, end = odd_server(t, {"lake": {"path": "lake", "receivers": ["events"], "roll": {"age": "1s"}}})
+    until(lambda: len(lake.lines(server.data / "lake")) == ODD_EVENTS + 1, 60, "the lake", 0.3)
     out = t.tmp / "theirs"
     sets = (f"path={server.data / 'lake'}", "sink=files", f"metrics_path={out}")
-    job = flink.Job(t, "job", exported(server, "--source", "files", *[word for pair in sets for word in ("--set", pair)]))
-    job.wait()
-    of_end = lambda d: (d.get("METRIC_TIMESTAMP") or d["from"]) >= stamp(end - 180)  # noqa: E731  # windows that the module has open
-    theirs = [d for d in (json.loads(line) for file in out.iterdir() if file.is_file() for line in file.read_text().splitlines()) if not of_end(d)]
-    ours = lambda: as_texts(lake.lines(server.data / "ours"))  # noqa: E731
-    want = lambda: keyed(ours())  # noqa: E731
-    until_same(lambda: keyed(theirs), want, 60)
-    names = collections.Counter(d.get("METRIC_NAME", "Free") for d in theirs)
-    equal(len(names), len(flink_sql.METRICS), f"{names}")
-    print(f"# {len(events)} events: {dict(names)} documents are the same", flush=True)
+    flink.Job(t, "job", exported(server, "--source", "files", *[word for pair in sets for word in ("--set", pair)])).wait()
+    theirs = [json.loads(line) for file in out.iterdir() if file.is_file() for line in file.read_text().splitlines()]
+    odd_same(server, lambda: theirs, end)
+
+
+@test("real Flink over real Kafka: the same odd metrics as a job that does not end", 420)
+def _(t):
+    t.need("kcat")
+    flink.classpath(t)
+    broker = kafka.Broker(t)
+    server, end = odd_server(t, {"events": {"use": "kafka", "brokers": broker.brokers, "topic": "events", "receivers": ["events"],
+                                            "create": {"enabled": True, "partitions": 1, "replication": 1}}})
+    until(lambda: len(kcat.consume(broker.brokers, "events")) == ODD_EVENTS + 1, 60, "the events in Kafka", 0.5)
+    job = flink.Job(t, "job", exported(server, *on_kafka(broker)))
+    odd_same(server, lambda: [json.loads(m.value) for m in kcat.consume(broker.brokers, "theirs")], end)
+    check(job.peer.process.poll() is None, job.peer.output()[-2000:])
 
 
 @test("real Flink over real Kafka: what a million events cost it, and what they cost the module, warm, in one run", 600)

@@ -28,12 +28,12 @@ def hostile(**module):
     """Receiver and module as a configuration has them."""
     types = {"click": {"schema": {"type": "object", "properties": PROPERTIES}}}
     windows = {"use": "windows", "receivers": ["events"], "types": ["click", "it's"], "watermark": "stream", "idle": "0s", "metrics": METRICS, **module}
-    return {"events": {"app": "shop", "types": types}, "metrics": {}}, {"odd": windows}
+    return {"events": {"app": "shop", "time_path": "time", "id_path": "id", "types": types}, "metrics": {}}, {"odd": windows}
 
 
-def hostile_server(t, receivers, modules, **options):
-    """YAML does not know surrogate pairs."""
-    server = t.server(start=False, config={"receivers": receivers}, modules=modules, **options)
+def hostile_server(t, receivers, modules, **more):
+    """YAML does not know surrogate pairs. more: receivers, too."""
+    server = t.server(start=False, config={"receivers": {**more, **receivers}}, modules=modules)
     server.file.write_text(json.dumps(server.config, ensure_ascii=False))
     return server
 
@@ -41,7 +41,7 @@ def hostile_server(t, receivers, modules, **options):
 def hostile_event(rng, when):
     """An event with what the metrics ask for, in the right form, a wrong one, or not at all."""
     maybe = lambda *values: rng.choice(values)  # noqa: E731
-    data = {"1st": {"user-id": maybe("q'\"`\\\n;--\u00e9", 7, "7", True, [1, {"a": 2}], None)}, "id": maybe("a", "b", "c", 7, "", None, str(rng.random())),
+    data = {"1st": {"user-id": maybe("q'\"`\\\n;--\u00e9", 7, True, [1, {"a": 2}], None)}, "id": maybe("a", "b", "c", 7, "", None, str(rng.random())),
             "v": maybe(1.5, -1, 2, "2", None, True, 0.1), "k;ey": maybe("k'1", 2, None), "list": maybe("x", "y", "z", ["x"], 3), "n": maybe(1, 1000, "1", 0.5),
             "t": maybe(True, True, "true"), "f": maybe(False, False, None), "s": maybe("7", "7", 7), "d": maybe(7, 7.0, "7")}
     if rng.random() < 0.3:

@@ -179,7 +179,7 @@ CREATE TEMPORARY TABLE `web_metrics_metrics_4` (
   `DIMENSION_MISSION_ID` STRING,
   `DIMENSION_ITEM_ID` STRING,
   `DIMENSION_SITE_ID` STRING,
-  `DIMENSION_GOAL_ID` BIGINT,
+  `DIMENSION_GOAL_ID` STRING,
   `OUTPUT_TYPE` STRING
 ) PARTITIONED BY (`METRIC_NAME`) WITH (
   'connector' = 'kinesis',
@@ -304,7 +304,7 @@ INSERT INTO `web_metrics_metrics_4` SELECT
   CAST(NULL AS STRING),
   CAST(NULL AS STRING),
   `ss_by1`,
-  `ss_by2`,
+  CAST(`ss_by2` AS STRING),
   'metrics'
 FROM (
   SELECT `window_start`, `window_end`, `ss_app`, `ss_by1`, `ss_by2`, COUNT(*) AS `ss_count`
