@@ -3,14 +3,16 @@
 """`streamsteam windows backfill`: what came too late for its window is counted after all, whatever is killed; what is newer stays."""
 import collections
 import datetime
+import json
 import pathlib
 import random
+import re
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import windows_game
-from tests.lib.server import slow
+from tests.lib.server import ROOT, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -21,7 +23,7 @@ FOREVER_S = 10**6
 def make(t, **config):
     """A server with the guidance's metrics, without lateness: late events are dropped."""
     server = t.server(config={"receivers": {"matomo": None, "game": {"stage": "live"}}, "server": {"journal": {"retain": "1d"}, **config}},
-                      modules={"counter": {"use": "null"}}, start=False)
+                      modules={"counter": {"use": "null"}, "warehouse": {"receivers": ["metrics"], "batch": {"linger": "10ms"}}}, start=False)
     windows_game.add_metrics(server, 0)
     return server.start()
 
@@ -42,6 +44,13 @@ def documents(server):
 
 def newest(server):
     return windows_game.as_expected(windows_game.newest(documents(server)))
+
+
+def in_warehouse(server):
+    """What docs/windows.md says to ask."""
+    (sql,) = re.findall(r"```sql\n(.*?)\n```", (ROOT / "docs" / "windows.md").read_text(), re.S)
+    asked = server.verb("query", sql, "--format", "json")
+    return windows_game.as_expected({k: v for k, v in row.items() if v is not None} for row in json.loads(asked.stdout)) if asked.returncode == 0 else None
 
 
 def with_lateness(server, lateness_s):
@@ -75,6 +84,7 @@ def _(t):
     said = backfill(server, base)
     check("windows with" in said.stdout, said.stdout)
     windows_game.until_equal(lambda: newest(server), want, 60 * slow(), "the documents of full lateness")
+    windows_game.until_equal(lambda: in_warehouse(server) or {}, want, 60 * slow(), "the warehouse's last words")
     new = documents(server)[len(before):]
     times = collections.Counter((d["METRIC_ID"], d["METRIC_VERSION"]) for d in new)
     equal({n for n in times.values()}, {1}, "a document was handed over twice")
