@@ -162,6 +162,8 @@ static int32_t in_transaction(loading *l, bool careful, ss_error *err)
     rc = loads_begin(&w->loads, l->after, now_us, err);
     if (rc == SS_OK)
         rc = careful ? put_carefully(l, 0, b->count, false, err) : put_range(l, 0, b->count, err);
+    if (rc == SS_OK && l->rejected > 0)
+        return SS_OK; /* the quarantine has them first, see mark(): after a kill nobody would look for them */
     if (rc == SS_OK)
         rc = loads_end(&w->loads, l->after, b->through, l->rows, now_us, !w->replay, err);
     FAULT_POINT("warehouse.before_commit");
@@ -185,6 +187,7 @@ static int32_t load_once(loading *l, bool careful, ss_error *err)
         drop_pending(w);
         loads_rolled_back(&w->loads);
         w->db->ops->rollback(w->db);
+        l->rows = l->extras = 0;
     }
     return rc;
 }
@@ -281,10 +284,35 @@ int32_t warehouse_settle(warehouse *w, ss_error *err)
     return rc;
 }
 
-static void settle_later(void *arg)
+/* A batch of which every record was refused: now that the quarantine has them, the database may pass them. */
+static void pass_later(void *arg)
 {
+    warehouse *w = arg;
     ss_error err = {.struct_size = sizeof err};
-    (void)warehouse_settle(arg, &err);
+    const ss_batch none = {.struct_size = sizeof none, .from = w->refused_from, .through = w->owed};
+    loading l = {.w = w, .batch = &none};
+    int32_t rc = warehouse_open(w, &err);
+    if (rc == SS_OK)
+        rc = load_once(&l, false, &err);
+    if (rc == SS_OK)
+        (void)warehouse_settle(w, &err);
+    else if (!w->broken) /* the next batch passes them as well */
+        (void)warehouse_failed(w, rc, &err);
+}
+
+/* What was refused goes into the quarantine first; the rest comes again and is loaded without it. */
+static void mark(const loading *l)
+{
+    warehouse *w = l->w;
+    const ss_batch *b = l->batch;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (l->rejected == 0 || l->result->records[i].status != SS_RECORD_REJECT)
+            ss_mark(l->result, i, l->rejected ? SS_RECORD_RETRY : SS_RECORD_OK);
+    if (l->rejected == b->count) {
+        w->refused_from = b->from;
+        (void)w->host->once(w->host->self, 1, pass_later, w);
+    }
+    l->result->retry_after_ms = 1;
 }
 
 int32_t warehouse_deliver(void *inst, const ss_batch *batch, ss_result *result, ss_error *err)
@@ -304,13 +332,9 @@ int32_t warehouse_deliver(void *inst, const ss_batch *batch, ss_result *result, 
         w->db->ops->rest(w->db);
     if (quarantined)
         return SS_OK;
-    for (uint32_t i = 0; i < batch->count; i++)
-        if (l.rejected == 0 || result->records[i].status != SS_RECORD_REJECT)
-            ss_mark(result, i, SS_RECORD_OK);
+    mark(&l);
+    if (l.rejected > 0 && l.rejected < batch->count)
+        return SS_OK;
     w->owed = batch->through;
-    if (l.rejected == 0)
-        return warehouse_settle(w, err);
-    /* The host writes rejects down against the cursor as it is: that moves after this call. */
-    (void)w->host->once(w->host->self, 1, settle_later, w);
-    return SS_OK;
+    return l.rejected == 0 ? warehouse_settle(w, err) : SS_OK;
 }

@@ -17,6 +17,7 @@ typedef struct warehouse {
     row row;
     uint64_t journal_id, position; /* of the database, as this instance knows it */
     uint64_t owed;                 /* the host's cursor has to be moved to here; 0 = nowhere */
+    uint64_t refused_from;         /* of a batch of refused records alone, up to `owed` */
     bool replay, opened, broken;
     bool alarmed;
     int64_t retention_ms;

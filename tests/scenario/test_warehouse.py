@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import load
 from tests.lib.postgres import Postgres
-from tests.lib.server import ROOT, build_dir
+from tests.lib.server import ROOT, build_dir, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 from tests.torture.faults import Faults
@@ -454,6 +454,60 @@ def _(t):
                          ({"retention_by": "size"}, "retention_by")):
         result = t.server(start=False, modules={"warehouse": options}).verb("check")
         check(result.returncode != 0 and say in result.stderr + result.stdout, f"{options}: {result}")
+
+
+
+REFUSED = (6, 9)  # records, by their numbers
+REFUSING = {"Sqlite": ("CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.ss_seq IN (6, 9) BEGIN SELECT RAISE(ABORT, 'not this one'); END", "DROP TRIGGER refuse"),
+            "Postgres": ("ALTER TABLE events ADD CONSTRAINT refuse CHECK (ss_seq NOT IN (6, 9))", "ALTER TABLE events DROP CONSTRAINT refuse")}
+
+
+def alter(db, sql):
+    if isinstance(db, Postgres):
+        db.psql(sql)
+        return
+    with contextlib.closing(sqlite3.connect(db.path, timeout=20)) as own:
+        own.execute(sql)
+        own.commit()
+
+
+def sales(server, first, count):
+    body = "".join(json.dumps({"id": f"e{n}", "amount": n}) + "\n" for n in range(first, first + count))
+    equal(server.post("/events/sale", body.encode(), [("Content-Type", "application/x-ndjson")]).status, 200)
+
+
+@both("a row that the database refuses is in the quarantine before the others are there, also when the module is killed; alone in a batch, too", timeout_s=300)
+def _(t, make):
+    if not (build_dir(faults=True) / "bin" / "streamsteam").exists():
+        t.skip("no build with fault points (make FAULTS=1)")
+    for point, passage in (("warehouse.before_commit", 2), ("warehouse.after_commit", 2), ("state.after_commit", 1)):  # the first passage is that of the load that was refused
+        once = t.tmp / point
+        server, db = make(t, faults=True, receivers={"events": {"types": SHOP}})
+        server.start()
+        sales(server, 1, 5)
+        wait_rows(db, 5, "events")
+        server.stop()
+        refuse, take = REFUSING[type(db).__name__]
+        alter(db, refuse)
+        server.env.update({"STREAMSTEAM_FAULT": f"{point}:{passage}", "STREAMSTEAM_FAULT_ONCE": str(once)})
+        server.start()
+        for first, count in ((6, 3), (9, 1), (10, 2)):
+            sales(server, first, count)
+            until(lambda n=first + count: len(db.rows("SELECT 1 FROM events")) == n - 1 - sum(r < n for r in REFUSED), 60 * slow(), f"the rows before {first + count} at {point}", 0.05)
+        until(once.exists, 30 * slow(), f"the kill at {point}")
+        held = lambda: {int(line.split()[1]) for line in server.verb("quarantine", "list", "warehouse", check=True).stdout.splitlines()}  # noqa: E731
+        until(lambda: held() == set(REFUSED), 30 * slow(), f"the quarantine at {point}")
+        equal(sorted(int(row[0]) for row in db.rows("SELECT ss_seq FROM events")), [n for n in range(1, 12) if n not in REFUSED])
+        alter(db, take)
+        server.verb("quarantine", "retry", "warehouse", "--all", check=True)
+        wait_rows(db, 11, "events")
+        until(lambda: not held(), 30 * slow(), "an empty quarantine")
+        server.stop()
+        equal(sorted(int(row[0]) for row in db.rows("SELECT ss_seq FROM events")), list(range(1, 12)))
+        server.verify()
+        server.destroy()
+        if isinstance(db, Postgres):
+            db.stop("immediate")
 
 
 if __name__ == "__main__":
