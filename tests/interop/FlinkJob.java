@@ -41,6 +41,7 @@ public class FlinkJob {
         List<String> rest = new ArrayList<>();
         for (String[] fixed : new String[][] {{"rest.address", "127.0.0.1"}, {"rest.bind-address", "127.0.0.1"}, {"rest.bind-port", "0"},
                 {"jobmanager.bind-host", "127.0.0.1"}, {"taskmanager.bind-host", "127.0.0.1"}, {"io.tmp.dirs", args[1]}, {"parallelism.default", "1"},
+                {"execution.checkpointing.storage", "filesystem"}, {"execution.checkpointing.dir", Path.of(args[1]).toUri().toString()},
                 {"taskmanager.memory.network.min", "64mb"}}) {
             options.setString(fixed[0], fixed[1]);
         }
