@@ -95,27 +95,24 @@ bool export_has_field(export *e, const char *name, export_value *v)
 
 /* ---- what is the record's own ---- */
 
-/* Slots below paths.headers, as paths.c has them. */
-enum { HEADER_APP, HEADER_TYPE, HEADER_ID, HEADER_KEY, HEADER_RECEIVER };
-
 /* The fields that receivers keep it in. */
-static const char *const header_fields[][4] = {[HEADER_APP] = {"application_id", "site_id", "app_id", NULL},
-                                               [HEADER_TYPE] = {"event_type", NULL},
-                                               [HEADER_ID] = {"event_id", NULL},
-                                               [HEADER_KEY] = {NULL},
-                                               [HEADER_RECEIVER] = {NULL}};
+static const char *const header_fields[][4] = {[EXPORT_APP] = {"application_id", "site_id", "app_id", NULL},
+                                               [EXPORT_TYPE] = {"event_type", NULL},
+                                               [EXPORT_ID] = {"event_id", NULL},
+                                               [EXPORT_KEY] = {NULL},
+                                               [EXPORT_RECEIVER] = {NULL}};
 
 bool export_resolve(export *e, uint32_t slot, export_value *v)
 {
     if (slot >= e->w->paths.headers)
         return export_resolve_path(e, ss_cstr(e->w->paths.names[slot]), v);
     *v = (export_value){SS_FIELD_STRING, NULL, slot, ss_s("", 0)};
-    if (slot == HEADER_KEY)
+    if (slot == EXPORT_KEY)
         return export_refuse(e, "@key is not in the line: name the field that the key is made of");
-    if (slot == HEADER_RECEIVER && e->ask->receivers.count != 1)
+    if (slot == EXPORT_RECEIVER && e->ask->receivers.count != 1)
         return export_refuse(e, "@receiver is not in the line: export a module that reads one receiver");
     export_value part;
-    size_t found = slot == HEADER_RECEIVER || slot == HEADER_APP; /* events need not have an application */
+    size_t found = slot == EXPORT_RECEIVER || slot == EXPORT_APP; /* events need not have an application */
     for (size_t i = 0; header_fields[slot][i]; i++)
         found += export_has_field(e, header_fields[slot][i], &part);
     return found > 0 || export_refuse(e, "the lines do not say an event's type or id");
@@ -125,7 +122,7 @@ bool export_resolve(export *e, uint32_t slot, export_value *v)
 static void put_header(export *e, uint32_t slot, buf *out)
 {
     export_value part;
-    if (slot == HEADER_RECEIVER) {
+    if (slot == EXPORT_RECEIVER) {
         export_text(ss_cstr(e->ask->receivers.at[0]), out);
         return;
     }

@@ -77,6 +77,13 @@ bool export_sets(export *e);
 bool export_batch(const export *e); /* the input ends: a batch job, which knows no late events */
 
 /* export_fields.c */
+enum export_header {
+    EXPORT_APP,
+    EXPORT_TYPE,
+    EXPORT_ID,
+    EXPORT_KEY,
+    EXPORT_RECEIVER
+}; /* slots, as paths.c has them */
 bool export_catalog(export *e);
 typedef struct export_value {  /* where a path stands */
     uint32_t type;             /* of its column: SS_FIELD_JSON: rest is a path in it */
@@ -109,6 +116,8 @@ void export_range(const filter_range *r, const char *what, buf *out); /* "": eve
 int64_t export_wait_us(const export *e, const metric *m); /* how far the watermark is behind */
 void export_source(export *e, int64_t wait_us, buf *out);
 bool export_arrival(export *e); /* lines tell, or the source does, when an event arrived */
+/* Conditions that the module takes an event at all, `front` before each. */
+void export_taken(export *e, const char *front, buf *out);
 void export_connector(export *e, bool sink, ss_str key, buf *out);
 
 /* export_metric.c */

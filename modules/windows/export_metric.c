@@ -67,15 +67,6 @@ static void put_id(export *e, buf *out)
     buf_adds(out, ", ''), UUID())");
 }
 
-static void put_header_column(export *e, uint32_t slot, const char *name, buf *out)
-{
-    export_value v;
-    if (!export_resolve(e, slot, &v))
-        return;
-    export_column(e, &v, out);
-    buf_adds(out, name);
-}
-
 static void put_selected(export *e, buf *out)
 {
     const metric *m = e->metric;
@@ -83,7 +74,9 @@ static void put_selected(export *e, buf *out)
     buf_adds(out, "SELECT `ss_time`");
     if (has_scope(e)) {
         buf_adds(out, ",\n  ");
-        put_header_column(e, 0, " AS `ss_app`", out);
+        if (export_resolve(e, EXPORT_APP, &v))
+            export_column(e, &v, out);
+        buf_adds(out, " AS `ss_app`");
     }
     for (uint32_t i = 0; i < m->by_count; i++) {
         buf_adds(out, ",\n  ");
@@ -103,28 +96,13 @@ static void put_selected(export *e, buf *out)
     }
 }
 
-static void put_one_of(export *e, uint32_t slot, const windows_names *names, buf *out)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        buf_adds(out, i ? " OR " : "\n  AND (");
-        put_header_column(e, slot, " = ", out);
-        export_text(ss_cstr(names->at[i]), out);
-    }
-    buf_adds(out, names->count ? ")" : "");
-}
-
 static void put_conditions(export *e, buf *out)
 {
     const metric *m = e->metric;
     export_value v;
     buf_adds(out, "\nWHERE ");
     export_filter(e, &m->filter, out);
-    put_one_of(e, 1, &e->ask->types, out);
-    put_one_of(e, 0, &e->ask->apps, out);
-    if (export_arrival(e)) {
-        buf_adds(out, "\n  AND `ss_time` <= `ss_arrival` + ");
-        export_span(e->w->settings.ahead_us, out);
-    }
+    export_taken(e, "\n  AND ", out);
     for (uint32_t i = 0; m->skip_missing && i < m->by_count; i++) {
         buf_adds(out, "\n  AND ");
         if (export_resolve(e, m->by[i].slot, &v))

@@ -82,13 +82,46 @@ static bool put_time(export *e, buf *out)
     return true;
 }
 
+/* ---- which events the module takes at all ---- */
+
+static void put_one_of(export *e, enum export_header header, const windows_names *names, const char *front,
+                       buf *out)
+{
+    export_value v;
+    if (!names->count || !export_resolve(e, (uint32_t)header, &v))
+        return;
+    for (size_t i = 0; i < names->count; i++) {
+        buf_adds(out, i ? " OR " : front);
+        buf_adds(out, i ? "" : "(");
+        export_column(e, &v, out);
+        buf_adds(out, " = ");
+        export_text(ss_cstr(names->at[i]), out);
+    }
+    buf_adds(out, ")");
+}
+
+void export_taken(export *e, const char *front, buf *out)
+{
+    put_one_of(e, EXPORT_TYPE, &e->ask->types, front, out);
+    put_one_of(e, EXPORT_APP, &e->ask->apps, front, out);
+    if (export_arrival(e)) {
+        buf_addf(out, "%s`ss_time` <= `ss_arrival` + ", front);
+        export_span(e->w->settings.ahead_us, out);
+    }
+}
+
 /* One millisecond more: Flink's window is over where the watermark has its last millisecond, ours at its end.
- */
+   What the module does not take moves nothing: NULL is no watermark. */
 static void put_watermark(export *e, int64_t wait_us, buf *out)
 {
-    bool arrival = export_arrival(e);
+    static const char and[] = " AND ";
+    buf taken;
+    buf_init(&taken, COLUMNS_MAX);
+    export_taken(e, and, &taken);
     buf_adds(out, ",\n  WATERMARK FOR `ss_time` AS ");
-    if (arrival) {
+    if (taken.len)
+        buf_addf(out, "CASE WHEN %s THEN ", buf_text(&taken) + sizeof and-1);
+    if (export_arrival(e)) {
         buf_adds(out, "LEAST(`ss_time`, `ss_arrival` + ");
         export_span(ENGINE_AHEAD_US, out);
         buf_adds(out, ")");
@@ -96,6 +129,9 @@ static void put_watermark(export *e, int64_t wait_us, buf *out)
         buf_adds(out, "`ss_time`");
     buf_adds(out, " - ");
     export_span(wait_us + 1000, out);
+    buf_adds(out, taken.len ? " END" : "");
+    out->failed |= taken.failed;
+    buf_fini(&taken);
 }
 
 /* ---- connectors ---- */

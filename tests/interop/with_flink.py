@@ -14,6 +14,7 @@ from tests.lib.wait import until
 
 APPS, DELAY_S = 3, 5
 GAME_BATCHES, GAME_BATCH, SPREAD_S, STEP_S = 60, 100, 4, 5
+LATE_S = 200
 CLOSING = 90  # events that end all windows: each partition has some
 WEB_BATCHES, WEB_BATCH, SITES = 40, 60, 3
 ODD_EVENTS, ODD_BATCH = 3000, 100
@@ -72,12 +73,12 @@ def module_documents(broker, topic="ours"):
     return [json.loads(m.value) for m in kcat.consume(broker.brokers, topic)]
 
 
-def server_for(t, broker, receivers, metrics_name, receiver, parser, **changes):
+def server_for(t, broker, receivers, metrics_name, receiver, parser, partitions=3):
     """The shipped set, the events in the topic `events`, the module's documents in the topic `ours`. Only event time counts: the events are of the past."""
-    kafka_module = {"use": "kafka", "brokers": broker.brokers, "create": {"enabled": True, "partitions": 3, "replication": 1}, "batch": {"linger": "5ms"}}
+    kafka_module = {"use": "kafka", "brokers": broker.brokers, "create": {"enabled": True, "partitions": partitions, "replication": 1}, "batch": {"linger": "5ms"}}
     modules = {"events": {**kafka_module, "receivers": [receiver], "topic": "events", "key": "{key}"},
                "ours": {**kafka_module, "receivers": [parser], "topic": "ours", "view": "document"}}
-    server = t.server(config={"receivers": {"matomo": None, **receivers}, "server": {"journal": {"segment_bytes": "64MiB"}}, **changes}, modules=modules, start=False)
+    server = t.server(config={"receivers": {"matomo": None, **receivers}, "server": {"journal": {"segment_bytes": "64MiB"}}}, modules=modules, start=False)
     folder = server.file.parent / "conf.d"
     folder.mkdir()
     text = (ROOT / "config" / "metrics" / f"{metrics_name}.yaml").read_text()
@@ -140,6 +141,33 @@ def _(t):
     check(duplicates > 100, f"{duplicates} repeats")
     check(job.peer.process.poll() is None, job.peer.output()[-2000:])
     print(f"# {total} events, {duplicates:.0f} repeats: {sum(names.values())} documents of {windows} windows are the same", flush=True)
+
+
+@test("real Flink over real Kafka: with one partition it takes events for late, or for wrong, exactly where the module does", 420)
+def _(t):
+    t.need("kcat")
+    flink.classpath(t)
+    rng = random.Random(75)
+    broker = kafka.Broker(t)
+    server = server_for(t, broker, {"game": {"stage": "live"}}, "game", "game", "metrics", partitions=1)
+    apps, known, sent = applications(server), [], 0
+    begin = int(time.time()) // 60 * 60 - 7200
+    for number in range(GAME_BATCHES):
+        events = windows_game.batch(rng, GAME_BATCH, begin + number * STEP_S, SPREAD_S, known, LATE_S)
+        events.append(windows_game.event(rng, int(time.time()) + 7200))  # beyond `ahead`
+        windows_game.post(server, *rng.choice(apps), events)
+        sent += len(events)
+    close_game(server, rng, apps, begin + GAME_BATCHES * STEP_S + 600)
+    until(lambda: len(kcat.consume(broker.brokers, "events")) == sent + CLOSING, 60, "the events in Kafka", 0.5)
+    job = flink.Job(t, "job", exported(server, *on_kafka(broker)))
+    want = lambda: keyed(module_documents(broker))  # noqa: E731
+    until(want, 60, "documents", 0.5)
+    until_same(lambda: keyed(topic_documents(broker, "theirs")), want)
+    counted = lambda name: sum(value for series, value in server.metrics().items() if name in series and '"TotalEvents"' in series)  # noqa: E731
+    late, wrong = counted("windows_late_total"), counted('reason="future"')
+    check(late > 100 and wrong == GAME_BATCHES, f"{late} late, {wrong} of the future")
+    check(job.peer.process.poll() is None, job.peer.output()[-2000:])
+    print(f"# {sent} events, {late:.0f} late, {wrong:.0f} of the future: {len(want())} documents are the same", flush=True)
 
 
 def hit(rng, when):

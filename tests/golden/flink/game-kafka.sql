@@ -18,7 +18,7 @@ CREATE TEMPORARY TABLE `windows_events_1` (
   `application_id` STRING,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(TO_TIMESTAMP_LTZ(CAST(`event_timestamp` * 1000 AS BIGINT), 3), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3)
+  WATERMARK FOR `ss_time` AS CASE WHEN `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'events',

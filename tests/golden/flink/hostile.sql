@@ -24,7 +24,7 @@ CREATE TEMPORARY TABLE `odd_events_1` (
   `data` STRING,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_time`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3)
+  WATERMARK FOR `ss_time` AS CASE WHEN (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s') AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'TOPIC',
@@ -44,7 +44,7 @@ CREATE TEMPORARY TABLE `odd_events_2` (
   `o'clock` DOUBLE,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_time`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 01:00:00.001' DAY TO SECOND(3)
+  WATERMARK FOR `ss_time` AS CASE WHEN (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s') AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 01:00:00.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'TOPIC',

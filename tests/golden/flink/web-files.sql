@@ -21,7 +21,7 @@ CREATE TEMPORARY TABLE `web_metrics_events_1` (
   `revenue` DOUBLE,
   `ss_arrival` AS CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)),
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_datetime`, 'yyyy-MM-dd HH:mm:ss') AS TIMESTAMP_LTZ(3)), CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3)
+  WATERMARK FOR `ss_time` AS CASE WHEN `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'filesystem',
   'path' = '/lake/matomo',

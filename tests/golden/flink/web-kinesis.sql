@@ -25,7 +25,7 @@ CREATE TEMPORARY TABLE `web_metrics_events_1` (
   `revenue` DOUBLE,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_datetime`, 'yyyy-MM-dd HH:mm:ss') AS TIMESTAMP_LTZ(3)), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:10:05.001' DAY TO SECOND(3)
+  WATERMARK FOR `ss_time` AS CASE WHEN `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:10:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kinesis',
   'stream.arn' = 'arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM',
