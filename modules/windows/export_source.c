@@ -114,13 +114,13 @@ void export_taken(export *e, const char *front, buf *out)
    What the module does not take moves nothing: NULL is no watermark. */
 static void put_watermark(export *e, int64_t wait_us, buf *out)
 {
-    static const char and[] = " AND ";
+    static const char front[] = " AND ";
     buf taken;
     buf_init(&taken, COLUMNS_MAX);
-    export_taken(e, and, &taken);
+    export_taken(e, front, &taken);
     buf_adds(out, ",\n  WATERMARK FOR `ss_time` AS ");
     if (taken.len)
-        buf_addf(out, "CASE WHEN %s THEN ", buf_text(&taken) + sizeof and-1);
+        buf_addf(out, "CASE WHEN %s THEN ", buf_text(&taken) + sizeof front - 1);
     if (export_arrival(e)) {
         buf_adds(out, "LEAST(`ss_time`, `ss_arrival` + ");
         export_span(ENGINE_AHEAD_US, out);

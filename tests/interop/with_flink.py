@@ -308,5 +308,5 @@ def _(t):
     ours, theirs = used(COST_EVENTS)
     per_million = 1e6 / (COST_EVENTS + CLOSING)
     print(f"# CPU seconds per million events, the guidance's four metrics: module windows {ours * per_million:.1f}, Flink {flink.VERSION} {theirs * per_million:.1f}: "
-          f"{theirs / ours:.0f} times as many", flush=True)
+          f"{theirs / ours:.0f} times as many; memory at most {flink.peak_mb(pid):.0f} and {flink.peak_mb(job.peer.process.pid):.0f} MB", flush=True)
     check(ours < theirs, f"{ours} s, Flink {theirs} s")
