@@ -11,8 +11,9 @@ SCHEMA = "received_at string, action_name string, geo_info struct<city:string>, 
 
 
 def actions(events):
-    time = F.to_timestamp("received_at")
-    return events.groupBy(F.year(time).alias("year"), F.month(time).alias("month"), F.dayofmonth(time).alias("day"), "action_name",
+    """What could not become an event stands in the lake, too, and has no received_at."""
+    time = F.expr("try_cast(received_at as timestamp)")
+    return events.where("received_at is not null").groupBy(F.year(time).alias("year"), F.month(time).alias("month"), F.dayofmonth(time).alias("day"), "action_name",
                           F.col("geo_info.city").alias("city"), F.col("device_info.device.name").alias("device"),
                           F.col("device_info.device.type").alias("type")).count()
 
@@ -23,7 +24,7 @@ def main():
     reader = spark.read.schema(SCHEMA)
     if "*" not in sys.argv[1]:
         reader = reader.option("recursiveFileLookup", True).option("pathGlobFilter", "*.gz")
-    actions(reader.json(sys.argv[1])).orderBy("year", "month", "day", F.desc("count")).show(100, truncate=False)
+    actions(reader.json(sys.argv[1])).orderBy("year", "month", "day", F.desc("count"), "action_name", "city", "device", "type").show(100, truncate=False)
     spark.stop()
 
 

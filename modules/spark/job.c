@@ -50,6 +50,13 @@ const ss_option spark_job_options[] = {
      .dflt = "day",
      .choices = "hour|day",
      .doc = "on closed: how long a partition is open, by its events' times in UTC."},
+    {.name = "folders",
+     .type = SS_T_ENUM,
+     .dflt = "apart",
+     .choices = "apart|together",
+     .doc =
+         "on closed: whether files of one unit in several folders are several partitions or one; a job that "
+         "counts a whole day wants together."},
     {.name = "grace",
      .type = SS_T_DURATION,
      .dflt = "15m",
@@ -224,6 +231,7 @@ static bool read_job(spark_job *j, const ss_host *h, const ss_config *c, ss_erro
     j->conf = h->cfg_get(c, "conf");
     j->submit_args = h->cfg_get(c, "submit_args");
     j->unit_us = ss_eq(h->cfg_str(c, "unit"), SS_LIT("hour")) ? HOUR_US : DAY_US;
+    j->together = ss_eq(h->cfg_str(c, "folders"), SS_LIT("together"));
     j->grace_us = h->cfg_int(c, "grace") * 1000;
     j->files = h->cfg_int(c, "files");
     j->bytes = h->cfg_int(c, "bytes");

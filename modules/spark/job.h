@@ -19,7 +19,7 @@ typedef struct spark_job {
     enum job_on on;
     int64_t unit_us, grace_us, files, bytes, events;
     cron cron;
-    bool late;
+    bool late, together; /* together: folders do not part partitions */
     int64_t timeout_ms, retries, backoff_ms, concurrency;
 } spark_job;
 

@@ -1,5 +1,5 @@
-/* The file that tells a run its input: which files of the lake, and which of the same partition earlier
-   batches had. Written anew for each run under the batch's name, whole or not at all. */
+/* The file that tells a run its input: which files of the lake, and which of the same partition other
+   batches have had. Written anew for each run under the batch's name, whole or not at all. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -20,8 +20,8 @@ static int64_t floor_to(int64_t us, int64_t unit)
     return us / unit * unit;
 }
 
-/* The partition is the folder and the unit in which the file's first event lies; it ends with the unit of the
-   last one. */
+/* The partition is the folder (unless folders are together) and the unit in which the file's first event
+   lies; it ends with the unit of the last one. */
 static bool give_to_job(trigger *t, const spark_job *j, int64_t id, const spark_file *f)
 {
     char key[SPARK_KEY_MAX];
@@ -30,7 +30,7 @@ static bool give_to_job(trigger *t, const spark_job *j, int64_t id, const spark_
     if (j->on == ON_AFTER || !mine)
         return true;
     const char *slash = memrchr(f->path.ptr, '/', f->path.len);
-    size_t folder = slash ? (size_t)(slash - f->path.ptr) + 1 : 0;
+    size_t folder = slash && !j->together ? (size_t)(slash - f->path.ptr) + 1 : 0;
     time_t start = (time_t)(floor_to(f->min_us, j->unit_us) / 1000000);
     struct tm tm;
     int n = 0;

@@ -372,8 +372,12 @@ bool spark_batches(spark_store *s, const char *state, ss_str job, int64_t due_us
     if (!state)
         q = bound(s, "SELECT id FROM batch ORDER BY id DESC LIMIT ?", "i", limit);
     else if (job.len)
-        q = bound(s, "SELECT id FROM batch WHERE state=? AND due_us<=? AND job=? ORDER BY id LIMIT ?", "citi",
-                  state, due_us, job, limit);
+        q = bound(s,
+                  "SELECT id FROM batch b WHERE state=?1 AND due_us<=?2 AND job=?3 AND (key='' OR NOT EXISTS("
+                  "SELECT 1 FROM batch o WHERE o.job=b.job AND o.key=b.key AND (o.state IN "
+                  "('sending','running') OR (o.state='waiting' AND o.id<b.id AND o.due_us<=?2))))"
+                  " ORDER BY id LIMIT ?4",
+                  "citi", state, due_us, job, limit);
     else
         q = bound(s, "SELECT id FROM batch WHERE state=? AND due_us<=? ORDER BY id LIMIT ?", "cii", state,
                   due_us, limit);
@@ -409,7 +413,7 @@ bool spark_batch_files(spark_store *s, const spark_batch *b, bool earlier,
         earlier
             ? bound(s,
                     "SELECT f.path FROM batch b JOIN part p ON p.job=b.job AND p.key=b.key AND "
-                    "p.batch<b.id JOIN file f ON f.id=p.file WHERE b.id=? AND b.key<>'' ORDER BY f.path",
+                    "p.batch<>b.id JOIN file f ON f.id=p.file WHERE b.id=? AND b.key<>'' ORDER BY f.path",
                     "i", b->files_of)
             : bound(s, "SELECT f.path FROM part p JOIN file f ON f.id=p.file WHERE p.batch=? ORDER BY f.path",
                     "i", b->files_of);

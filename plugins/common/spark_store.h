@@ -80,11 +80,13 @@ bool spark_batch_get(spark_store *s, int64_t id, spark_batch *out);
 /* state, attempt, ext, due, sent, ended, reason go to the disk. */
 bool spark_batch_put(spark_store *s, const spark_batch *b);
 /* Of one state, in order of their ids: those that are due by then, of one job (empty: of all); state NULL:
-   all batches, newest first. Ids are read first: visit may change the store. */
+   all batches, newest first. Of one job: only one of a partition, and none while another of that partition is
+   under way, so that two runs never write one partition's results at a time. Ids are read first: visit may
+   change the store. */
 bool spark_batches(spark_store *s, const char *state, ss_str job, int64_t due_us, int64_t limit,
                    bool (*visit)(void *arg, const spark_batch *b), void *arg);
 int64_t spark_count(spark_store *s, const char *state, ss_str job); /* job empty: of all */
-/* earlier: those of former batches of the partition in place of its own. */
+/* earlier: those that other batches of the partition have, in place of its own. */
 bool spark_batch_files(spark_store *s, const spark_batch *b, bool earlier,
                        bool (*visit)(void *arg, ss_str path), void *arg);
 
