@@ -5,7 +5,7 @@
 
 #define RUN_ARGUMENT "--streamsteam_run"
 
-static void put_job(aws_base *b, const spark_run *r)
+static void glue_open(aws_base *b, const spark_run *r)
 {
     grow_clear(&b->body);
     (void)grow_puts(&b->body, "{");
@@ -39,7 +39,7 @@ static bool put_arguments(spark_target *t, const spark_run *r, grow *out)
 static enum answer glue_submit(spark_target *t, spark_run *r)
 {
     aws_base *b = t->self;
-    put_job(b, r);
+    glue_open(b, r);
     (void)grow_puts(&b->body, ",\"Arguments\":{");
     json_pair(&b->body, RUN_ARGUMENT, ss_cstr(r->name));
     if (!put_arguments(t, r, &b->body))
@@ -64,109 +64,48 @@ static enum answer glue_submit(spark_target *t, spark_run *r)
     return a;
 }
 
-typedef struct look {
-    const char *name;
-    char id[AWS_ID_MAX];
-} look;
-
-static bool is_run(void *arg, ss_str item)
-{
-    look *l = arg;
-    char name[AWS_ID_MAX];
-    if (json_member_text(item, "Arguments." RUN_ARGUMENT, name, sizeof name) && strcmp(name, l->name) == 0)
-        return !json_member_text(item, "Id", l->id, sizeof l->id);
-    return true;
-}
-
-static enum answer glue_find(spark_target *t, spark_run *r)
+static aws_call *glue_ask(spark_target *t, const spark_run *r)
 {
     aws_base *b = t->self;
-    look l = {.name = r->name};
-    char token[4096] = "";
-    for (size_t page = 0; page < PAGES_MAX; page++) {
-        put_job(b, r);
-        if (*token) {
-            (void)grow_puts(&b->body, ",");
-            json_pair(&b->body, "NextToken", ss_cstr(token));
-        }
-        (void)grow_puts(&b->body, ",\"MaxResults\":200}");
-        aws_call *call = aws_base_json(t, AWS_GLUE, "GetJobRuns");
-        if (!call)
-            return run_says(r, RUN_UNKNOWN, "no memory");
-        const aws_reply *reply = aws_reply_of(call);
-        if (reply->result != AWS_OK) {
-            enum answer a = aws_base_silent(r, reply);
-            aws_call_free(call);
-            return a;
-        }
-        bool read = json_each(reply->body, "JobRuns", is_run, &l);
-        if (!json_member_text(reply->body, "NextToken", token, sizeof token))
-            token[0] = '\0';
-        aws_call_free(call);
-        if (!read)
-            return run_says(r, RUN_UNKNOWN, "GetJobRuns gave no runs");
-        if (l.id[0]) {
-            (void)snprintf(r->ext, sizeof r->ext, "%s", l.id);
-            return RUN_STARTED;
-        }
-        if (!*token)
-            return RUN_ABSENT;
-    }
-    return run_says(r, RUN_UNKNOWN, "the job has more than %u pages of runs", PAGES_MAX);
-}
-
-static enum answer state_of(spark_run *r, ss_str body)
-{
-    static const char *const bad[] = {"FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED"};
-    char state[64], why[200] = "";
-    if (!json_member_text(body, "JobRun.JobRunState", state, sizeof state))
-        return run_says(r, RUN_UNKNOWN, "GetJobRun gave no state");
-    if (strcmp(state, "SUCCEEDED") == 0)
-        return RUN_DONE;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (strcmp(state, bad[i]) == 0) {
-            (void)json_member_text(body, "JobRun.ErrorMessage", why, sizeof why);
-            return run_says(r, RUN_FAILED, "run %.100s: %s%s%s", r->ext, state, *why ? ": " : "", why);
-        }
-    return RUN_GOING;
-}
-
-static enum answer glue_poll(spark_target *t, spark_run *r)
-{
-    aws_base *b = t->self;
-    put_job(b, r);
+    glue_open(b, r);
     (void)grow_puts(&b->body, ",");
     json_pair(&b->body, "RunId", ss_cstr(r->ext));
     (void)grow_puts(&b->body, "}");
-    aws_call *call = aws_base_json(t, AWS_GLUE, "GetJobRun");
-    if (!call)
-        return run_says(r, RUN_UNKNOWN, "no memory");
-    const aws_reply *reply = aws_reply_of(call);
-    enum answer a = reply->result == AWS_OK ? state_of(r, reply->body) : aws_base_silent(r, reply);
-    aws_call_free(call);
-    return a;
+    return aws_base_json(t, AWS_GLUE, "GetJobRun");
 }
 
 static void glue_end(spark_target *t, spark_run *r)
 {
     aws_base *b = t->self;
-    put_job(b, r);
+    glue_open(b, r);
     (void)grow_puts(&b->body, ",\"JobRunIds\":[");
     json_text(&b->body, ss_cstr(r->ext));
     (void)grow_puts(&b->body, "]}");
     aws_call_free(aws_base_json(t, AWS_GLUE, "BatchStopJobRun"));
 }
 
+static const aws_kind glue = {
+    .service = AWS_GLUE,
+    .what = "run",
+    .by_job = true,
+    .open = glue_open,
+    .ask = glue_ask,
+    .asked = "GetJobRun",
+    .state = "JobRun.JobRunState",
+    .done = "SUCCEEDED",
+    .bad = {"FAILED", "TIMEOUT", "ERROR", "EXPIRED", "STOPPED"},
+    .why = {"JobRun.ErrorMessage"},
+    .list = "GetJobRuns",
+    .items = "JobRuns",
+    .name = "Arguments." RUN_ARGUMENT,
+    .id = "Id",
+    .token = "NextToken",
+    .page = ",\"MaxResults\":200",
+};
+
 bool target_glue(spark_target *t, const ss_config *cfg, ss_error *err)
 {
-    t->self = aws_base_new(t, cfg, NULL, NULL, err);
-    t->poll_ms = AWS_POLL_MS;
-    t->settle_ms = AWS_SETTLE;
     t->submit = glue_submit;
-    t->find = glue_find;
-    t->poll = glue_poll;
     t->end = glue_end;
-    t->check = aws_base_check;
-    t->free = aws_base_free;
-    return t->self != NULL;
+    return aws_base_make(t, &glue, cfg, NULL, NULL, err);
 }

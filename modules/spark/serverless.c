@@ -114,28 +114,10 @@ static enum answer serverless_find(spark_target *t, spark_run *r)
     return a == RUN_BUSY || a == RUN_PAUSE ? RUN_UNKNOWN : a;
 }
 
-static enum answer serverless_poll(spark_target *t, spark_run *r)
+static aws_call *serverless_ask(spark_target *t, const spark_run *r)
 {
-    aws_base *b = t->self;
-    char state[64], why[200] = "";
-    grow_clear(&b->body);
-    aws_call *call = call_it(t, "GET", r->ext);
-    if (!call)
-        return run_says(r, RUN_UNKNOWN, "no memory");
-    const aws_reply *reply = aws_reply_of(call);
-    enum answer a = RUN_GOING;
-    if (reply->result != AWS_OK)
-        a = aws_base_silent(r, reply);
-    else if (!json_member_text(reply->body, "jobRun.state", state, sizeof state))
-        a = run_says(r, RUN_UNKNOWN, "GetJobRun gave no state");
-    else if (strcmp(state, "SUCCESS") == 0)
-        a = RUN_DONE;
-    else if (strcmp(state, "FAILED") == 0 || strcmp(state, "CANCELLED") == 0) {
-        (void)json_member_text(reply->body, "jobRun.stateDetails", why, sizeof why);
-        a = run_says(r, RUN_FAILED, "job run %.100s: %s%s%s", r->ext, state, *why ? ": " : "", why);
-    }
-    aws_call_free(call);
-    return a;
+    grow_clear(&((aws_base *)t->self)->body);
+    return call_it(t, "GET", r->ext);
 }
 
 static void serverless_end(spark_target *t, spark_run *r)
@@ -151,21 +133,27 @@ static bool id_is_plain(const char *id)
     return !*id;
 }
 
+static const aws_kind serverless = {
+    .service = AWS_EMR_SERVERLESS,
+    .what = "job run",
+    .ask = serverless_ask,
+    .asked = "GetJobRun",
+    .state = "jobRun.state",
+    .done = "SUCCESS",
+    .bad = {"FAILED", "CANCELLED"},
+    .why = {"jobRun.stateDetails"},
+};
+
 bool target_serverless(spark_target *t, const ss_config *cfg, ss_error *err)
 {
-    t->self = aws_base_new(t, cfg, "emr_serverless.application", "emr_serverless.role", err);
-    if (t->self && !id_is_plain(((aws_base *)t->self)->id)) {
-        aws_base_free(t);
-        t->self = NULL;
-        (void)ss_fail(err, SS_REJECT, "emr_serverless.application: an id has letters and digits only");
-    }
-    t->poll_ms = AWS_POLL_MS;
-    t->settle_ms = 0;
     t->submit = serverless_submit;
-    t->find = serverless_find;
-    t->poll = serverless_poll;
     t->end = serverless_end;
-    t->check = aws_base_check;
-    t->free = aws_base_free;
-    return t->self != NULL;
+    if (!aws_base_make(t, &serverless, cfg, "emr_serverless.application", "emr_serverless.role", err))
+        return false;
+    t->find = serverless_find;
+    t->settle_ms = 0; /* the token is the proof */
+    if (id_is_plain(((aws_base *)t->self)->id))
+        return true;
+    aws_base_free(t);
+    return ss_fail(err, SS_REJECT, "emr_serverless.application: an id has letters and digits only"), false;
 }
