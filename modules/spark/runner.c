@@ -8,6 +8,7 @@
 #define ROUND_MAX    256 /* batches that one round looks at */
 #define BUSY_WAIT_US 5000000ll
 #define PAUSE_US     30000000ll
+#define ENDING_MS    300000 /* so long a run past its timeout may take to end; no longer than the timeout */
 #define DOUBLINGS    10
 
 static bool keep(runner *r, spark_batch *b, const char *state)
@@ -251,6 +252,44 @@ static bool find_one(void *arg, const spark_batch *found)
     return true;
 }
 
+static void past(const spark_job *j, const char *what, char out[SPARK_REASON_MAX])
+{
+    (void)snprintf(out, SPARK_REASON_MAX, "it took longer than its timeout of %" PRId64 " s and %s",
+                   j->timeout_ms / 1000, what);
+}
+
+static void end_it(runner *r, const spark_job *j, spark_batch *b, spark_run *run)
+{
+    r->target.end(&r->target, run);
+    if (b->reason[0]) /* not for the first time */
+        return;
+    r->timeouts++;
+    past(j, "is being ended", b->reason);
+    (void)keep(r, b, "running");
+}
+
+/* It is asked to end until the target says that it has: two runs of one batch never go on at a time. What
+ * cannot be ended is a person's. */
+static void past_timeout(runner *r, const spark_job *j, spark_batch *b, spark_run *run, enum answer a)
+{
+    int64_t spare_ms = j->timeout_ms < ENDING_MS ? j->timeout_ms : ENDING_MS;
+    bool hopeless = r->now_us >= b->sent_us + (j->timeout_ms + spare_ms) * 1000;
+    char why[SPARK_REASON_MAX];
+    if (b->reason[0] && (a == RUN_FAILED || a == RUN_LOST)) {
+        past(j, "was ended", why);
+        fail_run(r, j, b, why);
+    } else if (a == RUN_FAILED) {
+        fail_run(r, j, b, run->why);
+    } else if (a == RUN_LOST) {
+        give_up(r, b, run->why);
+    } else if (hopeless) {
+        past(j, a == RUN_GOING ? "could not be ended" : "the target does not answer", why);
+        give_up(r, b, why);
+    } else if (a == RUN_GOING) {
+        end_it(r, j, b, run);
+    }
+}
+
 static bool poll_one(void *arg, const spark_batch *found)
 {
     runner *r = arg;
@@ -261,23 +300,14 @@ static bool poll_one(void *arg, const spark_batch *found)
         return false;
     enum answer a = r->target.poll(&r->target, &p.run);
     FAULT_POINT("spark.after_poll");
-    bool over = j && r->now_us >= b.sent_us + j->timeout_ms * 1000;
     if (a == RUN_DONE)
         succeed(r, &b);
+    else if (j && r->now_us >= b.sent_us + j->timeout_ms * 1000)
+        past_timeout(r, j, &b, &p.run, a);
     else if (a == RUN_FAILED && j)
         fail_run(r, j, &b, p.run.why);
     else if (a == RUN_FAILED || a == RUN_LOST)
         give_up(r, &b, p.run.why);
-    else if (over) {
-        r->timeouts++;
-        r->target.end(&r->target, &p.run);
-        (void)run_says(&p.run, RUN_FAILED, "it took longer than its timeout of %" PRId64 " s and was ended",
-                       j->timeout_ms / 1000);
-        if (a == RUN_GOING)
-            fail_run(r, j, &b, p.run.why);
-        else
-            give_up(r, &b, "its timeout is over and the target does not answer");
-    }
     return true;
 }
 

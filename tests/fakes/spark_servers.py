@@ -7,11 +7,33 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PAGE_MAX = 100
+TEXT, WHOLE, TEXTS, MAP = "text", "whole", "texts", "map"
+# Request bodies as Livy's REST API and Spark's rest package document them.
+LIVY_BATCH = {"file": TEXT, "proxyUser": TEXT, "className": TEXT, "args": TEXTS, "jars": TEXTS, "pyFiles": TEXTS, "files": TEXTS, "driverMemory": TEXT,
+              "driverCores": WHOLE, "executorMemory": TEXT, "executorCores": WHOLE, "numExecutors": WHOLE, "archives": TEXTS, "queue": TEXT, "name": TEXT,
+              "conf": MAP}
+SUBMISSION = {"action": TEXT, "clientSparkVersion": TEXT, "message": TEXT, "appResource": TEXT, "mainClass": TEXT, "appArgs": TEXTS, "sparkProperties": MAP,
+              "environmentVariables": MAP}
+SUBMISSION_NEEDS = {"action", "clientSparkVersion", "appResource", "mainClass", "appArgs", "sparkProperties", "environmentVariables"}
+
+
+def is_of(kind, value):
+    if kind == MAP:
+        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+    if kind == TEXTS:
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    return isinstance(value, str if kind == TEXT else int)
+
+
+def misshapen(body, shape, needed):
+    """What is wrong with it; empty: nothing."""
+    return sorted(needed - set(body)) + sorted(name for name, value in body.items() if name not in shape or not is_of(shape[name], value))
 
 
 class Base:
     def __init__(self):
-        self.lock, self.runs, self.faults, self.requests = threading.Lock(), [], [], []
+        self.lock, self.runs, self.faults, self.requests, self.refused = threading.Lock(), [], [], [], []
+        self.get_faults = []
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -24,13 +46,16 @@ class Base:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with fake.lock:
                     fake.requests.append((self.command, self.path, dict(self.headers), body))
-                    fault = fake.faults.pop(0) if fake.faults and self.command == "POST" else None
+                    due = {"POST": fake.faults, "GET": fake.get_faults}.get(self.command)
+                    fault = due.pop(0) if due else None
                     if fault == "busy":
                         status, answer = 503, {"msg": "busy"}
                     elif fault == "refuse":
                         status, answer = 400, {"msg": "no"}
                     else:
                         status, answer = fake.answer(self.command, self.path, json.loads(body or b"null"))
+                        if status == 400:
+                            fake.refused.append(answer)
                 if fault == "cut":
                     self.close_connection = True
                     self.connection.shutdown(2)
@@ -69,16 +94,22 @@ class Livy(Base):
         if not found:
             return 404, {"msg": path}
         if method == "POST":
-            if set(body) - {"file", "className", "args", "conf", "name"} or not isinstance(body["args"], list):
-                return 400, {"msg": "unknown members"}
+            wrong = misshapen(body, LIVY_BATCH, {"file"})
+            if wrong:
+                return 400, {"msg": f"not a batch: {wrong}"}
             if any(run["name"] == body["name"] and run["state"] == "running" for run in self.runs):
                 return 400, {"msg": f"Duplicate session name: {body['name']}"}
             self.runs.append({"id": len(self.runs), "name": body["name"], "state": "running", "body": body, "appId": None})
             return 201, self.runs[-1]
+        if method == "DELETE":
+            self.runs[int(found[1])]["state"] = "deleted"
+            return 200, {"msg": "deleted"}
+        if found[1] and int(found[1]) < len(self.runs) and self.runs[int(found[1])]["state"] == "deleted":
+            return 404, {"msg": "not found"}
         if found[1]:
             return (200, self.runs[int(found[1])]) if int(found[1]) < len(self.runs) else (404, {"msg": "not found"})
         start, size = int(found[2] or 0), min(int(found[3] or PAGE_MAX), PAGE_MAX)
-        return 200, {"from": start, "total": len(self.runs), "sessions": self.runs[start:start + size]}
+        return 200, {"from": start, "total": len(self.runs), "sessions": [r for r in self.runs if r["state"] != "deleted"][start:start + size]}
 
 
 class Standalone(Base):
@@ -89,8 +120,9 @@ class Standalone(Base):
             apps = [{"id": f"app-{i}", "name": r["name"], "state": r["state"]} for i, r in enumerate(self.runs)]
             return 200, {"activeapps": [a for a in apps if a["state"] == "RUNNING"], "completedapps": [a for a in apps if a["state"] != "RUNNING"]}
         if path == "/v1/submissions/create":
-            if body["action"] != "CreateSubmissionRequest" or body["sparkProperties"]["spark.app.name"] not in body["appArgs"]:
-                return 400, {"action": "ErrorResponse", "message": "not a submission"}
+            wrong = misshapen(body, SUBMISSION, SUBMISSION_NEEDS)
+            if wrong or body["action"] != "CreateSubmissionRequest" or body["sparkProperties"]["spark.driver.supervise"] not in ("true", "false"):
+                return 400, {"action": "ErrorResponse", "message": f"not a submission: {wrong}"}
             self.runs.append({"name": body["sparkProperties"]["spark.app.name"], "state": "RUNNING", "id": f"driver-{len(self.runs):04d}", "body": body})
             return 200, {"action": "CreateSubmissionResponse", "success": True, "submissionId": self.runs[-1]["id"], "serverSparkVersion": "4.0.1"}
         found = re.match(r"^/v1/submissions/(status|kill)/([\w-]+)$", path)

@@ -57,6 +57,19 @@ def aws_target(target, fake):
         lambda n, st: s.end_run("etl-job", n, st, "why not"), "SUCCEEDED", "FAILED", "StartJobRun"
 
 
+OTHERS = {"emr": ("DescribeStep", "ListSteps", "CancelSteps"), "emr_serverless": ("GetJobRun", None, "CancelJobRun"), "glue": ("GetJobRun", "GetJobRuns", "BatchStopJobRun")}
+ENDED = {"emr": "CANCELLED", "emr_serverless": "CANCELLED", "glue": "STOPPED"}
+
+
+def states(target, fake):
+    """[(run, state)]"""
+    if target == "emr":
+        return [(r["Name"], r["State"]) for r in fake.service("elasticmapreduce").steps("j-1")]
+    if target == "emr_serverless":
+        return [(r["name"], r["state"]) for r in fake.service("emr-serverless").runs("00app")]
+    return [(r["Arguments"]["--streamsteam_run"], r["JobRunState"]) for r in fake.service("glue").job_runs("etl-job")]
+
+
 def once_each(names, found):
     equal(collections.Counter(names), collections.Counter(b["run"] for b in found))
 
@@ -101,6 +114,22 @@ for TARGET in ("emr", "emr_serverless", "glue"):
             end(names()[2], failed)
             given_up = until(lambda: [b for b in c.batches() if b["state"] == "failed"], 20, "the batch given up")
             check("why not" in given_up[0]["reason"] and "FAILED" in given_up[0]["reason"], given_up[0]["reason"])
+
+
+    @test(f"{TARGET}: faults of asking, looking up and ending: no run fails by them, none is made twice", timeout_s=120)
+    def _(t, target=TARGET):
+        with Fake(seed=11) as fake:
+            options, file, names, end, done, failed, op = aws_target(target, fake)
+            ask, look, stop = OTHERS[target]
+            fake.script.add([{"op": op, "do": "close", **LOST}])
+            for name in (ask, look, stop):
+                fake.script.add([{"op": name, "do": act, "times": 1} for act in ("throttle", "close", "garbage", "error", "cut")] if name else [])
+            c = Case(t, target, file=file, env=fake.env(), job={"timeout": "5s", "retries": 1}, **options)
+            until(lambda: [state for _, state in states(target, fake)][:1] == [ENDED[target]], 60, "the first run ended at its timeout")
+            second = until(lambda: names()[1:], 30, "the second run")
+            end(second[0], done)
+            (batch,) = c.when("done", 1)
+            equal((names(), batch["attempt"], batch["run"]), ([batch["batch"] + "-1", batch["batch"] + "-2"], 2, second[0]))
 
 
 def check_sent(target, fake, batch):
@@ -150,6 +179,27 @@ def _(t):
         check("j-9" in found[0]["reason"], found[0]["reason"])
         equal((found[0]["state"], found[0]["attempt"]), ("waiting", 0))
         until(lambda: "nothing is sent" in c.server.log_text(), 10, "the alarm")
+
+
+@test("livy and standalone: failed, past its timeout, with an answer lost: ended, and run again under a new name; the documented shape", timeout_s=120)
+def _(t):
+    for kind in ("livy", "standalone"):
+        (t.tmp / kind).mkdir()
+        peer = Livy() if kind == "livy" else Standalone()
+        t.defer(peer.close)
+        where = {"url": peer.url, **({} if kind == "livy" else {"master": "spark://m:7077", "ui": peer.url})}
+        c = Case(Below(t, t.tmp / kind), kind, file="/jobs/job.py", job={"timeout": "3s", "retries": 2}, **{kind: where})
+        c.when("running", 1)
+        peer.get_faults = ["cut", "busy", "cut"]
+        peer.end_all("dead" if kind == "livy" else "FAILED")
+        until(lambda: len(peer.names()) == 2, 30, "the second run")
+        until(lambda: len(peer.names()) == 3, 30, "the third run, the second being ended at its timeout")
+        equal(peer.runs[1]["state"], "deleted" if kind == "livy" else "KILLED")
+        with peer.lock:
+            peer.runs[2]["state"] = "success" if kind == "livy" else "FINISHED"
+        (batch,) = c.when("done", 1)
+        equal((batch["attempt"], peer.names(), peer.refused), (3, [f"{batch['batch']}-{n}" for n in (1, 2, 3)], []))
+        c.server.stop()
 
 
 @test("livy: names, faults, a password", timeout_s=120)
