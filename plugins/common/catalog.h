@@ -38,15 +38,16 @@ bool catalog_print(const catalog *c, const char *format, const catalog_target *t
 /* ---- for those who make the tables themselves ---- */
 
 typedef struct catalog_column {
-    char name[CATALOG_NAME_SIZE]; /* as the format names it, not quoted   */
+    char name[CATALOG_NAME_SIZE]; /* as the format names it, not quoted; dotted where it has objects */
     const char *type;             /* in the format's words: "TEXT"        */
     uint32_t field_type, flags;   /* enum ss_field_type, ss_field_flag    */
     ss_str path;                  /* geo_info.loc.longitude: the field    */
     const char *doc;              /* or NULL                              */
 } catalog_column;
 
-/* The columns of a flat format (sqlite, postgres, redshift_flat), the same as in its DDL unless reserved
-   (NULL at the end, or NULL) takes a name. Owned by the caller: free(). NULL: not flat, or no memory. */
+/* The columns of a flat format (sqlite, postgres, redshift_flat) or of parquet, the same as in its DDL unless
+   reserved (NULL at the end, or NULL) takes a name. Owned by the caller: free(). NULL: another format, or no
+   memory. */
 catalog_column *catalog_columns(const catalog *c, const char *format, const char *const *reserved,
                                 size_t *count);
 /* Glue: the table's columns as a JSON list, and members of SerdeInfo's Parameters, as in its TableInput.

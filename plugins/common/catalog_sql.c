@@ -362,6 +362,34 @@ bool catalog_spark(const catalog *c, const catalog_target *target, buf *out)
 
 /* ---- for modules that make their tables themselves ---- */
 
+static const dialect parquet = {
+    .rule = {.plain = true},
+    .types = {[SS_FIELD_STRING] = "VARCHAR",
+              [SS_FIELD_INT] = "BIGINT",
+              [SS_FIELD_DOUBLE] = "DOUBLE",
+              [SS_FIELD_BOOL] = "BOOLEAN",
+              [SS_FIELD_TIMESTAMP] = "TIMESTAMPTZ",
+              [SS_FIELD_DATETIME] = "TIMESTAMPTZ",
+              [SS_FIELD_JSON] = "JSON"},
+};
+
+/* With the names of the objects that it lies in, where the format has objects. */
+static void column_name(const catalog *c, const catalog_rule *rule, catalog_name *names, uint16_t n,
+                        char out[CATALOG_NAME_SIZE])
+{
+    size_t len = strlen(names[n]);
+    memcpy(out, names[n], len + 1);
+    while (!rule->flat && (n = c->nodes[n].parent) != CATALOG_NONE) {
+        size_t more = strlen(names[n]) + 1;
+        if (len + more + 1 > CATALOG_NAME_SIZE)
+            return;
+        memmove(out + more, out, len + 1);
+        memcpy(out, names[n], more - 1);
+        out[more - 1] = '.';
+        len += more;
+    }
+}
+
 static const char *const *both(const char *const *a, const char *const *b, const char *out[], size_t size)
 {
     size_t n = 0;
@@ -379,6 +407,7 @@ catalog_column *catalog_columns(const catalog *c, const char *format, const char
     const dialect *d = strcmp(format, "sqlite") == 0          ? &sqlite
                        : strcmp(format, "postgres") == 0      ? &postgres
                        : strcmp(format, "redshift_flat") == 0 ? &redshift_flat
+                       : strcmp(format, "parquet") == 0       ? &parquet
                                                               : NULL;
     const char *taken[RESERVED_MAX];
     if (!d)
@@ -393,7 +422,7 @@ catalog_column *catalog_columns(const catalog *c, const char *format, const char
         if (catalog_is_object(node))
             continue;
         catalog_column *column = &columns[(*count)++];
-        memcpy(column->name, names[n], sizeof column->name);
+        column_name(c, &rule, names, n, column->name);
         column->type = d->types[node->field.type];
         column->field_type = node->field.type;
         column->flags = node->field.flags;

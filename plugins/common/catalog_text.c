@@ -84,8 +84,8 @@ static const struct {
     [SS_FIELD_INT] = {"int64", ""},
     [SS_FIELD_DOUBLE] = {"double", ""},
     [SS_FIELD_BOOL] = {"boolean", ""},
-    [SS_FIELD_TIMESTAMP] = {"int64", " (TIMESTAMP(MILLIS,true))"},
-    [SS_FIELD_DATETIME] = {"int64", " (TIMESTAMP(MILLIS,true))"},
+    [SS_FIELD_TIMESTAMP] = {"int64", " (TIMESTAMP(MICROS,true))"},
+    [SS_FIELD_DATETIME] = {"int64", " (TIMESTAMP(MICROS,true))"},
     [SS_FIELD_JSON] = {"binary", " (JSON)"},
 };
 

@@ -3,9 +3,10 @@
 
 #include "plugins/common/shape.h"
 
-#define ROW_EXTRA_MAX (64u << 20)
-#define SHAPE_KEY_MAX (6u * CATALOG_FIELD_NAME_MAX) /* a name, all of it escaped */
-#define WHOLE_MAX     9.2e18                        /* a double below it fits 64 bits */
+#define ROW_EXTRA_MAX   (64u << 20)
+#define SHAPE_KEY_MAX   (6u * CATALOG_FIELD_NAME_MAX) /* a name, all of it escaped */
+#define WHOLE_MAX       9.2e18                        /* a double below it fits 64 bits */
+#define TIME_MICROS_MAX (sizeof "2026-11-22T03:24:00.123456Z" - 1)
 
 typedef struct reading {
     row *row;
@@ -209,6 +210,8 @@ static bool put_scalar(reading *g, cell *c, uint32_t type, const json_value *v, 
     case SS_FIELD_TIMESTAMP:
     case SS_FIELD_DATETIME:
         if (v->kind != JSON_STRING || v->escaped || !is_time(v->text, type == SS_FIELD_TIMESTAMP ? 'T' : ' '))
+            return false;
+        if (g->shape->micros && v->text.len > TIME_MICROS_MAX)
             return false;
         put_text(c, v->text);
         return true;

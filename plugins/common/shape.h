@@ -26,6 +26,7 @@ typedef struct shape {
     shape_node *nodes; /* owned */
     uint16_t node_count, first;
     char *texts; /* owned: names and docs, copied */
+    bool micros; /* times with finer fractions than microseconds do not fit */
 } shape;
 
 enum cell_kind { CELL_NULL = 0, CELL_INT, CELL_REAL, CELL_TEXT };
@@ -47,8 +48,8 @@ typedef struct row {
     buf extra; /* an object, or empty: everything found its column */
 } row;
 
-/* Fields as host->catalog() tells them; none: a table of our own columns alone. format: "sqlite", "postgres".
-   false with err: no memory, or names that are no names. */
+/* Fields as host->catalog() tells them; none: a table of our own columns alone. format: as of
+   catalog_columns(). false with err: no memory, or names that are no names. */
 bool shape_begin(shape *s, ss_error *err);
 bool shape_add(shape *s, const ss_field *field, const char *receiver, ss_error *err);
 bool shape_end(shape *s, const char *format, ss_error *err);

@@ -1,0 +1,261 @@
+/* A table function that reads lines, and a COPY of it into the file, done in small tasks. */
+#include "plugins/common/parquet.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "plugins/common/fault.h"
+#include "plugins/common/parquet_inside.h"
+
+#define FUNCTION     "ss_lines"
+#define READ_BYTES   (1u << 20)
+#define CHUNK_BYTES  (4u << 20)  /* of lines in one chunk: a few thousand huge ones must fit into memory */
+#define GROUP_BYTES  (24u << 20) /* of values in one row group: it is in memory until it is written      */
+#define SQL_MAX      (PATH_MAX * 2 + 512)
+#define JOIN_SQL_MAX (16u << 20)
+
+struct parquet_write {
+    duck *duck;
+    parquet_columns *columns;
+    parquet_source source;
+    void *prepared, *pending;
+    char *buffer; /* what was read and not yet taken: from..to */
+    size_t from, to, size;
+    uint64_t lines, bytes;
+    bool ended, done;
+    ss_error why; /* of the function: what the statement's own text would hide */
+};
+
+/* ---- lines ---- */
+
+static bool more_room(parquet_write *w)
+{
+    if (w->from > 0) {
+        memmove(w->buffer, w->buffer + w->from, w->to - w->from);
+        w->to -= w->from;
+        w->from = 0;
+    }
+    if (w->to + READ_BYTES / 2 <= w->size)
+        return true;
+    size_t size = w->size ? w->size * 2 : READ_BYTES;
+    char *buffer = size <= 2 * PARQUET_LINE_MAX ? realloc(w->buffer, size) : NULL;
+    if (!buffer)
+        return ss_fail(&w->why, SS_RETRY, "no memory for a line of %zu bytes", w->to), false;
+    w->buffer = buffer;
+    w->size = size;
+    return true;
+}
+
+/* 1: a line without its newline; 0: the end; -1: why. */
+static int next_line(parquet_write *w, ss_str *line)
+{
+    size_t seen = 0;
+    for (;;) {
+        char *from = w->buffer + w->from;
+        char *end = w->to - w->from > seen ? memchr(from + seen, '\n', w->to - w->from - seen) : NULL;
+        if (end || (w->ended && w->to > w->from)) {
+            size_t len = end ? (size_t)(end - from) : w->to - w->from;
+            *line = ss_s(from, len);
+            w->from += len + (end != NULL);
+            w->bytes += len + (end != NULL);
+            w->lines++;
+            return 1;
+        }
+        if (w->ended)
+            return 0;
+        seen = w->to - w->from;
+        if (!more_room(w))
+            return -1;
+        ssize_t n = w->source.read(w->source.arg, w->buffer + w->to, w->size - w->to, &w->why);
+        if (n < 0)
+            return -1;
+        w->to += (size_t)n;
+        w->ended = n == 0;
+    }
+}
+
+/* ---- the table function ---- */
+
+static const duck_api *functions; /* of the one library that this process has loaded */
+
+static void on_bind(void *info)
+{
+    const duck *d = functions->bind_get_extra_info(info);
+    parquet_write *w = d->lines;
+    if (!w || !parquet_columns_bind(w->columns, functions, info))
+        functions->bind_set_error(info, "out of memory for columns");
+}
+
+static void on_init(void *info)
+{
+    (void)info;
+}
+
+static void on_fill(void *info, void *chunk)
+{
+    const duck *d = functions->function_get_extra_info(info);
+    parquet_write *w = d->lines;
+    uint64_t rows = 0, most = functions->vector_size(), until = w->bytes + CHUNK_BYTES;
+    ss_str line;
+    int got = 1;
+    FAULT_POINT("parquet.chunk");
+    parquet_columns_begin(w->columns, functions, chunk);
+    while (rows < most && w->bytes < until && (got = next_line(w, &line)) > 0) {
+        if (!parquet_columns_put(w->columns, functions, rows, line)) {
+            (void)ss_fail(&w->why, SS_RETRY, "out of memory for a line");
+            got = -1;
+            break;
+        }
+        rows++;
+    }
+    if (got < 0)
+        functions->function_set_error(info, w->why.text);
+    parquet_columns_finish(w->columns, functions, chunk, rows);
+}
+
+static bool add_function(duck *d, ss_error *err)
+{
+    functions = d->api;
+    if (d->has_lines)
+        return true;
+    void *f = functions->create_table_function();
+    functions->table_function_set_name(f, FUNCTION);
+    functions->table_function_set_extra_info(f, d, NULL);
+    functions->table_function_set_bind(f, on_bind);
+    functions->table_function_set_init(f, on_init);
+    functions->table_function_set_function(f, on_fill);
+    d->has_lines = functions->register_table_function(d->connection, f) == 0;
+    functions->destroy_table_function(&f);
+    if (!d->has_lines)
+        duck_fail(err, "take a table function", NULL);
+    return d->has_lines;
+}
+
+/* ---- the statement ---- */
+
+static void put_quoted(buf *out, const char *text)
+{
+    buf_adds(out, "'");
+    for (; *text; text++)
+        buf_add(out, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
+    buf_adds(out, "'");
+}
+
+static void put_options(buf *out, const char *to, const parquet_settings *s)
+{
+    buf_adds(out, ") TO ");
+    put_quoted(out, to);
+    buf_addf(out, " (FORMAT parquet, COMPRESSION %s, ROW_GROUP_SIZE %u, ROW_GROUP_SIZE_BYTES %u)",
+             s->compression, s->row_group, GROUP_BYTES);
+}
+
+static bool make_pending(parquet_write *w, const char *path, const parquet_settings *s, ss_error *err)
+{
+    buf sql;
+    buf_init(&sql, SQL_MAX);
+    buf_adds(&sql, "COPY (SELECT * FROM " FUNCTION "()");
+    put_options(&sql, path, s);
+    const char *text = buf_text(&sql);
+    const duck_api *api = w->duck->api;
+    bool good = !sql.failed && api->prepare(w->duck->connection, text, &w->prepared) == 0;
+    if (!good)
+        duck_fail(err, "prepare a Parquet file", w->prepared ? api->prepare_error(w->prepared) : NULL);
+    else if (!(good = api->pending_prepared(w->prepared, &w->pending) == 0))
+        duck_fail(err, "begin a Parquet file", w->pending ? api->pending_error(w->pending) : NULL);
+    buf_fini(&sql);
+    return good;
+}
+
+parquet_write *parquet_begin(duck *d, parquet_columns *c, const parquet_source *source, const char *path,
+                             const parquet_settings *s, ss_error *err)
+{
+    parquet_write *w = calloc(1, sizeof *w);
+    if (!w)
+        return ss_fail(err, SS_RETRY, "out of memory"), NULL;
+    *w = (parquet_write){.duck = d, .columns = c, .source = *source, .why = {.struct_size = sizeof w->why}};
+    d->lines = w;
+    if (add_function(d, err) && duck_run(d, "SET preserve_insertion_order = false", NULL, err) &&
+        make_pending(w, path, s, err))
+        return w;
+    parquet_end(w);
+    return NULL;
+}
+
+static enum parquet_result finish(parquet_write *w, ss_error *err)
+{
+    const duck_api *api = w->duck->api;
+    duck_result result = {.inside = NULL};
+    bool good = api->execute_pending(w->pending, &result) == 0;
+    if (!good)
+        duck_fail(err, "write a Parquet file", w->why.text[0] ? w->why.text : api->result_error(&result));
+    uint64_t rows = good ? api->rows_changed(&result) : 0;
+    api->destroy_result(&result);
+    if (good && rows != w->lines) {
+        (void)ss_fail(err, SS_RETRY, "DuckDB wrote %llu rows of %llu lines", (unsigned long long)rows,
+                      (unsigned long long)w->lines);
+        good = false;
+    }
+    return good ? PARQUET_DONE : PARQUET_FAILED;
+}
+
+enum parquet_result parquet_step(parquet_write *w, int64_t until_us, int64_t (*clock_us)(void *arg),
+                                 void *arg, ss_error *err)
+{
+    for (;;) {
+        int state = w->duck->api->pending_execute_task(w->pending);
+        if (state == DUCK_READY)
+            return finish(w, err);
+        if (state == DUCK_PENDING_ERROR) {
+            duck_fail(err, "write a Parquet file",
+                      w->why.text[0] ? w->why.text : w->duck->api->pending_error(w->pending));
+            return PARQUET_FAILED;
+        }
+        if (until_us > 0 && clock_us(arg) >= until_us)
+            return PARQUET_MORE;
+    }
+}
+
+uint64_t parquet_lines(const parquet_write *w)
+{
+    return w->lines;
+}
+
+uint64_t parquet_bytes(const parquet_write *w)
+{
+    return w->bytes;
+}
+
+void parquet_end(parquet_write *w)
+{
+    if (!w)
+        return;
+    if (w->pending)
+        w->duck->api->destroy_pending(&w->pending);
+    if (w->prepared)
+        w->duck->api->destroy_prepare(&w->prepared);
+    w->duck->lines = NULL;
+    free(w->buffer);
+    free(w);
+}
+
+/* ---- many into one ---- */
+
+bool parquet_join(duck *d, const char *const *paths, size_t count, const char *to, const parquet_settings *s,
+                  uint64_t *rows, ss_error *err)
+{
+    buf sql;
+    buf_init(&sql, JOIN_SQL_MAX);
+    buf_adds(&sql, "COPY (SELECT * FROM read_parquet([");
+    for (size_t i = 0; i < count; i++) {
+        buf_adds(&sql, i ? "," : "");
+        put_quoted(&sql, paths[i]);
+    }
+    buf_adds(&sql, "], union_by_name = true, hive_partitioning = false)");
+    put_options(&sql, to, s);
+    const char *text = buf_text(&sql);
+    bool good = !sql.failed ? duck_run(d, "SET preserve_insertion_order = false", NULL, err) &&
+                                  duck_run(d, text, rows, err)
+                            : (ss_fail(err, SS_RETRY, "out of memory"), false);
+    buf_fini(&sql);
+    return good;
+}

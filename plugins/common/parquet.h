@@ -1,0 +1,60 @@
+/* Lines of JSON as a Parquet file, by DuckDB. The columns are those of the receivers whose events the lines
+   are, as the catalog has them; what finds no column, or does not fit its type, is in `ss_extra` (shape.h),
+   so that no line loses anything. One thread. */
+#ifndef COMMON_PARQUET_H
+#define COMMON_PARQUET_H
+
+#include "plugins/common/duckdb.h"
+#include "plugins/common/shape.h"
+
+#define PARQUET_ROW_GROUP     61440u
+#define PARQUET_ROW_GROUP_MIN 2048u
+#define PARQUET_ROW_GROUP_MAX 1048576u
+#define PARQUET_MEMORY_BYTES  (160ull << 20) /* what DuckDB may have */
+#define PARQUET_LINE_MAX      (64u << 20)
+
+typedef struct parquet_settings {
+    char compression[8]; /* "zstd", "snappy" */
+    uint32_t row_group;  /* rows at the most; wide rows make it smaller */
+} parquet_settings;
+
+/* ---- columns ---- */
+
+typedef struct parquet_columns parquet_columns;
+
+/* The first of several receivers that declares a field says its type. An unknown receiver has no columns.
+   NULL with err: no memory, or names that are none. */
+parquet_columns *parquet_columns_new(const ss_host *host, const ss_str *receivers, size_t count,
+                                     ss_error *err);
+void parquet_columns_free(parquet_columns *c);
+
+/* ---- writing ---- */
+
+enum parquet_result {
+    PARQUET_DONE,
+    PARQUET_MORE,  /* it goes on with the next parquet_step() */
+    PARQUET_FAILED /* err says why; the file is of no use     */
+};
+
+typedef struct parquet_source { /* bytes of whole lines; pieces may end anywhere */
+    ssize_t (*read)(void *arg, char *to, size_t size, ss_error *err); /* 0: the end; -1 */
+    void *arg;
+} parquet_source;
+
+typedef struct parquet_write parquet_write;
+
+/* The file is made or overwritten; syncing it is the caller's. NULL with err. Columns stay borrowed. */
+parquet_write *parquet_begin(duck *d, parquet_columns *c, const parquet_source *source, const char *path,
+                             const parquet_settings *s, ss_error *err);
+/* Works until about then (0: until it is done), by clock_us. */
+enum parquet_result parquet_step(parquet_write *w, int64_t until_us, int64_t (*clock_us)(void *arg),
+                                 void *arg, ss_error *err);
+uint64_t parquet_lines(const parquet_write *w);
+uint64_t parquet_bytes(const parquet_write *w); /* of the lines, with their newlines */
+void parquet_end(parquet_write *w);             /* also before it is done; NULL: nothing */
+
+/* One Parquet file of many, in their order, columns by name. rows: how many it has. false: err. */
+bool parquet_join(duck *d, const char *const *paths, size_t count, const char *to, const parquet_settings *s,
+                  uint64_t *rows, ss_error *err);
+
+#endif
