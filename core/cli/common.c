@@ -8,6 +8,7 @@
 
 #include "core/base/prefix.h"
 #include "core/config/config.h"
+#include "plugins/common/rfc3339.h"
 
 int cli_fail(int code, const char *verb, const char *format, ...)
 {
@@ -123,4 +124,15 @@ int cli_data_dir(int *argc, char **argv, char out[PATH_MAX])
         return from_config(argv[0], path, out);
     (void)snprintf(out, PATH_MAX, "var");
     return CLI_OK;
+}
+
+bool cli_time(const char *text, int64_t *us)
+{
+    char whole[64];
+    if (!text || strlen(text) + sizeof "T00:00:00Z" > sizeof whole)
+        return false;
+    if (rfc3339_date_time(ss_cstr(text), us))
+        return true;
+    (void)snprintf(whole, sizeof whole, "%sT00:00:00Z", text);
+    return rfc3339_date_time(ss_cstr(whole), us);
 }

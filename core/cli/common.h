@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
@@ -34,5 +35,8 @@ int cli_take_place(int *argc, char **argv, const char **dir, const char **file);
    $STREAMSTEAM_DATA, else the data directory of the default configuration, else var. 0, or an exit code
    after saying why. */
 int cli_data_dir(int *argc, char **argv, char out[PATH_MAX]);
+
+/* 2026-11-26T08:00:00Z or 2026-11-26, UTC. false: it is no time; text may be NULL. */
+bool cli_time(const char *text, int64_t *us);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/cli/common.h"
 #include "core/cli/files.h"
 #include "core/cli/query_athena.h"
+#include "core/cli/query_lake.h"
 #include "core/cli/query_list.h"
 #include "core/cli/query_print.h"
 #include "core/cli/verbs.h"
@@ -27,6 +28,7 @@ static const char help[] =
     "usage: streamsteam query [OPTIONS] 'SELECT ...'\n"
     "       streamsteam query [OPTIONS] --saved NAME\n"
     "       streamsteam query [OPTIONS] --list\n"
+    "       streamsteam query [OPTIONS] --lake 'SELECT ...' [--from TIME] [--to TIME]\n"
     "       streamsteam query [OPTIONS] --athena 'SELECT ...'\n"
     "\n"
     "Asks the warehouse, a SQLite file or PostgreSQL. Reads only: the server may go on writing. - instead of "
@@ -36,9 +38,12 @@ static const char help[] =
     "\n"
     "  --saved NAME        a saved query of the Game Analytics Pipeline, or the view of the same rows\n"
     "  --list              the saved queries, then the tables and views that there are\n"
+    "  --lake              ask the files of a lake on this machine, with DuckDB's library; --from and --to\n"
+    "                      (2026-11-26T08:00:00Z or 2026-11-26) leave out files without an event of that "
+    "time\n"
     "  --athena            ask Amazon Athena over the lake on S3, with the options of the module glue; AWS\n"
     "                      bills what it reads; the query is cancelled after --timeout and with Ctrl-C\n"
-    "  --database NAME     the module to ask, where there are several warehouses (modules glue)\n"
+    "  --database NAME     the module to ask, where there are several warehouses (lakes, modules glue)\n"
     "  --format F          table (default), csv (RFC 4180; null is empty, an empty text has quotes) or json\n"
     "                      (a list with an object for each row)\n"
     "  --limit N           so many rows (default: 1000 of a table, all of csv and json)\n"
@@ -51,7 +56,8 @@ static const char help[] =
 
 typedef struct question {
     const char *config, *database, *saved, *sql;
-    bool list, athena;
+    bool list, athena, lake;
+    int64_t from_us, to_us; /* of a lake */
     enum query_format format;
     int64_t limit;
     warehouse_limits limits;
@@ -232,20 +238,24 @@ static int list_relations(const question *q, const found *where)
     return failed(&relations, &fault);
 }
 
-static int ask_athena(const question *q, const config *c)
+/* A module answers, in whose place the data are. */
+static int ask_module(const question *q, const config *c)
 {
     query_print *print = query_print_new(stdout, q->format, q->limit, q->limits.memory_bytes);
     if (!print)
         return cli_fail(CLI_FAILED, "query", "out of memory");
     warehouse_rows rows = query_print_rows(print);
     warehouse_fault fault;
-    int code = query_athena(c, q->database, q->sql, q->limits.timeout_ms, &rows, &fault);
+    int code = q->lake ? query_lake(c, q->database, q->sql, &q->limits, q->from_us, q->to_us, &rows, &fault)
+                       : query_athena(c, q->database, q->sql, q->limits.timeout_ms, &rows, &fault);
     if (code == CLI_OK) {
         const char *why = query_print_end(print);
         code = why ? cli_fail(CLI_FAILED, "query", "%s", why) : CLI_OK;
     } else if (fault.kind) {
         code = cli_fail(CLI_FAILED, "query", "%s%s", fault.error.text,
-                        fault.kind == WAREHOUSE_TIME ? " (--timeout)" : "");
+                        fault.kind == WAREHOUSE_TIME     ? " (--timeout)"
+                        : fault.kind == WAREHOUSE_MEMORY ? " (--memory)"
+                                                         : "");
     }
     query_print_free(print);
     return code;
@@ -338,6 +348,9 @@ static int read_options(question *q, int argc, char **argv)
     const char *memory = cli_take_option(&argc, argv, NULL, "memory", &bad);
     q->list = cli_take_flag(&argc, argv, "list");
     q->athena = cli_take_flag(&argc, argv, "athena");
+    q->lake = cli_take_flag(&argc, argv, "lake");
+    const char *from = cli_take_option(&argc, argv, NULL, "from", &bad);
+    const char *to = cli_take_option(&argc, argv, NULL, "to", &bad);
     if (argc > 1 && strcmp(argv[1], "--") == 0) {
         argv++;
         argc--;
@@ -348,9 +361,17 @@ static int read_options(question *q, int argc, char **argv)
         return cli_fail(CLI_USAGE, "query",
                         "say one of 'SELECT ...' (in quotes), --saved NAME, --list; see streamsteam "
                         "query --help");
-    if (q->athena && (q->saved || q->list))
+    if ((q->athena || q->lake) && (q->saved || q->list || (q->athena && q->lake)))
         return cli_fail(CLI_USAGE, "query",
-                        "--athena wants a query in quotes; --saved and --list are the warehouse's");
+                        "--athena and --lake each want a query in quotes; --saved and --list are the "
+                        "warehouse's");
+    if ((from || to) && !q->lake)
+        return cli_fail(CLI_USAGE, "query", "--from and --to are for --lake");
+    q->from_us = INT64_MIN;
+    q->to_us = INT64_MAX;
+    if ((from && !cli_time(from, &q->from_us)) || (to && !cli_time(to, &q->to_us)))
+        return cli_fail(CLI_USAGE, "query",
+                        "--from and --to are times as 2026-11-26T08:00:00Z or 2026-11-26");
     if (format && !query_format_read(format, &q->format))
         return cli_fail(CLI_USAGE, "query", "--format %.32s: it is table, csv or json", format);
     int code = read_numbers(q, limit, timeout, memory);
@@ -370,8 +391,8 @@ static int answer(question *q)
     if (q->list)
         query_list_saved();
     code = cli_load("query", q->config, &files);
-    if (code == CLI_OK && q->athena) {
-        code = ask_athena(q, files.config);
+    if (code == CLI_OK && (q->athena || q->lake)) {
+        code = ask_module(q, files.config);
         cli_unload(&files);
         return code;
     }

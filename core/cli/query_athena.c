@@ -22,12 +22,13 @@ static bool stopping(void *arg)
 
 /* ---- which module ---- */
 
-static bool find_module(const config *c, const char *wanted, config_entry *chosen)
+bool query_module(const config *c, const char *plugin, const char *option, const char *wanted,
+                  config_entry *chosen)
 {
     size_t count = 0;
     for (size_t i = 0; i < config_entries(c); i++) {
         config_entry e = config_entry_at(c, i);
-        if (e.kind != SS_MODULE || strcmp(e.plugin->name, "glue") != 0 ||
+        if (e.kind != SS_MODULE || strcmp(e.plugin->name, plugin) != 0 ||
             (wanted && strcmp(wanted, e.name) != 0))
             continue;
         *chosen = e;
@@ -36,12 +37,13 @@ static bool find_module(const config *c, const char *wanted, config_entry *chose
     if (count == 1)
         return true;
     if (count > 1)
-        (void)cli_fail(CLI_USAGE, "query", "there are %zu modules glue: choose one with --database", count);
+        (void)cli_fail(CLI_USAGE, "query", "there are %zu modules %s: choose one with --database", count,
+                       plugin);
     else if (wanted)
-        (void)cli_fail(CLI_USAGE, "query", "there is no module '%.64s' that uses glue", wanted);
+        (void)cli_fail(CLI_USAGE, "query", "there is no module '%.64s' that uses %s", wanted, plugin);
     else
-        (void)cli_fail(CLI_FAILED, "query",
-                       "--athena needs a module glue in the configuration: see docs/glue.md");
+        (void)cli_fail(CLI_FAILED, "query", "%s needs a module %s in the configuration: see docs/%s.md",
+                       option, plugin, plugin);
     return false;
 }
 
@@ -59,7 +61,7 @@ int query_athena(const config *c, const char *module, const char *sql, int64_t t
     config_entry e = {.kind = 0};
     ss_error err = error_init();
     *fault = (warehouse_fault){.kind = 0};
-    if (!find_module(c, module, &e))
+    if (!query_module(c, "glue", "--athena", module, &e))
         return CLI_FAILED;
     const athena_ask ask = {sql, timeout_ms, stopping, NULL, rows};
     const athena_sink asked = {{sizeof asked, ATHENA_SINK, NULL, write_nothing}, &ask, fault};

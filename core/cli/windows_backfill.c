@@ -15,7 +15,6 @@
 #include "core/config/plan.h"
 #include "core/delivery/replay.h"
 #include "core/journal/summary.h"
-#include "plugins/common/rfc3339.h"
 #include "plugins/common/windows_backfill.h"
 #include "plugins/loader/remove_tree.h"
 
@@ -234,15 +233,6 @@ static int run(job *j)
 
 /* ---- the verb ---- */
 
-static bool time_of(const char *text, int64_t *us)
-{
-    char whole[64];
-    if (text && rfc3339_date_time(ss_cstr(text), us))
-        return true;
-    return text && snprintf(whole, sizeof whole, "%sT00:00:00Z", text) < (int)sizeof whole &&
-           rfc3339_date_time(ss_cstr(whole), us);
-}
-
 /* true: this module is a module windows. */
 static bool take_module(job *j, const plan_module *m)
 {
@@ -303,7 +293,7 @@ int windows_backfill(int argc, char **argv)
     j.accept_damage = cli_take_flag(&argc, argv, "accept-damage");
     if (bad || argc != 1)
         return fail(CLI_USAGE, "see streamsteam windows backfill --help");
-    if (!time_of(from, &j.from_us) || !time_of(to, &j.to_us) || j.from_us >= j.to_us)
+    if (!cli_time(from, &j.from_us) || !cli_time(to, &j.to_us) || j.from_us >= j.to_us)
         return fail(CLI_USAGE,
                     "--from and --to are times as 2026-11-26T08:00:00Z, the first before the second");
     return with_config(config, module, &j);

@@ -4,6 +4,7 @@
 
 #include "modules/lake/failure.h"
 #include "modules/lake/plan.h"
+#include "modules/lake/query.h"
 #include "modules/lake/s3.h"
 #include "plugins/common/fault.h"
 
@@ -536,6 +537,16 @@ static int32_t lake_health(void *inst, ss_error *err)
     return SS_OK;
 }
 
+static int32_t lake_howto(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
+{
+    static const char text[] =
+        "streamsteam query --lake 'SELECT count(*) FROM lake'    SQL over the files, by DuckDB\n";
+    const lake_sink *asked = lake_sink_of(out);
+    if (asked)
+        return lake_query(host, cfg, asked, err);
+    return out->write(out->self, text, sizeof text - 1) == 0 ? SS_OK : ss_fail(err, SS_RETRY, "cannot write");
+}
+
 static const ss_module lake_ops = {
     .struct_size = sizeof lake_ops,
     .flags = SS_MODULE_COMMITS | SS_MODULE_TAKES_FAILED,
@@ -559,6 +570,7 @@ static const ss_plugin lake_plugin = {
     .check = lake_check,
     .start = lake_start,
     .destroy = lake_destroy,
+    .howto = lake_howto,
 };
 
 SS_PLUGIN(lake_plugin);

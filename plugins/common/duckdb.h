@@ -24,6 +24,21 @@ typedef struct duck_result { /* the library's layout: some calls take it by valu
     void *inside;
 } duck_result;
 
+typedef struct duck_text { /* a VARCHAR in a vector: up to DUCK_INLINED bytes stand in it */
+    uint32_t len;
+    char head[4];
+    union {
+        const char *ptr;
+        char rest[8];
+    } as;
+} duck_text;
+#define DUCK_INLINED 12u
+
+static inline const char *duck_text_at(const duck_text *t)
+{
+    return t->len <= DUCK_INLINED ? t->head : t->as.ptr;
+}
+
 typedef void duck_callback(void *info);
 typedef void duck_function_callback(void *info, void *chunk);
 
@@ -75,7 +90,16 @@ typedef void duck_function_callback(void *info, void *chunk);
     X(void, vector_ensure_validity_writable, (void *vector)) \
     X(uint64_t *, vector_get_validity, (void *vector)) \
     X(void, vector_assign_string_element_len, (void *vector, uint64_t row, const char *text, uint64_t len)) \
-    X(void *, struct_vector_get_child, (void *vector, uint64_t index))
+    X(void *, struct_vector_get_child, (void *vector, uint64_t index)) \
+    X(void, init_set_init_data, (void *info, void *data, void (*destroy)(void *))) \
+    X(void, init_set_error, (void *info, const char *error)) \
+    X(void *, init_get_extra_info, (void *info)) \
+    X(void *, function_get_init_data, (void *info)) \
+    X(uint64_t, column_count, (duck_result *result)) \
+    X(const char *, column_name, (duck_result *result, uint64_t column)) \
+    X(void *, fetch_chunk, (duck_result result)) \
+    X(void, destroy_data_chunk, (void **chunk)) \
+    X(uint64_t, data_chunk_get_size, (void *chunk))
 /* clang-format on */
 
 typedef struct duck_api {

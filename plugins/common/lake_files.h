@@ -1,0 +1,27 @@
+/* What is data in a lake on disk, as its manifests say it: the objects of `_manifest/` and `_compact/`
+   without those that a compaction replaced. `_compact/` is read first, so that each line is in the list once,
+   at every moment, while cuts and compactions go on (docs/compaction.md). No state; any thread. */
+#ifndef COMMON_LAKE_FILES_H
+#define COMMON_LAKE_FILES_H
+
+#include "plugins/common/lake_manifest.h"
+
+#define LAKE_FILES_MAX 1000000u
+
+typedef struct lake_file {
+    char *path;             /* below the lake; owned by the list */
+    int64_t min_us, max_us; /* event times; INT64_MIN and INT64_MAX where the manifest has none */
+    bool parquet;
+} lake_file;
+
+typedef struct lake_files {
+    lake_file *items; /* by path */
+    size_t count, size;
+} lake_files;
+
+/* Files of failed input are left out. false with err: a manifest that cannot be read, or too many files. A
+   lake without manifests has no files. */
+bool lake_files_read(const char *lake, lake_files *out, ss_error *err);
+void lake_files_free(lake_files *f);
+
+#endif
