@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "modules/lake/columnar.h"
 #include "modules/lake/disk.h"
 #include "modules/lake/failure.h"
 #include "modules/lake/files.h"
@@ -83,10 +84,12 @@ void cut_clear(cut *c)
 {
     char path[PATH_MAX];
     upload_end(c);
+    columnar_stop(c);
     for (size_t i = 0; i < c->part_count; i++) {
         part_tmp(c, c->parts[i], path);
         if (c->parts[i]->created && (c->s3 || !c->parts[i]->published))
             (void)unlink(path);
+        columnar_forget(c, c->parts[i]);
         part_free(c->parts[i]);
     }
     route_clear(c);
@@ -97,6 +100,7 @@ void cut_clear(cut *c)
 
 void cut_rest(cut *c)
 {
+    columnar_close(c);
     gz_free(c->gz);
     free(c->spare_lines);
     c->gz = NULL;
@@ -116,6 +120,8 @@ static int32_t add_line(cut *c, const ss_record *r, ss_error *err)
     if (!p)
         return ss_fail(err, SS_RETRY, "lake: out of memory");
     int32_t rc = part_room(c, p, r->body.len + 1, err);
+    if (rc == SS_OK && p->parquet && !columnar_note(p, r->receiver))
+        rc = ss_fail(err, SS_RETRY, "lake: out of memory");
     if (rc != SS_OK)
         return rc;
     memcpy(p->lines + p->lines_len, r->body.ptr, r->body.len);
@@ -159,16 +165,23 @@ bool cut_is_full(const cut *c)
 
 /* ---- publishing ---- */
 
-const char *cut_extension(const cut *c)
+const char *cut_extension(const cut *c, const cut_part *p)
 {
-    return c->settings.gzip ? ".ndjson.gz" : ".ndjson";
+    return p->parquet ? ".parquet" : c->settings.gzip ? ".ndjson.gz" : ".ndjson";
+}
+
+const char *cut_content_type(const cut *c, const cut_part *p)
+{
+    return p->parquet         ? "application/vnd.apache.parquet"
+           : c->settings.gzip ? "application/gzip"
+                              : "application/x-ndjson";
 }
 
 static int32_t publish(cut *c, const char *name, int64_t deadline_us, ss_error *err)
 {
     int32_t rc = SS_OK;
     for (size_t i = 0; rc == SS_OK && i < c->part_count; i++)
-        rc = part_close(c, c->parts[i], err);
+        rc = part_close(c, c->parts[i], deadline_us, err);
     if (rc != SS_OK)
         return rc;
     return c->s3 ? upload_publish(c, name, deadline_us, err) : disk_publish(c, name, err);
@@ -203,6 +216,7 @@ int32_t cut_single(cut *c, const ss_record *r, int64_t deadline_us, ss_error *er
     one->layout = c->layout;
     one->errors = c->errors;
     one->s3 = c->s3;
+    memcpy(one->library, c->library, sizeof one->library);
     one->a = r->seq - 1;
     char name[CUT_NAME_MAX];
     int n = snprintf(one->tmp_dir, sizeof one->tmp_dir, "%.*squarantine-", PATH_MAX - 64, c->tmp_dir);

@@ -8,6 +8,7 @@
 
 #include "modules/lake/gz.h"
 #include "plugins/common/layout.h"
+#include "plugins/common/parquet.h"
 #include "plugins/common/sha256.h"
 
 #define CUT_CHUNK_BYTES     (256u * 1024) /* raw lines that are compressed at once                          */
@@ -16,6 +17,8 @@
 #define CUT_PARTITIONS_MAX  10000u /* then the cut ends                                              */
 #define CUT_ROUTES          256u   /* cache: key -> partition                                        */
 #define CUT_SYNCED_DIRS     64u    /* directories known to be on disk                                */
+#define CUT_RECEIVERS_MAX   16u    /* of one Parquet file that give it columns                       */
+#define CUT_COLUMNS_KEY_MAX 1024u
 #define CUT_NAME_MAX        200u
 #define CUT_FIELD_MAX       128u               /* bytes of the name of the field that holds the time */
 #define CUT_PACE_STEP_BYTES (512u * 1024)      /* of one file: then its write-back is begun                */
@@ -33,6 +36,8 @@ typedef struct cut_settings { /* what a plan keeps, so that a redo gives the sam
     bool by_receive; /* partitions by arrival */
     bool bad_time;   /* events whose time_field is no time count as failed */
     int level;
+    bool parquet; /* files of events are Parquet; those of failed records are lines */
+    parquet_settings columnar;
 } cut_settings;
 
 typedef struct cut_part {
@@ -51,6 +56,10 @@ typedef struct cut_part {
     bool created, trailed, closed, published;
     bool flying, overwrite; /* S3: its call is under way; the object there is known to be ours */
     bool errors;            /* holds failed records alone */
+    bool parquet;           /* its lines are a file beside, until they have become a Parquet file */
+    bool written, cautious; /* Parquet: the lines are whole; memory was short: small row groups   */
+    ss_str receivers[CUT_RECEIVERS_MAX]; /* Parquet: whose records it has; texts are owned */
+    size_t receiver_count;
 } cut_part;
 
 typedef struct cut_route {
@@ -82,6 +91,8 @@ typedef struct cut {
     cut_route routes[CUT_ROUTES];
     char *synced_dirs[CUT_SYNCED_DIRS]; /* owned */
     uint64_t objects, object_bytes;     /* of the last seal */
+    char library[PATH_MAX];             /* of DuckDB */
+    struct columnar *columnar;          /* while Parquet is written, and until cut_rest() */
     bool manifest_done;
 } cut;
 
@@ -96,7 +107,8 @@ bool cut_leaves_out(const cut *c, const ss_record *r);
 int32_t cut_add(cut *c, const ss_record *r, ss_error *err);
 bool cut_is_full(const cut *c); /* as many partitions as there may be */
 /* Objects in place, manifest written: all but plan and commit. S3: returns SS_RETRY in time before
-   deadline_us with what is under way still flying, and SS_PAUSE, SS_THROTTLE as the store says. */
+   deadline_us with what is under way still flying, and SS_PAUSE, SS_THROTTLE as the store says. Parquet: the
+   same while files are made. */
 int32_t cut_publish(cut *c, int64_t deadline_us, ss_error *err);
 void cut_clear(cut *c); /* forgets the cut; temporaries that were not renamed are deleted */
 void cut_rest(cut *c);  /* gives back what is kept for the next cut: an idle module holds no workspace */
@@ -105,7 +117,8 @@ int32_t cut_single(cut *c, const ss_record *r, int64_t deadline_us, ss_error *er
 
 /* ---- for the files of the cut ---- */
 
-const char *cut_extension(const cut *c);
+const char *cut_extension(const cut *c, const cut_part *p);
+const char *cut_content_type(const cut *c, const cut_part *p);
 /* "journal=... module=... from=..." and a file's own numbers. */
 size_t cut_comment(const cut *c, uint64_t a, uint64_t b, uint64_t count, uint32_t crc,
                    char out[CUT_NAME_MAX]);

@@ -47,7 +47,7 @@ static int32_t part_publish(cut *c, cut_part *p, const char *name, ss_error *err
     if (p->published || p->count == 0)
         return SS_OK;
     part_tmp(c, p, tmp);
-    (void)snprintf(file, sizeof file, "%s%s", name, cut_extension(c));
+    (void)snprintf(file, sizeof file, "%s%s", name, cut_extension(c, p));
     if (!join(target, c->settings.path, p->dir, file, "") || !join(dir, c->settings.path, p->dir, "", ""))
         return ss_fail(err, SS_RETRY,
                        "lake: the path of partition %.100s... is too long; shorten `path` or `partition`",

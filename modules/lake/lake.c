@@ -2,7 +2,7 @@
    exactly one file that a manifest names, whatever happened in between. cut.h says how; here is when. */
 #include <stdlib.h>
 
-#include "modules/lake/failure.h"
+#include "modules/lake/options.h"
 #include "modules/lake/plan.h"
 #include "modules/lake/query.h"
 #include "modules/lake/s3.h"
@@ -13,13 +13,10 @@
 #define LAKE_RETRY_MS      1000
 #define LAKE_PAUSE_MS      10000           /* between tries while keys or bucket are wrong       */
 #define LAKE_SLICE_US      (5 * 1000000LL) /* so long a timer uploads before others have a turn  */
-#define LAKE_OFF           "off"
 
 typedef struct lake {
     const ss_host *host;
-    cut_settings settings; /* what the YAML says; a redo has the plan's in cut.settings */
-    uint64_t roll_bytes;
-    int64_t roll_age_ms;
+    lake_rules rules; /* what the YAML says; a redo has the plan's in cut.settings */
     cut cut;
     s3 *s3; /* NULL: neither the YAML nor a plan names a bucket */
     const ss_config *cfg;
@@ -32,103 +29,6 @@ typedef struct lake {
     ss_metric *objects, *bytes, *records, *errors, *cuts, *left_out;
 } lake;
 
-/* ---- options
- * ----------------------------------------------------------------------------------------------- */
-
-static const ss_option roll_options[] = {
-    {.name = "bytes",
-     .type = SS_T_SIZE,
-     .dflt = "25MB",
-     .min = 1024,
-     .max = 64LL << 30,
-     .doc = "A cut ends when it holds so many bytes of lines, before compression."},
-    {.name = "age",
-     .type = SS_T_DURATION,
-     .dflt = "60s",
-     .min = 100,
-     .max = 86400000,
-     .doc = "A cut ends so long after its first event."},
-    {.name = NULL},
-};
-
-static const ss_option lake_options[] = {
-    {.name = "path",
-     .type = SS_T_PATH,
-     .dflt = "lake",
-     .doc = "The directory of the lake, or s3://bucket/prefix."},
-    {.name = "s3", .type = SS_T_OBJECT, .children = s3_options, .doc = "How a bucket is reached."},
-    {.name = "partition",
-     .type = SS_T_STRING,
-     .dflt = "{receiver}/year=%Y/month=%m/day=%d/",
-     .doc = "Folders below path: {receiver} {app} {type}, and %Y %m %d %H %M %j of the event's time in UTC."},
-    {.name = "partition_time",
-     .type = SS_T_ENUM,
-     .dflt = "event",
-     .choices = "event|receive",
-     .doc = "The time in partition: of the event, or of its arrival."},
-    {.name = "errors",
-     .type = SS_T_STRING,
-     .dflt = "firehose-errors/{type}/",
-     .doc = "Folders, as in partition, for inputs that could not become events; {type} is the reason, times "
-            "are of the arrival; off leaves them out."},
-    {.name = "bad_time",
-     .type = SS_T_ENUM,
-     .dflt = "receive",
-     .choices = "receive|error",
-     .doc = "An event whose time_field is absent, null or no time: receive puts it by its arrival, error "
-            "below errors as " FAILURE_BAD_TIME "."},
-    {.name = "time_field",
-     .type = SS_T_STRING,
-     .dflt = "",
-     .doc = "The field of the stored line that holds the event's own time; bad_time: error looks at it."},
-    {.name = "roll", .type = SS_T_OBJECT, .children = roll_options, .doc = "When files are finished."},
-    {.name = "compression",
-     .type = SS_T_ENUM,
-     .dflt = "gzip",
-     .choices = "gzip|none",
-     .doc = "How files are compressed."},
-    {.name = "level",
-     .type = SS_T_INT,
-     .dflt = "1",
-     .min = 1,
-     .max = 3,
-     .doc = "Of gzip: 1 is fast, 3 is small."},
-    {.name = NULL},
-};
-
-static bool take_template(const char *option, ss_str text, char out[LAYOUT_TEMPLATE_MAX], ss_error *err)
-{
-    layout probe;
-    if (!layout_compile(&probe, option, text, err))
-        return false;
-    (void)snprintf(out, LAYOUT_TEMPLATE_MAX, "%.*s", (int)text.len, text.ptr);
-    return true;
-}
-
-/* What failed, and what counts as failed. */
-static bool read_failures(lake *l, const ss_config *cfg, ss_error *err)
-{
-    const ss_host *h = l->host;
-    cut_settings *s = &l->settings;
-    ss_str errors = h->cfg_str(cfg, "errors"), field = h->cfg_str(cfg, "time_field");
-    s->by_receive = ss_eq(h->cfg_str(cfg, "partition_time"), SS_LIT("receive"));
-    s->bad_time = ss_eq(h->cfg_str(cfg, "bad_time"), SS_LIT("error"));
-    if (ss_eq(errors, SS_LIT(LAKE_OFF)))
-        errors.len = 0;
-    if (field.len >= sizeof s->time_field || memchr(field.ptr ? field.ptr : "", '\n', field.len))
-        return ss_fail(err, 0, "lake: time_field: the name of a field, up to %zu bytes",
-                       sizeof s->time_field - 1);
-    (void)snprintf(s->time_field, sizeof s->time_field, "%.*s", (int)field.len, field.ptr ? field.ptr : "");
-    if (s->bad_time && field.len == 0)
-        return ss_fail(err, 0, "lake: bad_time: error needs time_field, the field that holds the time");
-    if (s->bad_time && errors.len == 0)
-        return ss_fail(err, 0, "lake: bad_time: error needs errors, the folder where they go");
-    if (s->bad_time && s->by_receive)
-        return ss_fail(err, 0,
-                       "lake: with partition_time: receive no event has a bad time; leave bad_time out");
-    return take_template("errors", errors, s->errors, err);
-}
-
 /* A lake on disk neither has a client nor pays for one. */
 static bool open_s3(lake *l, ss_error *err)
 {
@@ -140,29 +40,12 @@ static bool open_s3(lake *l, ss_error *err)
 /* "s3://bucket/prefix/" and what it needs. */
 static bool read_bucket(lake *l, ss_error *err)
 {
-    cut_settings *s = &l->settings;
+    cut_settings *s = &l->rules.settings;
     for (size_t len = strlen(s->path); len > sizeof S3_SCHEME && s->path[len - 1] == '/'; len--)
         s->path[len - 1] = '\0';
-    if (l->roll_bytes > (uint64_t)S3_OBJECT_BYTES_MAX)
+    if (l->rules.roll_bytes > (uint64_t)S3_OBJECT_BYTES_MAX)
         return ss_fail(err, 0, "lake: roll.bytes: an object on S3 has up to 5 GB; write 5GB or less");
     return open_s3(l, err) && s3_target(l->s3, s->path, err);
-}
-
-static bool read_options(lake *l, const ss_config *cfg, ss_error *err)
-{
-    const ss_host *h = l->host;
-    cut_settings *s = &l->settings;
-    ss_str path = h->cfg_str(cfg, "path");
-    if (path.len == 0 || path.len >= PATH_MAX / 2 || memchr(path.ptr, '\n', path.len))
-        return ss_fail(err, 0, "lake: path must have 1 to %d bytes and no line breaks", PATH_MAX / 2);
-    if (!take_template("partition", h->cfg_str(cfg, "partition"), s->partition, err))
-        return false;
-    (void)snprintf(s->path, sizeof s->path, "%.*s", (int)path.len, path.ptr);
-    s->gzip = !ss_eq(h->cfg_str(cfg, "compression"), SS_LIT("none"));
-    s->level = (int)h->cfg_int(cfg, "level");
-    l->roll_bytes = (uint64_t)h->cfg_int(cfg, "roll.bytes");
-    l->roll_age_ms = h->cfg_int(cfg, "roll.age");
-    return read_failures(l, cfg, err) && (!s3_is_path(path) || read_bucket(l, err));
 }
 
 /* ---- sealing
@@ -188,8 +71,8 @@ static void replay_prefix(lake *l)
         if (dir.ptr[i] != '/')
             continue;
         if (dir.len - i >= sizeof mark && memcmp(dir.ptr + i, mark, sizeof mark - 1) == 0) {
-            size_t at = strlen(l->settings.path), from = i + sizeof mark - 1;
-            (void)snprintf(l->settings.path + at, sizeof l->settings.path - at, "/replay/%.*s",
+            size_t at = strlen(l->rules.settings.path), from = i + sizeof mark - 1;
+            (void)snprintf(l->rules.settings.path + at, sizeof l->rules.settings.path - at, "/replay/%.*s",
                            (int)(dir.len - from), dir.ptr + from);
         }
         return;
@@ -267,6 +150,7 @@ static int32_t settle(lake *l, const cut_settings *settings, ss_error *err)
         work = l->host->data_dir(l->host->self);
     (void)snprintf(l->cut.work_dir, sizeof l->cut.work_dir, "%.*s", (int)work.len, work.ptr);
     l->cut.s3 = bucket ? l->s3 : NULL;
+    memcpy(l->cut.library, l->rules.library, sizeof l->cut.library);
     return cut_settle(&l->cut, settings, err);
 }
 
@@ -274,7 +158,7 @@ static int32_t lake_settle(lake *l, ss_error *err)
 {
     if (l->settled)
         return SS_OK;
-    int32_t rc = settle(l, &l->settings, err);
+    int32_t rc = settle(l, &l->rules.settings, err);
     l->settled = rc == SS_OK;
     return rc == SS_OK ? SS_OK : lake_failed(l, rc, err);
 }
@@ -327,8 +211,8 @@ static void lake_timer(void *arg)
         cut_rest(&l->cut);
     if (!l->cut_open || l->broken || (l->redo && !l->sealing))
         return;
-    int64_t left_ms = l->roll_age_ms - (l->host->now_us(l->host->self) - l->opened_us) / 1000;
-    if (left_ms > l->roll_age_ms)
+    int64_t left_ms = l->rules.roll_age_ms - (l->host->now_us(l->host->self) - l->opened_us) / 1000;
+    if (left_ms > l->rules.roll_age_ms)
         left_ms = 0; /* the clock went back */
     if (l->sealing)  /* lake_again() is at it */
         return;
@@ -350,7 +234,8 @@ static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **ins
         return ss_fail(err, SS_RETRY, "lake: out of memory");
     l->host = host;
     l->cfg = cfg;
-    if (!read_options(l, cfg, err)) {
+    if (!options_read(&l->rules, host, cfg, err) ||
+        (s3_is_path(ss_cstr(l->rules.settings.path)) && !read_bucket(l, err))) {
         s3_free(l->s3);
         free(l);
         return SS_REJECT;
@@ -377,7 +262,7 @@ static int32_t lake_start(void *inst, const ss_resume *resume, ss_error *err)
     cut_init(&l->cut, l->host, resume->journal_id);
     l->last_b = resume->seq;
     l->settled = false;
-    int32_t rc = settle(l, &l->settings, err); /* leftovers under the present path go, too */
+    int32_t rc = settle(l, &l->rules.settings, err); /* leftovers under the present path go, too */
     if (rc != SS_OK || resume->state.len == 0) {
         l->settled = rc == SS_OK;
         return rc;
@@ -429,7 +314,7 @@ static void begin_cut(lake *l, const ss_batch *batch)
     if (l->redo)
         return;
     l->cut.a = batch->from > l->last_b ? batch->from : l->last_b;
-    set_timer(l, l->roll_age_ms);
+    set_timer(l, l->rules.roll_age_ms);
 }
 
 static int32_t take(lake *l, const ss_batch *batch, const ss_record *r, ss_error *err)
@@ -460,7 +345,7 @@ static bool cut_ends(const lake *l, const ss_record *r)
 {
     if (l->redo)
         return r->seq == l->redo_b;
-    return l->cut.raw_bytes >= l->roll_bytes || cut_is_full(&l->cut);
+    return l->cut.raw_bytes >= l->rules.roll_bytes || cut_is_full(&l->cut);
 }
 
 /* Where nothing but records that are left out came, no cut will move the cursor. */
@@ -562,7 +447,7 @@ static const ss_plugin lake_plugin = {
     .kind = SS_MODULE,
     .name = "lake",
     .version = "1.0.0",
-    .summary = "Events as compressed lines in files or on S3, partitioned by time.",
+    .summary = "Events as compressed lines or Parquet, in files or on S3, partitioned by time.",
     .license = "MIT",
     .options = lake_options,
     .module = &lake_ops,

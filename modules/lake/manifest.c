@@ -19,7 +19,7 @@ static void manifest_part(FILE *f, const cut *c, const cut_part *p, const char *
     for (const char *s = p->dir; *s; s++)
         (void)fprintf(f, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
     (void)fprintf(f, "%s%s\",\"bytes\":%llu,\"raw_bytes\":%llu,\"count\":%llu,\"crc32\":\"%08x\",", name,
-                  cut_extension(c), (unsigned long long)p->out_bytes, (unsigned long long)p->raw_bytes,
+                  cut_extension(c, p), (unsigned long long)p->out_bytes, (unsigned long long)p->raw_bytes,
                   (unsigned long long)p->count, p->crc);
     put_time(f, "event_min", p->event_min_us);
     (void)fputc(',', f);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "modules/lake/columnar.h"
 #include "modules/lake/files.h"
 #include "plugins/common/fault.h"
 
@@ -13,6 +14,8 @@ void part_free(cut_part *p)
     if (p->fd >= 0)
         (void)close(p->fd);
     sha256_free(p->hash);
+    for (size_t i = 0; i < p->receiver_count; i++)
+        free((char *)(uintptr_t)p->receivers[i].ptr);
     free(p->lines);
     free(p->dir);
     free(p);
@@ -23,14 +26,33 @@ void part_tmp(const cut *c, const cut_part *p, char out[PATH_MAX])
     (void)snprintf(out, PATH_MAX, "%.*s%u.tmp", PATH_MAX - 16, c->tmp_dir, p->number);
 }
 
+void part_lines_tmp(const cut *c, const cut_part *p, char out[PATH_MAX])
+{
+    (void)snprintf(out, PATH_MAX, "%.*s%u.lines.tmp", PATH_MAX - 24, c->tmp_dir, p->number);
+}
+
+static void path_of(const cut *c, const cut_part *p, char out[PATH_MAX])
+{
+    if (p->parquet)
+        part_lines_tmp(c, p, out);
+    else
+        part_tmp(c, p, out);
+}
+
+static bool is_gzip(const cut *c, const cut_part *p)
+{
+    return c->settings.gzip && !p->parquet;
+}
+
 /* Behind what is there; hashed where that is wanted. */
 static int32_t part_write(const cut *c, cut_part *p, const char *path, const char *bytes, size_t len,
                           ss_error *err)
 {
-    if (c->s3 && !p->hash && !(p->hash = sha256_new()))
+    bool hashed = c->s3 && !p->parquet;
+    if (hashed && !p->hash && !(p->hash = sha256_new()))
         return ss_fail(err, SS_RETRY, "lake: out of memory for a hash");
     int32_t rc = files_write(p->fd, path, bytes, len, p->out_bytes, err);
-    if (rc == SS_OK && c->s3 && !sha256_add(p->hash, bytes, len))
+    if (rc == SS_OK && hashed && !sha256_add(p->hash, bytes, len))
         rc = ss_fail(err, SS_FATAL, "lake: out of memory for a hash");
     if (rc == SS_OK)
         p->out_bytes += len;
@@ -42,13 +64,13 @@ static int32_t part_open(cut *c, cut_part *p, ss_error *err)
     char path[PATH_MAX], comment[CUT_NAME_MAX] = "", header[CUT_NAME_MAX + 16];
     if (p->fd >= 0)
         return SS_OK;
-    part_tmp(c, p, path);
+    path_of(c, p, path);
     p->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (p->out_bytes ? 0 : O_TRUNC), 0640);
     if (p->fd < 0)
         return ss_fail(err, SS_RETRY, "lake: cannot create %.300s: %s; check space and rights", path,
                        strerror(errno));
     p->created = true;
-    if (p->out_bytes > 0 || !c->settings.gzip)
+    if (p->out_bytes > 0 || !is_gzip(c, p))
         return SS_OK;
     if (!c->s3) /* S3 has the comment in the object's metadata: this header needs no numbers that come late */
         (void)cut_comment(c, 0, 0, 0, 0, comment);
@@ -88,7 +110,7 @@ static int32_t part_flush(cut *c, cut_part *p, ss_error *err)
         return rc;
     const char *bytes = p->lines;
     ssize_t len = (ssize_t)p->lines_len;
-    if (c->settings.gzip) {
+    if (is_gzip(c, p)) {
         if (!c->gz)
             c->gz = gz_new(c->settings.level);
         len = c->gz ? gz_chunk(c->gz, p->lines, p->lines_len, &bytes) : -1;
@@ -96,14 +118,14 @@ static int32_t part_flush(cut *c, cut_part *p, ss_error *err)
             return ss_fail(err, SS_RETRY, "lake: out of memory for compressing");
     }
     char path[PATH_MAX];
-    part_tmp(c, p, path);
+    path_of(c, p, path);
     rc = part_write(c, p, path, bytes, (size_t)len, err);
     if (rc != SS_OK)
         return rc;
     FAULT_POINT("lake.chunk_written");
     p->crc = gz_crc(p->crc, p->lines, p->lines_len);
     p->lines_len = 0;
-    if (!c->s3) /* there nothing is synced: what a crash takes is made again from the journal */
+    if (!c->s3 && !p->parquet) /* these are not synced: what a crash takes is made again from the journal */
         part_pace(p);
     if (p->lines_size > 2 * CUT_CHUNK_BYTES) { /* one huge line is no reason to keep its room */
         free(p->lines);
@@ -214,18 +236,16 @@ static int32_t part_hashed(cut_part *p, ss_error *err)
 }
 
 /* The last bytes, and the header's numbers, which are known now. */
-int32_t part_close(cut *c, cut_part *p, ss_error *err)
+static int32_t close_lines(cut *c, cut_part *p, ss_error *err)
 {
     char path[PATH_MAX], comment[CUT_NAME_MAX], header[CUT_NAME_MAX + 16], trailer[GZ_TRAILER_BYTES];
-    if (p->closed || p->count == 0) /* 0: its first record could not be taken */
-        return SS_OK;
     int32_t rc = part_flush(c, p, err);
     if (rc == SS_OK)
         rc = part_open(c, p, err);
     if (rc != SS_OK)
         return rc;
-    part_tmp(c, p, path);
-    if (c->settings.gzip) {
+    path_of(c, p, path);
+    if (is_gzip(c, p)) {
         gz_put_trailer(trailer, p->crc, p->raw_bytes);
         rc = part_trailer(c, p, path, trailer, err);
         (void)cut_comment(c, c->a, c->b, p->count, p->crc, comment);
@@ -234,14 +254,25 @@ int32_t part_close(cut *c, cut_part *p, ss_error *err)
             rc = files_write(p->fd, path, header, len, 0, err);
     }
     FAULT_POINT("lake.before_sync");
-    if (rc == SS_OK)
+    if (rc == SS_OK && !p->parquet)
         rc = c->s3 ? part_hashed(p, err) : files_sync(p->fd, path, err);
     if (rc != SS_OK)
         return rc;
     FAULT_POINT("lake.after_sync");
-    p->closed = true;
+    p->written = true;
     lines_give_back(c, p);
     (void)close(p->fd);
     p->fd = -1;
     return SS_OK;
+}
+
+int32_t part_close(cut *c, cut_part *p, int64_t deadline_us, ss_error *err)
+{
+    if (p->closed || p->count == 0) /* 0: its first record could not be taken */
+        return SS_OK;
+    int32_t rc = p->written ? SS_OK : close_lines(c, p, err);
+    if (rc == SS_OK && p->parquet)
+        rc = columnar_convert(c, p, deadline_us, err);
+    p->closed = rc == SS_OK;
+    return rc;
 }

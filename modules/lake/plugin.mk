@@ -1,1 +1,1 @@
-LIBS_module-lake := $(ISAL) -lz -lcurl -lcrypto
+LIBS_module-lake := $(ISAL) -lz -lcurl -lcrypto -ldl

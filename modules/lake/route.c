@@ -20,7 +20,7 @@ static bool slots_grow(cut *c)
     return true;
 }
 
-static cut_part *part_new(cut *c, const char *dir)
+static cut_part *part_new(cut *c, const char *dir, bool parquet)
 {
     if (c->part_count == c->part_size) {
         size_t size = c->part_size ? c->part_size * 2 : 16;
@@ -35,6 +35,7 @@ static cut_part *part_new(cut *c, const char *dir)
         return NULL;
     p->dir = strdup(dir);
     p->fd = -1;
+    p->parquet = parquet;
     p->number = (uint32_t)c->part_count;
     if (!p->dir) {
         free(p);
@@ -44,15 +45,16 @@ static cut_part *part_new(cut *c, const char *dir)
     return p;
 }
 
-static cut_part *part_of_dir(cut *c, const char *dir)
+/* Failed records are lines, also where events beside them are Parquet. */
+static cut_part *part_of_dir(cut *c, const char *dir, bool parquet)
 {
     if (c->part_count * 2 >= c->slot_count && !slots_grow(c))
         return NULL;
     size_t at = cut_hash(dir, strlen(dir)) & (c->slot_count - 1);
     for (; c->slots[at]; at = (at + 1) & (c->slot_count - 1))
-        if (strcmp(c->slots[at]->dir, dir) == 0)
+        if (strcmp(c->slots[at]->dir, dir) == 0 && c->slots[at]->parquet == parquet)
             return c->slots[at];
-    cut_part *p = part_new(c, dir);
+    cut_part *p = part_new(c, dir, parquet);
     if (p)
         c->slots[at] = p;
     return p;
@@ -70,7 +72,7 @@ cut_part *route_part(cut *c, const ss_record *r)
     if (route->part && route->hash == hash && route->key_len == len && memcmp(route->key, key, len) == 0)
         return route->part;
     (void)layout_dir(l, r, dir);
-    cut_part *p = part_of_dir(c, dir);
+    cut_part *p = part_of_dir(c, dir, c->settings.parquet && !failed);
     char *copy = p ? malloc(len + 1) : NULL;
     if (copy) {
         memcpy(copy, key, len);

@@ -85,7 +85,8 @@ static int32_t describe(const turn *t, upload *u)
     const cut *c = t->c;
     const cut_part *p = u->part;
     s3_object *o = &u->object;
-    bool fits = s3_key(c->s3, p ? p->dir : MANIFEST_DIR "/", t->name, p ? cut_extension(c) : ".json", o->key);
+    bool fits =
+        s3_key(c->s3, p ? p->dir : MANIFEST_DIR "/", t->name, p ? cut_extension(c, p) : ".json", o->key);
     int32_t rc = p ? map_file(c, u, t->err) : make_manifest(t, u);
     if (!fits)
         rc =
@@ -94,7 +95,7 @@ static int32_t describe(const turn *t, upload *u)
                     c->settings.path, S3_KEY_MAX);
     o->body = ss_s(u->body, u->len);
     o->sha_hex = p ? p->sha_hex : u->sha_hex;
-    o->type = !p ? "application/json" : c->settings.gzip ? "application/gzip" : "application/x-ndjson";
+    o->type = p ? cut_content_type(c, p) : "application/json";
     o->module = c->module;
     o->journal = c->journal_id;
     o->from = c->a;

@@ -145,8 +145,9 @@ static void put_options(buf *out, const char *to, const parquet_settings *s)
 {
     buf_adds(out, ") TO ");
     put_quoted(out, to);
-    buf_addf(out, " (FORMAT parquet, COMPRESSION %s, ROW_GROUP_SIZE %u, ROW_GROUP_SIZE_BYTES %u)",
-             s->compression, s->row_group, GROUP_BYTES);
+    buf_addf(out, " (FORMAT parquet, COMPRESSION %s, ROW_GROUP_SIZE %u, ROW_GROUP_SIZE_BYTES %u%s)",
+             s->compression, s->row_group, GROUP_BYTES,
+             strcmp(s->compression, "zstd") == 0 ? ", COMPRESSION_LEVEL 1" : "");
 }
 
 static bool make_pending(parquet_write *w, const char *path, const parquet_settings *s, ss_error *err)
