@@ -31,6 +31,19 @@ typedef struct compact {
     } m;
 } compact;
 
+static const ss_option receiver_item[] = {{.name = "*", .type = SS_T_STRING, .doc = "A receiver's name."},
+                                          {.name = NULL}};
+
+static const ss_option parquet_members[] = {
+    PARQUET_OPTIONS,
+    {.name = "receivers",
+     .type = SS_T_LIST,
+     .min = 0,
+     .max = CONVERT_RECEIVERS_MAX,
+     .children = receiver_item,
+     .doc = "Whose fields are the columns; none: of the receivers that a folder's path names."},
+    {.name = NULL}};
+
 static const ss_option compact_options[] = {
     {.name = "lake",
      .type = SS_T_PATH,
@@ -62,6 +75,13 @@ static const ss_option compact_options[] = {
      .min = 64LL << 10,
      .max = 4LL << 30,
      .doc = "What a file should have; files of half of it and more are left as they are."},
+    {.name = "format",
+     .type = SS_T_ENUM,
+     .dflt = "same",
+     .choices = "same|parquet",
+     .doc = "same: what files are made of stays as it is, and Parquet files are left alone. parquet: events "
+            "become Parquet, and small Parquet files few; needs DuckDB's library."},
+    {.name = "parquet", .type = SS_T_OBJECT, .children = parquet_members, .doc = "Of format: parquet."},
     {.name = "every",
      .type = SS_T_DURATION,
      .dflt = "60s",
@@ -72,6 +92,18 @@ static const ss_option compact_options[] = {
 };
 
 /* ---- configuration ---- */
+
+static bool read_parquet(work_rules *r, const ss_host *h, const ss_config *cfg, ss_error *err)
+{
+    convert_rules *c = &r->convert;
+    ss_error why = {.struct_size = sizeof why};
+    const ss_config *list = h->cfg_get(cfg, "parquet.receivers");
+    r->parquet = ss_eq(h->cfg_str(cfg, "format"), SS_LIT("parquet"));
+    for (size_t i = 0; list && i < h->cfg_len(list) && i < CONVERT_RECEIVERS_MAX; i++)
+        c->receivers[c->receiver_count++] = h->cfg_str(h->cfg_at(list, i), "");
+    return parquet_options(h, cfg, r->parquet, &c->settings, c->library, &why) ||
+           (ss_fail(err, SS_REJECT, "compact: %.480s", why.text), false);
+}
 
 static bool read_rules(work_rules *r, const ss_host *h, const ss_config *cfg, ss_error *err)
 {
@@ -86,7 +118,7 @@ static bool read_rules(work_rules *r, const ss_host *h, const ss_config *cfg, ss
                       .grace_us = h->cfg_int(cfg, "grace") * US_PER_MS,
                       .keep_us = h->cfg_int(cfg, "keep") * US_PER_MS,
                       .size = h->cfg_int(cfg, "size")};
-    return true;
+    return read_parquet(r, h, cfg, err);
 }
 
 static bool is_stopping(void *arg)

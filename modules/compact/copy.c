@@ -49,7 +49,7 @@ static bool put(target *t, const char *bytes, size_t len)
     return true;
 }
 
-static enum copy_result damaged(const lake_index *x, const index_file *f, const char *what, ss_error *err)
+enum copy_result copy_damaged(const lake_index *x, const index_file *f, const char *what, ss_error *err)
 {
     (void)ss_fail(err, SS_REJECT,
                   "%.200s/%.200s%.200s %s; it is left as it is: put it back from a backup, or see what of it "
@@ -58,13 +58,13 @@ static enum copy_result damaged(const lake_index *x, const index_file *f, const 
     return COPY_DAMAGED;
 }
 
-static enum copy_result judge(copier *c, const lake_index *x, const index_file *f, bool whole, ss_error *err)
+enum copy_result copy_judge(copier *c, const lake_index *x, const index_file *f, bool whole, ss_error *err)
 {
     unpacked got;
     if (!whole || !unpack_end(c->unpack, &got))
-        return damaged(x, f, "is damaged", err);
+        return copy_damaged(x, f, "is damaged", err);
     if (got.lines != f->count || got.raw_bytes != f->raw_bytes || got.crc != f->crc || !got.ends_in_newline)
-        return damaged(x, f, "does not hold the lines that its manifest names", err);
+        return copy_damaged(x, f, "does not hold the lines that its manifest names", err);
     return COPY_DONE;
 }
 
@@ -86,28 +86,39 @@ static enum copy_result copy_bytes(copier *c, const lake_index *x, const index_f
     }
     if (n < 0)
         return ss_fail(err, SS_RETRY, "%.200s/%.200s%.200s: %m", x->root, f->folder, f->name), COPY_FAILED;
-    return judge(c, x, f, whole, err);
+    return copy_judge(c, x, f, whole, err);
+}
+
+int copy_open(const lake_index *x, const index_file *f, enum copy_result *rc, ss_error *err)
+{
+    char path[PATH_MAX];
+    *rc = COPY_DAMAGED;
+    if (snprintf(path, sizeof path, "%s/%s%s", x->root, f->folder, f->name) >= (int)sizeof path)
+        return (void)copy_damaged(x, f, "has too long a path", err), -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    else if (errno == ENOENT)
+        (void)copy_damaged(x, f, "is not there, though a manifest names it", err);
+    else
+        *rc = (ss_fail(err, SS_RETRY, "%.400s: %m; let the server's user read it", path), COPY_FAILED);
+    return fd;
 }
 
 static enum copy_result copy_one(copier *c, const lake_index *x, const index_file *f, target *to,
                                  ss_error *err)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s%s", x->root, f->folder, f->name) >= (int)sizeof path)
-        return damaged(x, f, "has too long a path", err);
-    int from = open(path, O_RDONLY | O_CLOEXEC);
-    if (from < 0 && errno == ENOENT)
-        return damaged(x, f, "is not there, though a manifest names it", err);
+    enum copy_result rc;
+    int from = copy_open(x, f, &rc, err);
     if (from < 0)
-        return ss_fail(err, SS_RETRY, "%.400s: %m; let the server's user read it", path), COPY_FAILED;
-    (void)posix_fadvise(from, 0, 0, POSIX_FADV_SEQUENTIAL);
-    enum copy_result rc = copy_bytes(c, x, f, from, to, err);
+        return rc;
+    rc = copy_bytes(c, x, f, from, to, err);
     (void)posix_fadvise(from, 0, 0, POSIX_FADV_DONTNEED); /* nobody else should lose its pages for this */
     (void)close(from);
     return rc;
 }
 
-static void add_up(lake_object *sum, const index_file *f, bool first)
+void copy_add_up(lake_object *sum, const index_file *f, bool first)
 {
     sum->crc = first ? f->crc : crc_join(sum->crc, f->crc, f->raw_bytes);
     sum->bytes += f->bytes;
@@ -131,7 +142,7 @@ enum copy_result copy_files(copier *c, const lake_index *x, const size_t *files,
     for (size_t i = 0; i < count && rc == COPY_DONE; i++) {
         *bad = files[i];
         rc = copy_one(c, x, &x->files[files[i]], &t, err);
-        add_up(sum, &x->files[files[i]], i == 0);
+        copy_add_up(sum, &x->files[files[i]], i == 0);
     }
     FAULT_POINT("compact.before_sync");
     if (rc == COPY_DONE && fdatasync(t.fd) != 0)

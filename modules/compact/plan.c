@@ -116,15 +116,21 @@ static bool is_closed(const planning *p, const size_t *files, size_t count)
     return newest_us >= closes || (r->now_us >= closes && r->now_us >= p->x->arrived_us + r->grace_us);
 }
 
+bool plan_converts(const plan_rules *r, const index_file *f)
+{
+    enum file_kind kind = plan_kind(f->name);
+    return r->parquet && !f->errors && (kind == FILE_LINES || kind == FILE_GZIP);
+}
+
 static bool may_join(const planning *p, const index_file *f)
 {
-    return !f->dead && f->bytes < p->r->size / 2 &&
+    return !f->dead && (f->bytes < p->r->size / 2 || plan_converts(p->r, f)) &&
            (f->unit == NO_UNIT || p->x->units[f->unit].state == UNIT_DONE);
 }
 
 static bool add_unit(planning *p, const size_t *files, size_t count, int64_t bytes)
 {
-    if (count < 2)
+    if (count < 2 && !(count == 1 && plan_converts(p->r, &p->x->files[*files])))
         return true;
     if (p->unit_count == p->unit_size) {
         size_t size = p->unit_size ? p->unit_size * 2 : 64;
@@ -145,12 +151,14 @@ static bool add_unit(planning *p, const size_t *files, size_t count, int64_t byt
 /* Those that join, in order of time, until there is enough for a file. */
 static bool cut_up(planning *p, size_t *files, size_t count)
 {
-    size_t first = 0;
+    size_t first = 0, most = PLAN_FILES_MAX;
     int64_t bytes = 0;
+    if (count > 0 && plan_kind(p->x->files[*files].name) == FILE_PARQUET)
+        most = PLAN_PARQUET_MAX;
     qsort_r(files, count, sizeof *files, by_time, p);
     for (size_t i = 0; i < count; i++) {
         bytes += p->x->files[files[i]].bytes;
-        if (bytes < p->r->size && i + 1 - first < PLAN_FILES_MAX && i + 1 < count)
+        if (bytes < p->r->size && i + 1 - first < most && i + 1 < count)
             continue;
         if (!add_unit(p, files + first, i + 1 - first, bytes))
             return false;
@@ -166,7 +174,7 @@ static bool plan_partition(planning *p, const size_t *files, size_t count)
     int64_t sum = 0;
     bool asked = p->r->partition.len > 0;
     const index_file *any = &p->x->files[*files];
-    if (plan_kind(any->name) == FILE_OTHER || plan_kind(any->name) == FILE_PARQUET)
+    if (plan_kind(any->name) == FILE_OTHER || (plan_kind(any->name) == FILE_PARQUET && !p->r->parquet))
         return true;
     if (asked ? !is_asked_for(p, any) : !is_closed(p, files, count))
         return true;
@@ -176,7 +184,7 @@ static bool plan_partition(planning *p, const size_t *files, size_t count)
     qsort_r(chosen, candidates, sizeof *chosen, by_size, p);
     for (; joined < candidates; joined++) {
         const index_file *f = &p->x->files[chosen[joined]];
-        if (f->unit != NO_UNIT && f->bytes > sum * PLAN_PART)
+        if (f->unit != NO_UNIT && f->bytes > sum * PLAN_PART && !plan_converts(p->r, f))
             break;
         sum += f->bytes;
     }

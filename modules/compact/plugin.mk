@@ -1,1 +1,1 @@
-LIBS_module-compact := $(ISAL) -lz -lcrypto -lpthread
+LIBS_module-compact := $(ISAL) -lz -lcrypto -lpthread -ldl

@@ -104,12 +104,15 @@ enum copy_result unit_make(unit_work *w, const plan_unit *u, ss_error *err)
     lake_object sum;
     unit_head head = {.state = UNIT_WRITTEN, .written_us = w->host->now_us(w->host->self)};
     const index_file *first = &w->x->files[*u->files];
+    enum file_kind from = plan_kind(first->name), kind = w->parquet && !first->errors ? FILE_PARQUET : from;
     make_name(w, head.written_us, name);
-    int n = snprintf(head.final, sizeof head.final, "%s%s%s", first->folder, name,
-                     plan_extension(plan_kind(first->name)));
+    int n = snprintf(head.final, sizeof head.final, "%s%s%s", first->folder, name, plan_extension(kind));
     if (n < 0 || (size_t)n >= sizeof head.final)
         return ss_fail(err, SS_REJECT, "the path of %.200s is too long", first->folder), COPY_FAILED;
-    enum copy_result rc = copy_files(&w->copier, w->x, u->files, u->count, TMP_DATA, &sum, &w->bad, err);
+    enum copy_result rc =
+        kind == FILE_PARQUET
+            ? convert_files(&w->converter, w->x, u->files, u->count, TMP_DATA, &sum, &w->bad, err)
+            : copy_files(&w->copier, w->x, u->files, u->count, TMP_DATA, &sum, &w->bad, err);
     if (rc != COPY_DONE)
         return rc;
     return hand_over(w, u, name, &head, &sum, err) ? COPY_DONE : COPY_FAILED;

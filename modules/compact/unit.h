@@ -6,12 +6,14 @@
 #ifndef COMPACT_UNIT_H
 #define COMPACT_UNIT_H
 
-#include "modules/compact/copy.h"
+#include "modules/compact/convert.h"
 #include "modules/compact/plan.h"
 
 typedef struct unit_work {
     lake_index *x;
     copier copier;
+    converter converter;
+    bool parquet; /* what becomes of lines */
     const ss_host *host;
     size_t bad; /* with COPY_DAMAGED: the file's place in the index */
 } unit_work;

@@ -12,6 +12,7 @@
 
 struct unpack {
     unpacked now;
+    grow *into;        /* or NULL */
     bool gzip, inside; /* inside: a member has begun and not ended */
 #ifdef HAVE_ISAL
     struct inflate_state stream;
@@ -42,6 +43,8 @@ static void take(unpack *u, const unsigned char *at, size_t len)
     u->now.lines += count_lines(at, len);
     u->now.raw_bytes += (int64_t)len;
     u->now.ends_in_newline = at[len - 1] == '\n';
+    if (u->into)
+        (void)grow_put(u->into, ss_s((const char *)at, len));
 }
 
 #ifdef HAVE_ISAL
@@ -123,6 +126,11 @@ void unpack_begin(unpack *u, bool gzip)
     u->now = (unpacked){.ends_in_newline = true};
     u->gzip = gzip;
     u->inside = false;
+}
+
+void unpack_into(unpack *u, grow *out)
+{
+    u->into = out;
 }
 
 bool unpack_add(unpack *u, const void *bytes, size_t len)

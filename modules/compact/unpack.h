@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plugins/common/grow.h"
+
 typedef struct unpacked {
     int64_t raw_bytes, lines;
     uint32_t crc;
@@ -17,7 +19,8 @@ typedef struct unpack unpack;
 
 unpack *unpack_new(void); /* NULL: no memory */
 void unpack_free(unpack *u);
-void unpack_begin(unpack *u, bool gzip);                   /* else plain lines */
+void unpack_begin(unpack *u, bool gzip); /* else plain lines */
+void unpack_into(unpack *u, grow *out);  /* what is unpacked goes there, too; NULL: no more */
 bool unpack_add(unpack *u, const void *bytes, size_t len); /* false: it is no gzip, or its sums are wrong */
 bool unpack_end(unpack *u, unpacked *out);                 /* false: a member has no end */
 

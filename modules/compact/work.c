@@ -25,6 +25,7 @@ bool work_init(work *w, const ss_host *host, ss_str lake, bool (*stopping)(void 
 
 void work_free(work *w)
 {
+    converter_free(&w->unit.converter);
     copier_free(&w->unit.copier);
     index_free(&w->index);
 }
@@ -133,6 +134,7 @@ static enum work_result make_all(work *w, ss_error *err)
                               .unit_us = w->rules.unit_us,
                               .grace_us = w->rules.grace_us,
                               .size = w->rules.size,
+                              .parquet = w->rules.parquet,
                               .partition = w->rules.partition};
         damaged = w->damaged;
         m.result = WORK_DONE;
@@ -146,6 +148,8 @@ static enum work_result look(work *w, ss_error *err)
 {
     if (!index_refresh(&w->index, err))
         return WORK_FAILED;
+    w->unit.parquet = w->rules.parquet;
+    converter_set(&w->unit.converter, &w->unit.copier, w->unit.host, &w->rules.convert);
     if (w->rules.dry_run)
         return make_all(w, err);
     if (!w->cleaned)
@@ -170,6 +174,7 @@ enum work_result work_pass(work *w, ss_error *err)
     if (lock < 0)
         return busy ? WORK_BUSY : WORK_FAILED;
     enum work_result rc = look(w, err);
+    converter_free(&w->unit.converter); /* an idle module holds none of DuckDB's memory */
     (void)close(lock);
     return rc;
 }

@@ -6,6 +6,8 @@
 
 typedef struct work_rules {
     int64_t unit_us, grace_us, keep_us, size;
+    bool parquet;
+    convert_rules convert;
     ss_str partition; /* only that one, closed or not; empty: all that is closed */
     bool dry_run;
 } work_rules;

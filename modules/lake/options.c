@@ -5,24 +5,7 @@
 
 #define OFF "off"
 
-static const ss_option parquet_options[] = {
-    {.name = "compression",
-     .type = SS_T_ENUM,
-     .dflt = "zstd",
-     .choices = "zstd|snappy",
-     .doc = "Of the pages: zstd is smaller, snappy is read by older readers, too."},
-    {.name = "row_group",
-     .type = SS_T_INT,
-     .dflt = "61440",
-     .min = PARQUET_ROW_GROUP_MIN,
-     .max = PARQUET_ROW_GROUP_MAX,
-     .doc = "Rows of one row group at the most; wide rows make it smaller."},
-    {.name = "library",
-     .type = SS_T_STRING,
-     .dflt = DUCK_LIBRARY,
-     .doc = "DuckDB's library: a name that the system's loader finds, or a file."},
-    {.name = NULL},
-};
+static const ss_option parquet_members[] = {PARQUET_OPTIONS, {.name = NULL}};
 
 static const ss_option roll_options[] = {
     {.name = "bytes",
@@ -77,7 +60,7 @@ const ss_option lake_options[] = {
      .choices = "ndjson|parquet",
      .doc = "Of the files of events: lines of JSON, or Parquet with the columns of the catalog, which needs "
             "DuckDB's library. Failed inputs are lines always."},
-    {.name = "parquet", .type = SS_T_OBJECT, .children = parquet_options, .doc = "Of format: parquet."},
+    {.name = "parquet", .type = SS_T_OBJECT, .children = parquet_members, .doc = "Of format: parquet."},
     {.name = "compression",
      .type = SS_T_ENUM,
      .dflt = "gzip",
@@ -125,17 +108,10 @@ static bool read_failures(cut_settings *s, const ss_host *h, const ss_config *cf
 
 static bool read_parquet(lake_rules *r, const ss_host *h, const ss_config *cfg, ss_error *err)
 {
-    parquet_settings *s = &r->settings.columnar;
-    ss_str library = h->cfg_str(cfg, "parquet.library"), compression = h->cfg_str(cfg, "parquet.compression");
-    r->settings.parquet = ss_eq(h->cfg_str(cfg, "format"), SS_LIT("parquet"));
-    if (library.len == 0 || library.len >= sizeof r->library)
-        return ss_fail(err, 0, "lake: parquet.library: 1 to %zu bytes", sizeof r->library - 1);
-    (void)snprintf(r->library, sizeof r->library, "%.*s", (int)library.len, library.ptr);
-    (void)snprintf(s->compression, sizeof s->compression, "%.*s", (int)compression.len, compression.ptr);
-    s->row_group = (uint32_t)h->cfg_int(cfg, "parquet.row_group");
     ss_error why = {.struct_size = sizeof why};
-    return !r->settings.parquet || duck_load(r->library, &why) ||
-           ss_fail(err, 0, "lake: format: parquet: %.400s, or write format: ndjson", why.text);
+    r->settings.parquet = ss_eq(h->cfg_str(cfg, "format"), SS_LIT("parquet"));
+    return parquet_options(h, cfg, r->settings.parquet, &r->settings.columnar, r->library, &why) ||
+           ss_fail(err, 0, "lake: %.480s", why.text);
 }
 
 bool options_read(lake_rules *r, const ss_host *h, const ss_config *cfg, ss_error *err)

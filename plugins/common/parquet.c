@@ -22,9 +22,26 @@ struct parquet_write {
     char *buffer; /* what was read and not yet taken: from..to */
     size_t from, to, size;
     uint64_t lines, bytes;
-    bool ended, done;
+    bool ended, joins;
     ss_error why; /* of the function: what the statement's own text would hide */
 };
+
+/* ---- options ---- */
+
+bool parquet_options(const ss_host *h, const ss_config *cfg, bool wanted, parquet_settings *s,
+                     char library[PATH_MAX], ss_error *err)
+{
+    ss_str file = h->cfg_str(cfg, "parquet.library"), compression = h->cfg_str(cfg, "parquet.compression");
+    ss_error why = {.struct_size = sizeof why};
+    if (file.len == 0 || file.len >= PATH_MAX)
+        return ss_fail(err, SS_REJECT, "parquet.library: 1 to %d bytes", PATH_MAX - 1), false;
+    (void)snprintf(library, PATH_MAX, "%.*s", (int)file.len, file.ptr);
+    (void)snprintf(s->compression, sizeof s->compression, "%.*s", (int)compression.len, compression.ptr);
+    s->row_group = (uint32_t)h->cfg_int(cfg, "parquet.row_group");
+    if (!wanted || duck_load(library, &why))
+        return true;
+    return ss_fail(err, SS_REJECT, "format: parquet: %.400s", why.text), false;
+}
 
 /* ---- lines ---- */
 
@@ -145,41 +162,76 @@ static void put_options(buf *out, const char *to, const parquet_settings *s)
 {
     buf_adds(out, ") TO ");
     put_quoted(out, to);
-    buf_addf(out, " (FORMAT parquet, COMPRESSION %s, ROW_GROUP_SIZE %u, ROW_GROUP_SIZE_BYTES %u%s)",
-             s->compression, s->row_group, GROUP_BYTES,
-             strcmp(s->compression, "zstd") == 0 ? ", COMPRESSION_LEVEL 1" : "");
+    buf_addf(
+        out,
+        " (FORMAT parquet, USE_TMP_FILE false, COMPRESSION %s, ROW_GROUP_SIZE %u, ROW_GROUP_SIZE_BYTES %u%s)",
+        s->compression, s->row_group, GROUP_BYTES,
+        strcmp(s->compression, "zstd") == 0 ? ", COMPRESSION_LEVEL 1" : "");
 }
 
-static bool make_pending(parquet_write *w, const char *path, const parquet_settings *s, ss_error *err)
+static bool make_pending(parquet_write *w, const char *sql, ss_error *err)
 {
-    buf sql;
-    buf_init(&sql, SQL_MAX);
-    buf_adds(&sql, "COPY (SELECT * FROM " FUNCTION "()");
-    put_options(&sql, path, s);
-    const char *text = buf_text(&sql);
     const duck_api *api = w->duck->api;
-    bool good = !sql.failed && api->prepare(w->duck->connection, text, &w->prepared) == 0;
-    if (!good)
+    if (api->prepare(w->duck->connection, sql, &w->prepared) != 0) {
         duck_fail(err, "prepare a Parquet file", w->prepared ? api->prepare_error(w->prepared) : NULL);
-    else if (!(good = api->pending_prepared(w->prepared, &w->pending) == 0))
-        duck_fail(err, "begin a Parquet file", w->pending ? api->pending_error(w->pending) : NULL);
-    buf_fini(&sql);
-    return good;
+        return false;
+    }
+    if (api->pending_prepared(w->prepared, &w->pending) == 0)
+        return true;
+    duck_fail(err, "begin a Parquet file", w->pending ? api->pending_error(w->pending) : NULL);
+    return false;
+}
+
+/* from: the statement so far; it goes. */
+static parquet_write *begin(parquet_write *w, buf *from, const char *to, const parquet_settings *s,
+                            ss_error *err)
+{
+    put_options(from, to, s);
+    const char *sql = buf_text(from);
+    bool good = !from->failed ? duck_run(w->duck, "SET preserve_insertion_order = false", NULL, err) &&
+                                    make_pending(w, sql, err)
+                              : (ss_fail(err, SS_RETRY, "out of memory"), false);
+    buf_fini(from);
+    if (good)
+        return w;
+    parquet_end(w);
+    return NULL;
 }
 
 parquet_write *parquet_begin(duck *d, parquet_columns *c, const parquet_source *source, const char *path,
                              const parquet_settings *s, ss_error *err)
 {
     parquet_write *w = calloc(1, sizeof *w);
+    buf sql;
     if (!w)
         return ss_fail(err, SS_RETRY, "out of memory"), NULL;
     *w = (parquet_write){.duck = d, .columns = c, .source = *source, .why = {.struct_size = sizeof w->why}};
     d->lines = w;
-    if (add_function(d, err) && duck_run(d, "SET preserve_insertion_order = false", NULL, err) &&
-        make_pending(w, path, s, err))
-        return w;
+    buf_init(&sql, SQL_MAX);
+    buf_adds(&sql, "COPY (SELECT * FROM " FUNCTION "()");
+    if (add_function(d, err))
+        return begin(w, &sql, path, s, err);
+    buf_fini(&sql);
     parquet_end(w);
     return NULL;
+}
+
+parquet_write *parquet_join(duck *d, const char *const *paths, size_t count, const char *to,
+                            const parquet_settings *s, ss_error *err)
+{
+    parquet_write *w = calloc(1, sizeof *w);
+    buf sql;
+    if (!w)
+        return ss_fail(err, SS_RETRY, "out of memory"), NULL;
+    *w = (parquet_write){.duck = d, .joins = true, .why = {.struct_size = sizeof w->why}};
+    buf_init(&sql, JOIN_SQL_MAX);
+    buf_adds(&sql, "COPY (SELECT * FROM read_parquet([");
+    for (size_t i = 0; i < count; i++) {
+        buf_adds(&sql, i ? "," : "");
+        put_quoted(&sql, paths[i]);
+    }
+    buf_adds(&sql, "], union_by_name = true, hive_partitioning = false)");
+    return begin(w, &sql, to, s, err);
 }
 
 static enum parquet_result finish(parquet_write *w, ss_error *err)
@@ -191,6 +243,7 @@ static enum parquet_result finish(parquet_write *w, ss_error *err)
         duck_fail(err, "write a Parquet file", w->why.text[0] ? w->why.text : api->result_error(&result));
     uint64_t rows = good ? api->rows_changed(&result) : 0;
     api->destroy_result(&result);
+    w->lines = w->joins ? rows : w->lines;
     if (good && rows != w->lines) {
         (void)ss_fail(err, SS_RETRY, "DuckDB wrote %llu rows of %llu lines", (unsigned long long)rows,
                       (unsigned long long)w->lines);
@@ -237,26 +290,4 @@ void parquet_end(parquet_write *w)
     w->duck->lines = NULL;
     free(w->buffer);
     free(w);
-}
-
-/* ---- many into one ---- */
-
-bool parquet_join(duck *d, const char *const *paths, size_t count, const char *to, const parquet_settings *s,
-                  uint64_t *rows, ss_error *err)
-{
-    buf sql;
-    buf_init(&sql, JOIN_SQL_MAX);
-    buf_adds(&sql, "COPY (SELECT * FROM read_parquet([");
-    for (size_t i = 0; i < count; i++) {
-        buf_adds(&sql, i ? "," : "");
-        put_quoted(&sql, paths[i]);
-    }
-    buf_adds(&sql, "], union_by_name = true, hive_partitioning = false)");
-    put_options(&sql, to, s);
-    const char *text = buf_text(&sql);
-    bool good = !sql.failed ? duck_run(d, "SET preserve_insertion_order = false", NULL, err) &&
-                                  duck_run(d, text, rows, err)
-                            : (ss_fail(err, SS_RETRY, "out of memory"), false);
-    buf_fini(&sql);
-    return good;
 }

@@ -4,10 +4,11 @@
 #ifndef COMMON_PARQUET_H
 #define COMMON_PARQUET_H
 
+#include <limits.h>
+
 #include "plugins/common/duckdb.h"
 #include "plugins/common/shape.h"
 
-#define PARQUET_ROW_GROUP     61440u
 #define PARQUET_ROW_GROUP_MIN 2048u
 #define PARQUET_ROW_GROUP_MAX 1048576u
 #define PARQUET_MEMORY_BYTES  (160ull << 20) /* what DuckDB may have */
@@ -17,6 +18,27 @@ typedef struct parquet_settings {
     char compression[8]; /* "zstd", "snappy" */
     uint32_t row_group;  /* rows at the most; wide rows make it smaller */
 } parquet_settings;
+
+/* The members of a module's option `parquet`. */
+#define PARQUET_OPTIONS                                                                                      \
+    {.name = "compression",                                                                                  \
+     .type = SS_T_ENUM,                                                                                      \
+     .dflt = "zstd",                                                                                         \
+     .choices = "zstd|snappy",                                                                               \
+     .doc = "Of the pages: zstd is smaller, snappy is read by older readers, too."},                         \
+        {.name = "row_group",                                                                                \
+         .type = SS_T_INT,                                                                                   \
+         .dflt = "61440",                                                                                    \
+         .min = PARQUET_ROW_GROUP_MIN,                                                                       \
+         .max = PARQUET_ROW_GROUP_MAX,                                                                       \
+         .doc = "Rows of one row group at the most; wide rows make it smaller."},                            \
+    {                                                                                                        \
+        .name = "library", .type = SS_T_STRING, .dflt = DUCK_LIBRARY,                                        \
+        .doc = "DuckDB's library: a name that the system's loader finds, or a file."                         \
+    }
+/* false: err, also where the library is asked for and cannot be loaded. */
+bool parquet_options(const ss_host *h, const ss_config *cfg, bool wanted, parquet_settings *s,
+                     char library[PATH_MAX], ss_error *err);
 
 /* ---- columns ---- */
 
@@ -53,8 +75,8 @@ uint64_t parquet_lines(const parquet_write *w);
 uint64_t parquet_bytes(const parquet_write *w); /* of the lines, with their newlines */
 void parquet_end(parquet_write *w);             /* also before it is done; NULL: nothing */
 
-/* One Parquet file of many, in their order, columns by name. rows: how many it has. false: err. */
-bool parquet_join(duck *d, const char *const *paths, size_t count, const char *to, const parquet_settings *s,
-                  uint64_t *rows, ss_error *err);
+/* One Parquet file of many, columns by name; parquet_lines() then says how many rows it has. */
+parquet_write *parquet_join(duck *d, const char *const *paths, size_t count, const char *to,
+                            const parquet_settings *s, ss_error *err);
 
 #endif
