@@ -85,12 +85,12 @@ bool export_resolve_path(export *e, ss_str path, export_value *v)
     return true;
 }
 
-bool export_has_field(export *e, const char *name, export_value *v)
+bool export_has_path(export *e, const char *path, export_value *v)
 {
-    for (size_t i = 0; i < e->field_count; i++)
-        if (strcmp(e->fields[i].name, name) == 0 && e->fields[i].type)
-            return export_resolve_path(e, ss_cstr(name), v);
-    return false;
+    bool object = false;
+    const export_field *f = find(e, ss_cstr(path), &object);
+    bool good = f && f->type && (f->type == SS_FIELD_JSON || strlen(f->name) == strlen(path));
+    return good && export_resolve_path(e, ss_cstr(path), v);
 }
 
 /* ---- what is the record's own ---- */
@@ -114,7 +114,7 @@ bool export_resolve(export *e, uint32_t slot, export_value *v)
     export_value part;
     size_t found = slot == EXPORT_RECEIVER || slot == EXPORT_APP; /* events need not have an application */
     for (size_t i = 0; header_fields[slot][i]; i++)
-        found += export_has_field(e, header_fields[slot][i], &part);
+        found += export_has_path(e, header_fields[slot][i], &part);
     return found > 0 || export_refuse(e, "the lines do not say an event's type or id");
 }
 
@@ -128,7 +128,7 @@ static void put_header(export *e, uint32_t slot, buf *out)
     }
     buf_adds(out, "COALESCE(");
     for (size_t i = 0; header_fields[slot][i]; i++)
-        if (export_has_field(e, header_fields[slot][i], &part)) {
+        if (export_has_path(e, header_fields[slot][i], &part)) {
             export_as_text(e, &part, out);
             buf_adds(out, ", ");
         }

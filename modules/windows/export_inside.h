@@ -94,7 +94,7 @@ typedef struct export_value {  /* where a path stands */
 /* Marks what it needs; false: refused. */
 bool export_resolve(export *e, uint32_t slot, export_value *v);
 bool export_resolve_path(export *e, ss_str path, export_value *v);
-bool export_has_field(export *e, const char *name, export_value *v); /* the same without an error */
+bool export_has_path(export *e, const char *path, export_value *v); /* the same without an error */
 void export_column(export *e, const export_value *v, buf *out);
 const char *export_type(const export_value *v); /* of a dimension made of it */
 /* The columns that are used, as lines of CREATE TABLE. */

@@ -32,21 +32,48 @@ static void put_moment(export *e, const export_value *v, buf *out)
     buf_adds(out, " AS TIMESTAMP_LTZ(3))");
 }
 
-/* Kafka and Kinesis note when they got a message; a file's line has to say it. */
+/* ---- when events arrived ---- */
+
+/* Kafka's messages say it. Kinesis' records do, too, but its connector (5.0) fails to hand it over: there,
+   and in files, the lines have to. */
+static bool has_metadata(const export *e)
+{
+    return strcmp(e->ask->source, "kafka") == 0;
+}
+
+/* Fields that say it, by receiver. */
+static const char *const arrival_fields[] = {"received_at", "metadata.processing_timestamp", NULL};
+
 bool export_arrival(export *e)
 {
     export_value v;
-    return !export_batch(e) || export_has_field(e, "received_at", &v);
+    for (size_t i = 0; arrival_fields[i]; i++)
+        if (has_metadata(e) || export_has_path(e, arrival_fields[i], &v))
+            return true;
+    return false;
+}
+
+/* The moments that a line may have, with commas between them. */
+static void put_arrival_moments(export *e, buf *out)
+{
+    export_value v;
+    bool first = true;
+    for (size_t i = 0; arrival_fields[i]; i++)
+        if (export_has_path(e, arrival_fields[i], &v)) {
+            buf_adds(out, first ? "" : ", ");
+            put_moment(e, &v, out);
+            first = false;
+        }
 }
 
 static void put_arrival(export *e, buf *out)
 {
-    export_value v;
-    if (!export_batch(e))
+    if (has_metadata(e))
         buf_adds(out, ",\n  `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL");
-    else if (export_has_field(e, "received_at", &v)) {
-        buf_adds(out, ",\n  `ss_arrival` AS ");
-        put_moment(e, &v, out);
+    else if (export_arrival(e)) {
+        buf_adds(out, ",\n  `ss_arrival` AS COALESCE(");
+        put_arrival_moments(e, out);
+        buf_adds(out, ")");
     }
 }
 
@@ -63,7 +90,7 @@ static bool put_time(export *e, buf *out)
         found++;
     } else
         for (size_t i = 0; time_fields[i]; i++)
-            if (export_has_field(e, time_fields[i], &v)) {
+            if (export_has_path(e, time_fields[i], &v)) {
                 put_moment(e, &v, out);
                 buf_adds(out, ", ");
                 found++;
@@ -72,10 +99,10 @@ static bool put_time(export *e, buf *out)
         return export_refuse(e,
                              "the lines have no field that is known for an event's time: name it with --set "
                              "time=FIELD");
-    if (!export_batch(e))
+    if (has_metadata(e))
         buf_adds(out, "`ss_arrival`, ");
-    else if (export_has_field(e, "received_at", &v)) { /* a computed column cannot name another one */
-        put_moment(e, &v, out);
+    else if (export_arrival(e)) { /* a computed column cannot name another one */
+        put_arrival_moments(e, out);
         buf_adds(out, ", ");
     }
     buf_adds(out, "TO_TIMESTAMP_LTZ(0, 3))");
@@ -104,9 +131,10 @@ void export_taken(export *e, const char *front, buf *out)
 {
     put_one_of(e, EXPORT_TYPE, &e->ask->types, front, out);
     put_one_of(e, EXPORT_APP, &e->ask->apps, front, out);
-    if (export_arrival(e)) {
-        buf_addf(out, "%s`ss_time` <= `ss_arrival` + ", front);
+    if (export_arrival(e)) { /* a line that does not say it is taken */
+        buf_addf(out, "%s(`ss_time` <= `ss_arrival` + ", front);
         export_span(e->w->settings.ahead_us, out);
+        buf_adds(out, ") IS NOT FALSE");
     }
 }
 
@@ -122,9 +150,9 @@ static void put_watermark(export *e, int64_t wait_us, buf *out)
     if (taken.len)
         buf_addf(out, "CASE WHEN %s THEN ", buf_text(&taken) + sizeof front - 1);
     if (export_arrival(e)) {
-        buf_adds(out, "LEAST(`ss_time`, `ss_arrival` + ");
+        buf_adds(out, "COALESCE(LEAST(`ss_time`, `ss_arrival` + ");
         export_span(ENGINE_AHEAD_US, out);
-        buf_adds(out, ")");
+        buf_adds(out, "), `ss_time`)");
     } else
         buf_adds(out, "`ss_time`");
     buf_adds(out, " - ");

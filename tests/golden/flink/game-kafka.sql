@@ -18,7 +18,7 @@ CREATE TEMPORARY TABLE `windows_events_1` (
   `application_id` STRING,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(TO_TIMESTAMP_LTZ(CAST(`event_timestamp` * 1000 AS BIGINT), 3), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS CASE WHEN `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
+  WATERMARK FOR `ss_time` AS CASE WHEN (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE THEN COALESCE(LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE), `ss_time`) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'events',
@@ -41,7 +41,7 @@ SELECT `ss_time`,
   COALESCE(NULLIF(`event_id`, ''), UUID()) AS `ss_id`
 FROM `windows_events_1`
 WHERE TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- TotalLogins
 CREATE TEMPORARY VIEW `windows_view_2` AS
@@ -51,7 +51,7 @@ SELECT `ss_time`,
   COALESCE(NULLIF(`event_id`, ''), UUID()) AS `ss_id`
 FROM `windows_events_1`
 WHERE (`event_type` = 'login') IS TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- KnockoutsBySpell
 CREATE TEMPORARY VIEW `windows_view_3` AS
@@ -61,7 +61,7 @@ SELECT `ss_time`,
   COALESCE(JSON_VALUE(`event_data`, 'lax $.spell_id'), JSON_QUERY(`event_data`, 'lax $.spell_id')) AS `ss_by3`
 FROM `windows_events_1`
 WHERE ((`event_type` = 'user_knockout') IS TRUE AND JSON_QUERY(`event_data`, 'lax $.spell_id' WITH UNCONDITIONAL ARRAY WRAPPER) IS NOT NULL)
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Purchases
 CREATE TEMPORARY VIEW `windows_view_4` AS
@@ -71,7 +71,7 @@ SELECT `ss_time`,
   COALESCE(JSON_VALUE(`event_data`, 'lax $.currency_type'), JSON_QUERY(`event_data`, 'lax $.currency_type')) AS `ss_by3`
 FROM `windows_events_1`
 WHERE ((`event_type` = 'iap_transaction') IS TRUE AND JSON_QUERY(`event_data`, 'lax $.currency_type' WITH UNCONDITIONAL ARRAY WRAPPER) IS NOT NULL)
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 CREATE TEMPORARY TABLE `windows_metrics_1` (
   `METRIC_NAME` STRING,

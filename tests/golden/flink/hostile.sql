@@ -24,7 +24,7 @@ CREATE TEMPORARY TABLE `odd_events_1` (
   `data` STRING,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_time`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS CASE WHEN (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s') AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
+  WATERMARK FOR `ss_time` AS CASE WHEN (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s') AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE THEN COALESCE(LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE), `ss_time`) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'TOPIC',
@@ -44,7 +44,7 @@ CREATE TEMPORARY TABLE `odd_events_2` (
   `o'clock` DOUBLE,
   `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_time`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS CASE WHEN (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s') AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 01:00:00.001' DAY TO SECOND(3) END
+  WATERMARK FOR `ss_time` AS CASE WHEN (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s') AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE THEN COALESCE(LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE), `ss_time`) - INTERVAL '0 01:00:00.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'TOPIC',
@@ -70,7 +70,7 @@ SELECT `ss_time`,
 FROM `odd_events_1`
 WHERE (((`select` = U&'a''b\\c\000a\003b\002d\002d\002f\002a \002a\002fé😀') IS TRUE OR (`select` = 'order') IS TRUE OR (`select` = 'x ') IS TRUE) AND ((POSITION('100%_' IN `back``tick`) = 1) IS TRUE OR JSON_QUERY(`data`, 'lax $[''it\''s "x"\\y'']' WITH UNCONDITIONAL ARRAY WRAPPER) IS NOT NULL OR ((CASE WHEN JSON_QUERY(`data`, 'lax $.n' WITH UNCONDITIONAL ARRAY WRAPPER) NOT LIKE '["%' THEN TRY_CAST(JSON_VALUE(`data`, 'lax $.n') AS DOUBLE) END >= (1E0)) IS TRUE AND (CASE WHEN JSON_QUERY(`data`, 'lax $.n' WITH UNCONDITIONAL ARRAY WRAPPER) NOT LIKE '["%' THEN TRY_CAST(JSON_VALUE(`data`, 'lax $.n') AS DOUBLE) END < (1000E0)) IS TRUE)) AND NOT (((`o'clock` = (1.5E0)) IS TRUE OR (FALSE) IS TRUE OR (FALSE) IS TRUE)))
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Sum
 CREATE TEMPORARY VIEW `odd_view_2` AS
@@ -83,7 +83,7 @@ SELECT `ss_time`,
 FROM `odd_events_1`
 WHERE TRUE
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND COALESCE(JSON_VALUE(`data`, U&'lax $[''k\003bey'']'), JSON_QUERY(`data`, U&'lax $[''k\003bey'']')) IS NOT NULL
   AND NULLIF(COALESCE(`event_type`, ''), '') IS NOT NULL
   AND NULLIF(COALESCE(`app_id`, ''), '') IS NOT NULL
@@ -98,7 +98,7 @@ SELECT `ss_time`,
 FROM `odd_events_1`
 WHERE TRUE
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND COALESCE(JSON_VALUE(`data`, 'lax $.list'), JSON_QUERY(`data`, 'lax $.list')) IS NOT NULL;
 CREATE TEMPORARY VIEW `odd_counts_4` AS
 SELECT `window_start`, `window_end`, `ss_by1`, `ss_value`, COUNT(*) AS `ss_count`
@@ -112,7 +112,7 @@ SELECT `ss_time`,
 FROM `odd_events_1`
 WHERE ((`ok` IS TRUE) IS TRUE AND (JSON_QUERY(`data`, 'lax $.t' WITH UNCONDITIONAL ARRAY WRAPPER) = '[true]') IS TRUE AND (JSON_QUERY(`data`, 'lax $.f' WITH UNCONDITIONAL ARRAY WRAPPER) = '[false]') IS TRUE AND (NOT JSON_QUERY(`data`, 'lax $.z' WITH UNCONDITIONAL ARRAY WRAPPER) IS NOT NULL) IS TRUE AND (JSON_VALUE(`data`, 'lax $.s') = '7' AND JSON_QUERY(`data`, 'lax $.s' WITH UNCONDITIONAL ARRAY WRAPPER) LIKE '["%') IS TRUE AND (CASE WHEN JSON_QUERY(`data`, 'lax $.d' WITH UNCONDITIONAL ARRAY WRAPPER) NOT LIKE '["%' THEN TRY_CAST(JSON_VALUE(`data`, 'lax $.d') AS DOUBLE) END = (7E0)) IS TRUE)
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `n` IS NOT NULL;
 
 -- Least
@@ -123,7 +123,7 @@ SELECT `ss_time`,
 FROM `odd_events_1`
 WHERE (((CASE WHEN JSON_QUERY(`data`, 'lax $.v' WITH UNCONDITIONAL ARRAY WRAPPER) NOT LIKE '["%' THEN TRY_CAST(JSON_VALUE(`data`, 'lax $.v') AS DOUBLE) END < (3E0)) IS TRUE AND (CASE WHEN JSON_QUERY(`data`, 'lax $.v' WITH UNCONDITIONAL ARRAY WRAPPER) NOT LIKE '["%' THEN TRY_CAST(JSON_VALUE(`data`, 'lax $.v') AS DOUBLE) END >= (-3E0)) IS TRUE) AND (`select` IS NOT NULL) IS TRUE)
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND CASE WHEN JSON_QUERY(`data`, 'lax $.v' WITH UNCONDITIONAL ARRAY WRAPPER) NOT LIKE '["%' THEN TRY_CAST(JSON_VALUE(`data`, 'lax $.v') AS DOUBLE) END IS NOT NULL;
 
 -- Free
@@ -135,7 +135,7 @@ SELECT `ss_time`,
 FROM `odd_events_1`
 WHERE TRUE
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND CAST(`n` AS DOUBLE) IS NOT NULL;
 
 -- Half
@@ -145,7 +145,7 @@ SELECT `ss_time`,
 FROM `odd_events_2`
 WHERE TRUE
   AND (COALESCE(`event_type`, '') = 'click' OR COALESCE(`event_type`, '') = 'it''s')
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND CASE WHEN ABS(`o'clock`) < 1E-9 THEN 0 WHEN `o'clock` <> 0 THEN CAST(SIGN(`o'clock`) AS BIGINT) * (1000000 + CAST(CEIL(LN(ABS(`o'clock`)) / LN((1.0202020202020201E0))) AS BIGINT)) END IS NOT NULL;
 CREATE TEMPORARY VIEW `odd_counts_3` AS
 SELECT `window_start`, `window_end`, `ss_value`, COUNT(*) AS `ss_count`

@@ -19,9 +19,9 @@ CREATE TEMPORARY TABLE `web_metrics_events_1` (
   `referrer_type` STRING,
   `goal_id` BIGINT,
   `revenue` DOUBLE,
-  `ss_arrival` AS CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)),
+  `ss_arrival` AS COALESCE(CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3))),
   `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_datetime`, 'yyyy-MM-dd HH:mm:ss') AS TIMESTAMP_LTZ(3)), CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS CASE WHEN `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
+  WATERMARK FOR `ss_time` AS CASE WHEN (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE THEN COALESCE(LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE), `ss_time`) - INTERVAL '0 00:00:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'filesystem',
   'path' = '/lake/matomo',
@@ -36,7 +36,7 @@ SELECT `ss_time`,
   `site_id` AS `ss_by1`
 FROM `web_metrics_events_1`
 WHERE NOT (((`event_type` = 'ping') IS TRUE OR (`event_type` = 'bot') IS TRUE))
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Visitors
 CREATE TEMPORARY VIEW `web_metrics_view_2` AS
@@ -46,7 +46,7 @@ SELECT `ss_time`,
   `visitor_id` AS `ss_value`
 FROM `web_metrics_events_1`
 WHERE TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `visitor_id` IS NOT NULL;
 
 -- TopPages
@@ -57,7 +57,7 @@ SELECT `ss_time`,
   `page_view_url_normalized` AS `ss_value`
 FROM `web_metrics_events_1`
 WHERE TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `page_view_url_normalized` IS NOT NULL;
 CREATE TEMPORARY VIEW `web_metrics_counts_3` AS
 SELECT `window_start`, `window_end`, `ss_app`, `ss_by1`, `ss_value`, COUNT(*) AS `ss_count`
@@ -72,7 +72,7 @@ SELECT `ss_time`,
   `referrer_type` AS `ss_by2`
 FROM `web_metrics_events_1`
 WHERE `referrer_type` IS NOT NULL
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Goals
 CREATE TEMPORARY VIEW `web_metrics_view_5` AS
@@ -82,7 +82,7 @@ SELECT `ss_time`,
   `goal_id` AS `ss_by2`
 FROM `web_metrics_events_1`
 WHERE (CAST(`goal_id` AS DOUBLE) > (0E0)) IS TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Revenue
 CREATE TEMPORARY VIEW `web_metrics_view_6` AS
@@ -92,7 +92,7 @@ SELECT `ss_time`,
   `revenue` AS `ss_value`
 FROM `web_metrics_events_1`
 WHERE (((`event_type` = 'goal') IS TRUE OR (`event_type` = 'ecommerce_order') IS TRUE) AND `revenue` IS NOT NULL)
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `revenue` IS NOT NULL;
 
 CREATE TEMPORARY TABLE `web_metrics_metrics_1` (

@@ -15,6 +15,7 @@ SET 'table.local-time-zone' = 'UTC';
 SET 'execution.checkpointing.interval' = '10000 ms';
 
 CREATE TEMPORARY TABLE `web_metrics_events_1` (
+  `received_at` STRING,
   `event_type` STRING,
   `site_id` STRING,
   `event_datetime` STRING,
@@ -23,9 +24,9 @@ CREATE TEMPORARY TABLE `web_metrics_events_1` (
   `referrer_type` STRING,
   `goal_id` BIGINT,
   `revenue` DOUBLE,
-  `ss_arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-  `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_datetime`, 'yyyy-MM-dd HH:mm:ss') AS TIMESTAMP_LTZ(3)), `ss_arrival`, TO_TIMESTAMP_LTZ(0, 3)),
-  WATERMARK FOR `ss_time` AS CASE WHEN `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR THEN LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE) - INTERVAL '0 00:10:05.001' DAY TO SECOND(3) END
+  `ss_arrival` AS COALESCE(CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3))),
+  `ss_time` AS COALESCE(CAST(TO_TIMESTAMP(`event_datetime`, 'yyyy-MM-dd HH:mm:ss') AS TIMESTAMP_LTZ(3)), CAST(TO_TIMESTAMP(`received_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''') AS TIMESTAMP_LTZ(3)), TO_TIMESTAMP_LTZ(0, 3)),
+  WATERMARK FOR `ss_time` AS CASE WHEN (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE THEN COALESCE(LEAST(`ss_time`, `ss_arrival` + INTERVAL '1' MINUTE), `ss_time`) - INTERVAL '0 00:10:05.001' DAY TO SECOND(3) END
 ) WITH (
   'connector' = 'kinesis',
   'stream.arn' = 'arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM',
@@ -42,7 +43,7 @@ SELECT `ss_time`,
   `site_id` AS `ss_by1`
 FROM `web_metrics_events_1`
 WHERE NOT (((`event_type` = 'ping') IS TRUE OR (`event_type` = 'bot') IS TRUE))
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Visitors
 CREATE TEMPORARY VIEW `web_metrics_view_2` AS
@@ -52,7 +53,7 @@ SELECT `ss_time`,
   `visitor_id` AS `ss_value`
 FROM `web_metrics_events_1`
 WHERE TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `visitor_id` IS NOT NULL;
 
 -- TopPages
@@ -63,7 +64,7 @@ SELECT `ss_time`,
   `page_view_url_normalized` AS `ss_value`
 FROM `web_metrics_events_1`
 WHERE TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `page_view_url_normalized` IS NOT NULL;
 CREATE TEMPORARY VIEW `web_metrics_counts_3` AS
 SELECT `window_start`, `window_end`, `ss_app`, `ss_by1`, `ss_value`, COUNT(*) AS `ss_count`
@@ -78,7 +79,7 @@ SELECT `ss_time`,
   `referrer_type` AS `ss_by2`
 FROM `web_metrics_events_1`
 WHERE `referrer_type` IS NOT NULL
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Goals
 CREATE TEMPORARY VIEW `web_metrics_view_5` AS
@@ -88,7 +89,7 @@ SELECT `ss_time`,
   `goal_id` AS `ss_by2`
 FROM `web_metrics_events_1`
 WHERE (CAST(`goal_id` AS DOUBLE) > (0E0)) IS TRUE
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR;
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE;
 
 -- Revenue
 CREATE TEMPORARY VIEW `web_metrics_view_6` AS
@@ -98,7 +99,7 @@ SELECT `ss_time`,
   `revenue` AS `ss_value`
 FROM `web_metrics_events_1`
 WHERE (((`event_type` = 'goal') IS TRUE OR (`event_type` = 'ecommerce_order') IS TRUE) AND `revenue` IS NOT NULL)
-  AND `ss_time` <= `ss_arrival` + INTERVAL '1' HOUR
+  AND (`ss_time` <= `ss_arrival` + INTERVAL '1' HOUR) IS NOT FALSE
   AND `revenue` IS NOT NULL;
 
 CREATE TEMPORARY TABLE `web_metrics_metrics_1` (
