@@ -33,6 +33,8 @@ bool parquet_options(const ss_host *h, const ss_config *cfg, bool wanted, parque
 {
     ss_str file = h->cfg_str(cfg, "parquet.library"), compression = h->cfg_str(cfg, "parquet.compression");
     ss_error why = {.struct_size = sizeof why};
+    if (file.len == 0 && !wanted) /* who makes no Parquet need not say how */
+        return true;
     if (file.len == 0 || file.len >= PATH_MAX)
         return ss_fail(err, SS_REJECT, "parquet.library: 1 to %d bytes", PATH_MAX - 1), false;
     (void)snprintf(library, PATH_MAX, "%.*s", (int)file.len, file.ptr);
