@@ -67,6 +67,27 @@ def _(t):
     check("shop" in table and "0" in table, table)
 
 
+@test("query --lake: a lake of lines and one of Parquet give the same answers", timeout_s=240)
+def _(t):
+    library = duckdb.fetched(t)
+    parquet = {"format": "parquet", "parquet": {"library": str(library)}}
+    server = server_of(t, parquet={"library": str(library)})
+    server.config["modules"]["columns"] = {"use": "lake", "path": "columns", "roll": {"age": "1s"}, **parquet}
+    server.write_config()
+    server.restart()
+    sent = fill(server, random.Random(6))
+    odd = {"id": "odd", "n": "many", "price": True, "other": [1, {"x": None}], "sold_at": "yesterday"}  # nothing of it fits
+    equal(server.post("/events/sale", json.dumps(odd).encode(), [("Content-Type", "application/x-ndjson")]).status, 200)
+    both = lambda sql: [asked(server, sql.replace("LAKE", name), "--database", name) for name in ("lake", "columns")]  # noqa: E731
+    until(lambda: both("SELECT count(*) AS n FROM LAKE") == [[{"n": len(sent) + 1}]] * 2, 60, "both lakes", 0.3)
+    check(list((server.data / "columns").rglob("*.parquet")), "no Parquet")
+    for sql in ("DESCRIBE LAKE", "SELECT * FROM LAKE ORDER BY n, event_id", "SELECT shop, gift, count(*), sum(n), max(sold_at) FROM LAKE GROUP BY ALL ORDER BY ALL",
+                "SELECT invalid_reasons, ss_extra FROM LAKE WHERE event_type = 'quarantine'"):
+        lines, columns = both(sql) if not sql.startswith("DESCRIBE") else both("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'LAKE' ORDER BY 1")
+        check(lines, sql)
+        equal(lines, columns, sql)
+
+
 @test("query --lake reads and nothing else: statements, files, extensions and settings are refused", timeout_s=120)
 def _(t):
     server = server_of(t)
