@@ -132,7 +132,8 @@ def kill_supervisor(server):
         until(lambda p=pid: gone(p), 60, f"the end of child {pid} after its supervisor's", 0.005)
 
 
-ELSEWHERE = ("modules/lake/upload.c",)  # test_lake_s3_kills.py: these runs have no bucket
+ELSEWHERE = ("modules/lake/upload.c",  # test_lake_s3_kills.py: these runs have no bucket
+             "modules/lake/columnar.c", "plugins/common/parquet.c", "modules/compact/convert.c")  # test_*_parquet_kills.py
 
 
 def fault_points():
