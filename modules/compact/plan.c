@@ -184,7 +184,9 @@ static bool plan_partition(planning *p, const size_t *files, size_t count)
     qsort_r(chosen, candidates, sizeof *chosen, by_size, p);
     for (; joined < candidates; joined++) {
         const index_file *f = &p->x->files[chosen[joined]];
-        if (f->unit != NO_UNIT && f->bytes > sum * PLAN_PART && !plan_converts(p->r, f))
+        /* No cut makes the Parquet files that lines became: there the smallest is what others join. */
+        bool first = joined == 0 && plan_kind(f->name) == FILE_PARQUET;
+        if (f->unit != NO_UNIT && f->bytes > sum * PLAN_PART && !first && !plan_converts(p->r, f))
             break;
         sum += f->bytes;
     }
