@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import statistics
@@ -26,7 +27,7 @@ from tests.bench import compact_lake
 from tests.bench.game_load import fill_game
 from tests.bench.load import BULK_EVENTS, Wrk, need, write_inputs
 from tests.bench.nginx import Nginx
-from tests.lib import http
+from tests.lib import duckdb, http
 from tests.lib.kafka_mock import Cluster
 from tests.lib.server import Server
 from tests.lib.wait import until
@@ -277,6 +278,35 @@ def compaction(bench):
     bench.row("compaction: lines, unpacked, per second", raw / seconds / 1e6, "MB/s", 250, at_least=True,
               note=f"{packed / seconds / 1e6:.0f} MB/s on disk, {packed / 1e6:.0f} MB in {seconds:.1f} s")
     bench.row("compaction: resident memory", resident / 1e6, "MB", 256)
+    bench.end(base)
+
+
+@section
+def parquet(bench):
+    """Lines to Parquet: what the module lake costs from the journal on, and compaction of lines. All columns of matomo; few of a lake's own lines."""
+    library = duckdb.found()
+    if not library:
+        print("# skipped: parquet (no libduckdb.so; STREAMSTEAM_DUCKDB names one)")
+        return
+    options = {"format": "parquet", "parquet": {"library": library}}
+    server = bench.server(journal={"segment_bytes": "64MiB", "retain": "1d"})
+    events = fill(bench, server, 200 if bench.args.quick else 5000) * BULK_EVENTS
+    server.config["modules"] = lake_module(roll={"bytes": "64MB", "age": "1s"}, **options)
+    server.write_config()
+    server.reload()
+    pid = server.child("module lake")
+    until(lambda: module_cursor(server, "lake") >= events, 600, "the lake's end", 0.1)
+    used, peak = cpu([pid]), int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) * 1024
+    raw = sum(json.loads(path.read_text())["raw_bytes"] for path in server.lake.glob("_manifest/*.json"))
+    bench.row("lake, journal to sealed Parquet: lines per second and core", raw / used / 1e6, "MB/s", 250, at_least=True,
+              note=f"{raw / used / 1e6 * bench.slowness:.0f} MB/s there; {raw / events:.0f} bytes/event")
+    bench.row("lake, Parquet: most resident memory", peak / 1e6, "MB", 256)
+    bench.end(server)
+    base = Server(bench.folder / "columns", config={"modules": {"compact": {"lake": "lake", "keep": "0s", **options}}})
+    _, raw = compact_lake.fill(base.data / "lake", 100 if bench.args.quick else 500, 5000)
+    seconds, resident = compact_lake.run(base)
+    bench.row("compaction into Parquet: lines, unpacked, per second", raw / seconds / 1e6, "MB/s")
+    bench.row("compaction into Parquet: resident memory", resident / 1e6, "MB", 256)
     bench.end(base)
 
 

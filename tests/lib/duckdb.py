@@ -58,7 +58,7 @@ def run(path, *statements):
 def rows(path, file, scratch):
     """The rows of a Parquet file as dictionaries without nulls, ss_extra parsed; times are texts."""
     out = pathlib.Path(scratch) / "rows.ndjson"
-    run(path, "SET TimeZone='UTC'", f"COPY (SELECT * FROM read_parquet('{file}')) TO '{out}' (FORMAT json)")
+    run(path, "SET TimeZone='UTC'", f"COPY (SELECT * FROM read_parquet('{file}', hive_partitioning = false)) TO '{out}' (FORMAT json)")
     return [without_nulls(json.loads(line)) for line in out.read_text().splitlines()]
 
 
