@@ -8,7 +8,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import duckdb, lake, windows_game
-from tests.lib.server import build_dir
+from tests.lib.server import ROOT, build_dir
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -119,6 +119,19 @@ def _(t):
     server.stop()
     equal(sorted(pathlib.PurePath(e["path"]).suffixes[-1] for e in entries(server)), [".gz", ".parquet"])
     equal([row["event_value_name"] for row in rows(t, library, server)], ["row"])
+
+
+@test("config/examples/lake-parquet.yaml is right, and runs")
+def _(t):
+    library = duckdb.library(t)
+    env = {"STREAMSTEAM_LISTEN": "127.0.0.1:0", "STREAMSTEAM_ADMIN": "127.0.0.1:0", "STREAMSTEAM_DUCKDB": library}
+    server = t.server(yaml=(ROOT / "config" / "examples" / "lake-parquet.yaml").read_text(), env=dict(env, STREAMSTEAM_DATA=str(t.tmp / "var")), start=False)
+    server.data = t.tmp / "var"
+    server.verb("check", check=True)
+    server.start()
+    server.hit("a")
+    server.stop()
+    equal([row["event_value_name"] for row in rows(t, library, server)], ["a"])
 
 
 if __name__ == "__main__":
