@@ -141,7 +141,7 @@ static int32_t lake_seal(lake *l, int64_t deadline_us, ss_error *err)
 /* The cut gets the settings, and where they lead: a directory or a bucket. */
 static int32_t settle(lake *l, const cut_settings *settings, ss_error *err)
 {
-    bool bucket = s3_is_path(ss_cstr(settings->path));
+    bool bucket = aws_bucket_is(ss_cstr(settings->path));
     if (bucket && (!open_s3(l, err) || !s3_target(l->s3, settings->path, err)))
         return SS_REJECT;
     const ss_config *cfg = bucket ? l->host->cfg_get(l->cfg, "s3") : NULL;
@@ -235,7 +235,7 @@ static int32_t lake_create(const ss_host *host, const ss_config *cfg, void **ins
     l->host = host;
     l->cfg = cfg;
     if (!options_read(&l->rules, host, cfg, err) ||
-        (s3_is_path(ss_cstr(l->rules.settings.path)) && !read_bucket(l, err))) {
+        (aws_bucket_is(ss_cstr(l->rules.settings.path)) && !read_bucket(l, err))) {
         s3_free(l->s3);
         free(l);
         return SS_REJECT;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "modules/lake/query_scan.h"
+#include "plugins/common/aws/bucket.h"
 #include "plugins/common/buf.h"
 
 #define RECEIVERS_MAX 64u
@@ -346,7 +347,7 @@ static bool read_place(asking *q, const ss_config *cfg, ss_error *err)
 {
     ss_str path = q->host->cfg_str(cfg, "path"), library = q->host->cfg_str(cfg, "parquet.library"),
            partition = q->host->cfg_str(cfg, "partition");
-    if (path.len > 5 && memcmp(path.ptr, "s3://", 5) == 0)
+    if (aws_bucket_is(path))
         return ss_fail(err, SS_REJECT, "the lake is on S3: ask Athena with --athena"), false;
     (void)snprintf(q->lake, sizeof q->lake, "%.*s", (int)path.len, path.ptr ? path.ptr : "");
     (void)snprintf(q->library, sizeof q->library, "%.*s",

@@ -8,26 +8,22 @@
 #include "plugins/common/sha256.h"
 #include "plugins/common/url.h"
 
-#define BUCKET_MAX     255u
 #define TAGS_MAX       10
 #define TAGS_BYTES_MAX 8192u
-#define URL_PATH_MAX   (3u * (S3_KEY_MAX + BUCKET_MAX) + 4u)
 #define NUMBER_MAX     24u
 #define SLOWEST_BYTES  (256 * 1024) /* a second: an attempt gets time for that rate on top of `timeout` */
 
 enum condition { CONDITION_AUTO, CONDITION_ON, CONDITION_OFF };
-enum style { STYLE_AUTO, STYLE_PATH, STYLE_HOST };
 
 struct s3 {
     const ss_host *host;
     aws_origin origin;
     aws_client *aws;
-    char bucket[BUCKET_MAX + 1], prefix[S3_KEY_MAX + 1]; /* prefix: ends in '/', or empty */
-    char host_prefix[BUCKET_MAX + 2];                    /* "bucket.", or empty: path style */
+    aws_bucket at;
     ss_str storage_class, kms_key, sse, owner;
     char tags[TAGS_BYTES_MAX];
     enum condition condition;
-    enum style style;
+    ss_str style;
     bool no_condition; /* the store does not know If-None-Match */
     uint32_t uploads;
     int64_t timeout_ms, retry_after_ms;
@@ -57,15 +53,7 @@ const ss_option s3_options[] = {
      .min = 0,
      .max = TAGS_MAX,
      .doc = "Tags of each object; they need the right s3:PutObjectTagging."},
-    {.name = "expected_bucket_owner",
-     .type = SS_T_STRING,
-     .doc = "The account id that the bucket has to belong to; requests to another's are refused."},
-    {.name = "path_style",
-     .type = SS_T_ENUM,
-     .dflt = "auto",
-     .choices = "auto|true|false",
-     .doc = "Put the bucket into the path instead of the host name; auto does it for endpoints that are not "
-            "AWS's and for buckets with a dot."},
+    AWS_BUCKET_OPTIONS,
     {.name = "if_none_match",
      .type = SS_T_ENUM,
      .dflt = "auto",
@@ -84,11 +72,6 @@ const ss_option s3_options[] = {
      .doc = "Where a cut is written before it is sent; without it the module's own folder below data_dir."},
     {.name = NULL},
 };
-
-bool s3_is_path(ss_str path)
-{
-    return path.len >= sizeof S3_SCHEME - 1 && memcmp(path.ptr, S3_SCHEME, sizeof S3_SCHEME - 1) == 0;
-}
 
 /* ---- life ---- */
 
@@ -113,14 +96,12 @@ static bool read_tags(s3 *s, const ss_config *cfg, ss_error *err)
 static bool read_options(s3 *s, const ss_config *cfg, ss_error *err)
 {
     const ss_host *h = s->host;
-    ss_str style = h->cfg_str(cfg, "path_style"), condition = h->cfg_str(cfg, "if_none_match");
+    ss_str condition = h->cfg_str(cfg, "if_none_match");
     s->storage_class = h->cfg_str(cfg, "storage_class");
     s->kms_key = h->cfg_str(cfg, "kms_key");
     s->sse = h->cfg_str(cfg, "sse");
     s->owner = h->cfg_str(cfg, "expected_bucket_owner");
-    s->style = ss_eq(style, SS_LIT("true"))    ? STYLE_PATH
-               : ss_eq(style, SS_LIT("false")) ? STYLE_HOST
-                                               : STYLE_AUTO;
+    s->style = h->cfg_str(cfg, "path_style");
     s->condition = ss_eq(condition, SS_LIT("on"))    ? CONDITION_ON
                    : ss_eq(condition, SS_LIT("off")) ? CONDITION_OFF
                                                      : CONDITION_AUTO;
@@ -175,88 +156,15 @@ int64_t s3_retry_after_ms(const s3 *s)
 
 /* ---- the target ---- */
 
-/* "." and ".." would be folded away on the wire. */
-static bool prefix_is_plain(const char *prefix)
-{
-    for (const char *at = prefix; *at;) {
-        size_t len = strcspn(at, "/");
-        if (len == 0 || (len <= 2 && at[0] == '.' && at[len - 1] == '.'))
-            return false;
-        at += len + (at[len] == '/');
-    }
-    return true;
-}
-
-static bool bucket_is_name(const char *bucket, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        char b = bucket[i];
-        if (!((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') ||
-              (i > 0 && (b == '.' || b == '-' || b == '_'))))
-            return false;
-    }
-    return len >= 3 && len <= BUCKET_MAX;
-}
-
-/* An endpoint that cannot be told yet (no region) is told by the first request. */
-static bool path_style(s3 *s)
-{
-    char url[2048] = "";
-    ss_error ignored = {.struct_size = sizeof ignored};
-    if (s->style != STYLE_AUTO)
-        return s->style == STYLE_PATH;
-    if (strchr(s->bucket, '.') || aws_endpoint(s->aws, AWS_S3, url, sizeof url, &ignored) != SS_OK)
-        return strchr(s->bucket, '.') != NULL;
-    return !strstr(url, ".amazonaws.com") && !strstr(url, ".c2s.ic.gov") && !strstr(url, ".sc2s.sgov.gov");
-}
-
 bool s3_target(s3 *s, const char *path, ss_error *err)
 {
-    const char *bucket = path + sizeof S3_SCHEME - 1, *slash = strchr(bucket, '/');
-    size_t len = slash ? (size_t)(slash - bucket) : strlen(bucket);
-    const char *prefix = slash ? slash + 1 : "";
-    if (!bucket_is_name(bucket, len))
-        return ss_fail(err, 0, "lake: path: \"%.*s\" is no name of a bucket; write s3://bucket/prefix",
-                       len < 100 ? (int)len : 100, bucket);
-    if (!prefix_is_plain(prefix) || strlen(prefix) + 1 >= sizeof s->prefix / 2)
-        return ss_fail(
-            err, 0,
-            "lake: path: the prefix \"%.100s\" must have no empty part, no . or .., and up to %zu bytes",
-            prefix, sizeof s->prefix / 2 - 2);
-    (void)snprintf(s->bucket, sizeof s->bucket, "%.*s", (int)len, bucket);
-    size_t prefix_len = strlen(prefix);
-    bool closed = prefix_len == 0 || prefix[prefix_len - 1] == '/';
-    (void)snprintf(s->prefix, sizeof s->prefix, "%s%s", prefix, closed ? "" : "/");
-    (void)snprintf(s->host_prefix, sizeof s->host_prefix, "%s.", s->bucket);
-    if (path_style(s))
-        s->host_prefix[0] = '\0';
-    return true;
+    return aws_bucket_at(&s->at, s->aws, s->style, "lake: path", path, err);
 }
 
 bool s3_key(const s3 *s, const char *dir, const char *name, const char *extension, char out[S3_KEY_MAX + 1])
 {
-    int n = snprintf(out, S3_KEY_MAX + 1, "%s%s%s%s", s->prefix, dir, name, extension);
+    int n = snprintf(out, S3_KEY_MAX + 1, "%s%s%s%s", s->at.prefix, dir, name, extension);
     return n > 0 && n <= (int)S3_KEY_MAX;
-}
-
-/* The key as it goes over the wire and into the signature: everything encoded but the slashes. */
-static ss_str wire_path(const s3 *s, const char *key, char out[URL_PATH_MAX])
-{
-    size_t len = 0;
-    out[len++] = '/';
-    if (!s->host_prefix[0]) {
-        len += url_encode(out + len, ss_cstr(s->bucket));
-        if (*key)
-            out[len++] = '/';
-    }
-    for (const char *at = key; *at;) {
-        size_t part = strcspn(at, "/");
-        len += url_encode(out + len, ss_s(at, part));
-        at += part;
-        if (*at == '/')
-            out[len++] = *at++;
-    }
-    return ss_s(out, len);
 }
 
 /* ---- requests ---- */
@@ -307,12 +215,12 @@ static ss_str checksum(const char *sha_hex, char out[BASE64_SIZE(SHA256_BYTES)])
 static aws_call *start(s3 *s, const char *method, const char *key, const head_list *h, const s3_object *o,
                        void *user)
 {
-    char path[URL_PATH_MAX];
+    char path[AWS_BUCKET_PATH_MAX];
     bool put = *method == 'P';
     const aws_request r = {.service = AWS_S3,
                            .method = ss_cstr(method),
-                           .path = wire_path(s, key, path),
-                           .host_prefix = ss_cstr(s->host_prefix),
+                           .path = aws_bucket_path(&s->at, key, path),
+                           .host_prefix = ss_cstr(s->at.host_prefix),
                            .headers = h->pairs,
                            .header_count = h->count,
                            .body = put ? o->body : ss_s("", 0),
@@ -372,7 +280,7 @@ static enum s3_verdict failed(s3 *s, const s3_object *o, const aws_reply *r, int
     s->retry_after_ms = r->retry_after_ms;
     if (*rc == SS_REJECT) /* no line is at fault: the request's settings are */
         *rc = SS_PAUSE;
-    (void)ss_fail(err, *rc, "lake: s3://%s/%.200s: %s", s->bucket, o->key, r->text);
+    (void)ss_fail(err, *rc, "lake: s3://%s/%.200s: %s", s->at.name, o->key, r->text);
     return S3_FAILED;
 }
 
@@ -383,7 +291,7 @@ static enum s3_verdict without_condition(s3 *s, const s3_object *o, const aws_re
         *rc =
             ss_fail(err, SS_PAUSE,
                     "lake: the store of s3://%s does not know If-None-Match (%s); set s3.if_none_match: auto",
-                    s->bucket, r->text);
+                    s->at.name, r->text);
         return S3_FAILED;
     }
     if (s->no_condition || o->overwrite)
@@ -393,7 +301,7 @@ static enum s3_verdict without_condition(s3 *s, const s3_object *o, const aws_re
         s->host, SS_WARNING,
         "the store of s3://%s does not know If-None-Match: objects are written without it, under names that "
         "no other server uses",
-        s->bucket);
+        s->at.name);
     return S3_AGAIN;
 }
 
@@ -404,14 +312,14 @@ static enum s3_verdict taken(s3 *s, const s3_object *o, const aws_call *call, in
     ss_str said = aws_header(call, "x-amz-checksum-sha256");
     if (aws_header(call, "etag").len == 0) {
         *rc = ss_fail(err, SS_RETRY, "lake: s3://%s/%.200s: the answer has no ETag, so it is not from an S3",
-                      s->bucket, o->key);
+                      s->at.name, o->key);
         return S3_FAILED;
     }
     if (said.len == 0 || ss_eq(said, checksum(o->sha_hex, sum)))
         return S3_THERE;
     *rc = ss_fail(err, SS_RETRY,
-                  "lake: s3://%s/%.200s: the store has another checksum (%.*s) than what was sent", s->bucket,
-                  o->key, said.len < 64 ? (int)said.len : 64, said.ptr);
+                  "lake: s3://%s/%.200s: the store has another checksum (%.*s) than what was sent",
+                  s->at.name, o->key, said.len < 64 ? (int)said.len : 64, said.ptr);
     return S3_DAMAGED;
 }
 
@@ -456,14 +364,14 @@ enum s3_verdict s3_head_verdict(s3 *s, const s3_object *o, const aws_call *call,
 {
     const aws_reply *r = aws_reply_of(call);
     if (r->result != AWS_OK && r->status == 404) { /* gone between two requests */
-        *rc = ss_fail(err, SS_RETRY, "lake: s3://%s/%.200s was there and is gone", s->bucket, o->key);
+        *rc = ss_fail(err, SS_RETRY, "lake: s3://%s/%.200s was there and is gone", s->at.name, o->key);
         return S3_FAILED;
     }
     if (r->result != AWS_OK && r->status == 403) {
         *rc = ss_fail(
             err, SS_PAUSE,
             "lake: s3://%s/%.200s is there already and may not be looked at: give the right s3:GetObject",
-            s->bucket, o->key);
+            s->at.name, o->key);
         return S3_FAILED;
     }
     if (r->result != AWS_OK)
@@ -479,7 +387,7 @@ enum s3_verdict s3_head_verdict(s3 *s, const s3_object *o, const aws_call *call,
         err, SS_PAUSE,
         "lake: s3://%s/%.300s is there already and is not this cut's (records %llu to %llu): nothing is "
         "overwritten; move it away",
-        s->bucket, o->key, (unsigned long long)o->from + 1, (unsigned long long)o->through);
+        s->at.name, o->key, (unsigned long long)o->from + 1, (unsigned long long)o->through);
     return S3_FAILED;
 }
 
@@ -493,29 +401,29 @@ static int32_t bucket_verdict(const s3 *s, const aws_call *call, ss_error *err)
     if (r->result == AWS_OK)
         return SS_OK;
     if (r->status == 404)
-        return ss_fail(err, SS_PAUSE, "there is no bucket %s", s->bucket);
+        return ss_fail(err, SS_PAUSE, "there is no bucket %s", s->at.name);
     if (len && strncmp(region.ptr, aws_region(s->aws), region.len) != 0)
-        return ss_fail(err, SS_PAUSE, "the bucket %s is in the region %.*s: set s3.region", s->bucket, len,
+        return ss_fail(err, SS_PAUSE, "the bucket %s is in the region %.*s: set s3.region", s->at.name, len,
                        region.ptr);
     if (r->status == 403)
         return ss_fail(err, SS_PAUSE,
-                       "the bucket %s may not be looked at (keys, s3:ListBucket, its owner): %s", s->bucket,
+                       "the bucket %s may not be looked at (keys, s3:ListBucket, its owner): %s", s->at.name,
                        r->text);
     int32_t rc = aws_status(r->result);
-    return ss_fail(err, rc == SS_REJECT ? SS_PAUSE : rc, "bucket %s: %s", s->bucket, r->text);
+    return ss_fail(err, rc == SS_REJECT ? SS_PAUSE : rc, "bucket %s: %s", s->at.name, r->text);
 }
 
 /* query: empty, or a listing of nothing, whose answer says in words what a HEAD cannot. */
 static int32_t ask_bucket(s3 *s, const char *method, ss_str query, uint32_t *status, ss_error *err)
 {
     head_list h = {.count = 0};
-    char path[URL_PATH_MAX];
+    char path[AWS_BUCKET_PATH_MAX];
     add(&h, "x-amz-expected-bucket-owner", s->owner);
     const aws_request r = {.service = AWS_S3,
                            .method = ss_cstr(method),
-                           .path = wire_path(s, "", path),
+                           .path = aws_bucket_path(&s->at, "", path),
                            .query = query,
-                           .host_prefix = ss_cstr(s->host_prefix),
+                           .host_prefix = ss_cstr(s->at.host_prefix),
                            .headers = h.pairs,
                            .header_count = h.count};
     aws_call *call = aws_start(s->aws, &r);

@@ -6,10 +6,9 @@
 #include <limits.h>
 
 #include "modules/lake/gz.h"
+#include "plugins/common/aws/bucket.h"
 #include "plugins/common/aws/options.h"
 
-#define S3_SCHEME      "s3://"
-#define S3_KEY_MAX     1024u /* bytes, AWS's limit */
 #define S3_UPLOADS_MAX 32u
 #define S3_OBJECT_BYTES_MAX                                                                                  \
     5000000000ll /* of one PutObject AWS takes 5 GiB; gzip may grow what does not shrink */
@@ -36,7 +35,6 @@ enum s3_verdict {
 
 extern const ss_option s3_options[];
 
-bool s3_is_path(ss_str path);
 /* cfg: the object `s3`. No network. */
 s3 *s3_new(const ss_host *host, const ss_config *cfg, ss_error *err);
 void s3_free(s3 *s);

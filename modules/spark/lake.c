@@ -36,7 +36,7 @@ static bool directory_changed(void *self)
     return !same;
 }
 
-static bool directory_list(void *self, bool (*visit)(void *arg, ss_str name), void *arg, ss_error *err)
+static bool directory_list(void *self, const lake_names *names, ss_error *err)
 {
     directory *d = self;
     DIR *dir = opendir(d->manifests);
@@ -47,7 +47,7 @@ static bool directory_list(void *self, bool (*visit)(void *arg, ss_str name), vo
     while (good && (e = readdir(dir)) != NULL) {
         size_t len = strlen(e->d_name);
         if (e->d_name[0] != '.' && len > 5 && strcmp(e->d_name + len - 5, ".json") == 0)
-            good = visit(arg, ss_s(e->d_name, len));
+            good = names->visit(names->arg, ss_s(e->d_name, len));
     }
     (void)closedir(dir);
     return good;

@@ -9,6 +9,7 @@
 #include "modules/spark/runner.h"
 
 #define LIST_PIECE (64u << 10)
+#define LIST_MAX   (64u << 20)
 
 typedef struct writer {
     runner *r;
@@ -45,11 +46,13 @@ static bool put_path(void *arg, ss_str path)
 }
 
 /* One that is gone was compacted: what holds its lines comes behind the others. What nobody knows is named as
- * it was. */
+ * it was. In a bucket nothing is compacted. */
 static bool put_file(void *arg, ss_str path)
 {
     writer *w = arg;
     char here[4096];
+    if (!w->r->local)
+        return put_path(w, path);
     int n = snprintf(here, sizeof here, "%s/%.*s", w->r->local, (int)path.len, path.ptr);
     if (n < 0 || (size_t)n >= sizeof here || access(here, F_OK) == 0 || errno != ENOENT)
         return put_path(w, path);
@@ -92,6 +95,24 @@ static bool put_head(writer *w, const spark_batch *b, const char *name)
                       &facts, &w->text, &err);
 }
 
+/* Where Spark does not see this disk. */
+static bool shelve(runner *r, const char *name, const char *path, ss_error *err)
+{
+    char object[SPARK_NAME_MAX + 8];
+    grow text = {.limit = LIST_MAX};
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && grow_room(&text, LIST_PIECE) && (n = read(fd, text.at + text.len, LIST_PIECE)) > 0)
+        text.len += (size_t)n;
+    if (fd >= 0)
+        (void)close(fd);
+    (void)snprintf(object, sizeof object, "%s.json", name);
+    bool good = n == 0 || (ss_fail(err, SS_RETRY, "%.300s cannot be read, or is too long", path), false);
+    good = good && r->shelf->put(r->shelf->self, object, grow_str(&text), err);
+    grow_free(&text);
+    return good;
+}
+
 bool list_write(runner *r, const spark_batch *b, const char *name, const char *path, ss_error *err)
 {
     char temporary[4096];
@@ -110,5 +131,5 @@ bool list_write(runner *r, const spark_batch *b, const char *name, const char *p
         err->code = LIST_HOPELESS;
     else if (!good)
         (void)ss_fail(err, SS_RETRY, "%.300s cannot be written: %m", path);
-    return good;
+    return good && (!r->shelf || shelve(r, name, path, err));
 }

@@ -98,7 +98,7 @@ static void fail_run(runner *r, const spark_job *j, spark_batch *b, const char *
 
 typedef struct prepared {
     spark_run run;
-    char list[PATH_MAX];
+    char list[PATH_MAX], seen[PATH_MAX]; /* the list here, and as Spark sees it */
 } prepared;
 
 static const spark_job *prepare(runner *r, const spark_batch *b, prepared *p)
@@ -106,11 +106,13 @@ static const spark_job *prepare(runner *r, const spark_batch *b, prepared *p)
     memset(p, 0, sizeof *p);
     p->run.batch = b;
     p->run.job = jobs_find(r->jobs, ss_cstr(b->job));
-    p->run.list = p->list;
+    p->run.list = p->seen;
     spark_batch_name(r->store, b->named, p->run.batch_name);
     spark_run_name(r->store, b, p->run.name);
     (void)snprintf(p->run.ext, sizeof p->run.ext, "%s", b->ext);
     (void)snprintf(p->list, sizeof p->list, "%s/%s.json", r->lists, p->run.batch_name);
+    (void)snprintf(p->seen, sizeof p->seen, "%s/%s.json",
+                   r->shelf ? r->shelf->base(r->shelf->self) : r->lists, p->run.batch_name);
     return p->run.job;
 }
 

@@ -3,6 +3,7 @@
 #ifndef SPARK_RUNNER_H
 #define SPARK_RUNNER_H
 
+#include "modules/spark/lake.h"
 #include "modules/spark/target.h"
 
 typedef struct runner {
@@ -11,7 +12,8 @@ typedef struct runner {
     const spark_jobs *jobs;
     spark_target target;
     const char *lists, *lake; /* the folder of list files; what stands before a file's path in them */
-    const char *local;        /* where the lake is here */
+    const char *local;        /* where the lake is here; NULL: in a bucket */
+    const lake_source *shelf; /* where lists go besides, for Spark to see; NULL: it sees the folder */
     int64_t concurrency;
     int64_t now_us, poll_at_us, submit_at_us;
     bool stop;                     /* nothing is sent any more in this round */

@@ -5,6 +5,7 @@
 
 #include "modules/spark/runner.h"
 #include "modules/spark/trigger.h"
+#include "plugins/common/aws/bucket.h"
 
 #define STEP_MS 500
 
@@ -16,6 +17,7 @@ typedef struct spark {
     trigger trigger;
     runner runner;
     ss_timer *timer;
+    lake_source shelf;
     char lists[PATH_MAX], files_base[PATH_MAX], problem[SPARK_REASON_MAX];
     struct {
         ss_metric *batches, *sent, *done, *failed, *retried, *unknown, *timeouts, *waiting, *running,
@@ -68,15 +70,22 @@ static const ss_option standalone_options[] = {
     {.name = NULL}};
 
 static const ss_option spark_options[] = {
-    {.name = "lake", .type = SS_T_PATH, .dflt = "lake", .doc = "The lake: the `path` of a module lake."},
+    {.name = "lake",
+     .type = SS_T_PATH,
+     .dflt = "lake",
+     .doc = "The lake: the `path` of a module lake, a folder or s3://bucket/prefix."},
+    {.name = "s3",
+     .type = SS_T_OBJECT,
+     .children = lake_bucket_options,
+     .doc = "How the bucket of `lake` or `lists` is reached."},
     {.name = "files_base",
      .type = SS_T_STRING,
      .doc = "What stands before a file's path in lists where Spark sees the lake elsewhere, as "
             "s3://bucket/prefix; without it the lake's path."},
     {.name = "lists",
      .type = SS_T_PATH,
-     .doc = "The folder for the files that name a batch's input, which Spark must see, too; without it "
-            "lists/ in the module's own folder."},
+     .doc = "The folder for the files that name a batch's input, which Spark must see, too, or "
+            "s3://bucket/prefix; without it lists/ in the module's own folder."},
     {.name = "target",
      .type = SS_T_ENUM,
      .dflt = "local",
@@ -146,21 +155,34 @@ static bool make_target(spark *s, ss_error *err)
     return true;
 }
 
-static bool take_paths(spark *s, ss_error *err)
+/* Lists are written here, and where they are to be in a bucket, sent there, too. */
+static bool take_lists(spark *s, ss_error *err)
 {
     const ss_host *h = s->host;
-    ss_str lists = h->cfg_str(s->cfg, "lists"), base = h->cfg_str(s->cfg, "files_base"),
-           own = h->data_dir(h->self);
-    if (lists.len + own.len + 8 >= sizeof s->lists || base.len >= sizeof s->files_base)
-        return ss_fail(err, SS_REJECT, "lists or files_base is too long"), false;
-    if (lists.len)
+    ss_str lists = h->cfg_str(s->cfg, "lists"), own = h->data_dir(h->self);
+    if (lists.len + own.len + 8 >= sizeof s->lists)
+        return ss_fail(err, SS_REJECT, "lists is too long"), false;
+    bool away = aws_bucket_is(lists);
+    if (lists.len && !away)
         (void)snprintf(s->lists, sizeof s->lists, "%.*s", (int)lists.len, lists.ptr);
     else
         (void)snprintf(s->lists, sizeof s->lists, "%.*s/lists", (int)own.len, own.ptr);
+    s->runner.shelf = away ? &s->shelf : NULL;
+    return !away || lake_bucket(&s->shelf, h, h->cfg_get(s->cfg, "s3"), lists, err);
+}
+
+static bool take_paths(spark *s, ss_error *err)
+{
+    const ss_host *h = s->host;
+    ss_str base = h->cfg_str(s->cfg, "files_base"), lake = h->cfg_str(s->cfg, "lake");
+    if (base.len >= sizeof s->files_base)
+        return ss_fail(err, SS_REJECT, "files_base is too long"), false;
     (void)snprintf(s->files_base, sizeof s->files_base, "%.*s", (int)base.len, base.ptr);
     while (*s->files_base && s->files_base[strlen(s->files_base) - 1] == '/')
         s->files_base[strlen(s->files_base) - 1] = '\0';
-    return lake_directory(&s->trigger.lake, h->cfg_str(s->cfg, "lake"), err);
+    return take_lists(s, err) &&
+           (aws_bucket_is(lake) ? lake_bucket(&s->trigger.lake, h, h->cfg_get(s->cfg, "s3"), lake, err)
+                                : lake_directory(&s->trigger.lake, lake, err));
 }
 
 static void make_metrics(spark *s)
@@ -185,6 +207,8 @@ static void spark_destroy(void *inst)
     if (s->runner.target.free)
         s->runner.target.free(&s->runner.target);
     trigger_stop(&s->trigger);
+    if (s->shelf.free)
+        s->shelf.free(s->shelf.self);
     spark_store_close(s->store);
     free(s);
 }
@@ -208,7 +232,9 @@ static int32_t spark_create(const ss_host *host, const ss_config *cfg, void **in
 static int32_t spark_check(void *inst, ss_error *err)
 {
     spark *s = inst;
-    return s->runner.target.check(&s->runner.target, err);
+    const lake_source *lake = &s->trigger.lake;
+    int32_t rc = lake->check ? lake->check(lake->self, err) : SS_OK;
+    return rc == SS_OK ? s->runner.target.check(&s->runner.target, err) : rc;
 }
 
 /* ---- work ---- */
@@ -281,7 +307,7 @@ static int32_t spark_start(void *inst, const ss_resume *resume, ss_error *err)
     s->trigger.jobs = s->runner.jobs = &s->jobs;
     s->runner.host = h;
     s->runner.lists = s->lists;
-    s->runner.local = s->trigger.lake.base(s->trigger.lake.self);
+    s->runner.local = s->trigger.lake.slow ? NULL : s->trigger.lake.base(s->trigger.lake.self);
     s->runner.lake = *s->files_base ? s->files_base : s->trigger.lake.base(s->trigger.lake.self);
     s->runner.concurrency = h->cfg_int(s->cfg, "concurrency");
     if (!trigger_start(&s->trigger, h->now_us(h->self), err))

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #define NEVER_US INT64_MAX
+#define LOOK_US  2000000ll /* so long one look reads manifests of a bucket */
 
 static bool store_failed(trigger *t, ss_error *err)
 {
@@ -82,8 +83,41 @@ static bool pass_over(void *arg, const lake_object *o)
 typedef struct listing {
     taking k;
     ss_error *err;
-    bool failed;
+    bool failed, begun, unread;
 } listing;
+
+/* One transaction for all of a directory; for each where reading takes its time, so that nobody waits for a
+ * bucket's answer at the state's door. */
+static bool begin(listing *l)
+{
+    bool needed = !l->begun;
+    l->begun = true;
+    return !needed || spark_store_begin(l->k.t->store);
+}
+
+static bool end(listing *l)
+{
+    bool needed = l->begun;
+    l->begun = false;
+    return !needed || spark_store_commit(l->k.t->store);
+}
+
+static bool keep_manifest(listing *l, ss_str name)
+{
+    trigger *t = l->k.t;
+    ss_str text = grow_str(&t->text);
+    ss_error damage = {.struct_size = sizeof damage};
+    l->k.stored = true;
+    if (!manifest_read(text, pass_over, NULL, &damage) || !manifest_read(text, take_object, &l->k, &damage)) {
+        if (!l->k.stored)
+            return false;
+        t->damaged++;
+        (void)snprintf(t->damaged_name, sizeof t->damaged_name, "%.*s", (int)name.len, name.ptr);
+    }
+    t->arrived_us = l->k.now_us;
+    t->look_us = 0;
+    return spark_manifest_add(t->store, name, l->k.now_us);
+}
 
 /* A manifest that is broken is set aside and told; one that cannot be read comes again. */
 static bool take_manifest(void *arg, ss_str name)
@@ -92,32 +126,41 @@ static bool take_manifest(void *arg, ss_str name)
     trigger *t = l->k.t;
     if (spark_manifest_seen(t->store, name))
         return true;
-    if (!t->lake.read(t->lake.self, name, &t->text, l->err))
-        return !(l->failed = true);
-    l->k.stored = true;
-    ss_str text = grow_str(&t->text);
-    if (!manifest_read(text, pass_over, NULL, l->err) || !manifest_read(text, take_object, &l->k, l->err)) {
-        if (!l->k.stored)
-            return !(l->failed = true);
-        t->damaged++;
-        (void)snprintf(t->damaged_name, sizeof t->damaged_name, "%.*s", (int)name.len, name.ptr);
-    }
-    t->arrived_us = l->k.now_us;
-    t->look_us = 0;
-    return spark_manifest_add(t->store, name, l->k.now_us) || !(l->failed = true);
+    l->unread = (t->lake.slow && t->lake.now_us(t->lake.self) > l->k.now_us + LOOK_US) ||
+                !t->lake.read(t->lake.self, name, &t->text, l->err);
+    if (l->unread)
+        return false;
+    l->failed = !begin(l) || !keep_manifest(l, name) || (t->lake.slow && !end(l));
+    return !l->failed;
 }
 
+static bool is_wanted(void *arg, ss_str name)
+{
+    return !spark_manifest_seen(((listing *)arg)->k.t->store, name);
+}
+
+static bool is_known(void *arg, ss_str name, char newest[SPARK_MANIFEST_MAX])
+{
+    return spark_manifest_newest(((listing *)arg)->k.t->store, name, newest);
+}
+
+/* Of a bucket nothing is decided on half of what is there. */
 static bool take_new_files(trigger *t, int64_t now_us, ss_error *err)
 {
     listing l = {.k = {.t = t, .now_us = now_us}, .err = err};
+    const lake_names names = {.arg = &l, .wanted = is_wanted, .visit = take_manifest, .known = is_known};
     if (!t->lake.changed(t->lake.self))
-        return true;
-    if (!spark_store_begin(t->store))
+        return !t->trouble[0] || (ss_fail(err, SS_RETRY, "%s", t->trouble), false);
+    err->text[0] = '\0';
+    /* What is lost of it in a power cut is read again; batches are made and sent on synced ground. */
+    spark_store_lazy(t->store, t->lake.slow);
+    bool listed = t->lake.list(t->lake.self, &names, err);
+    spark_store_lazy(t->store, false);
+    t->half = t->lake.slow && (!listed || l.unread);
+    (void)snprintf(t->trouble, sizeof t->trouble, "%.390s", err->text);
+    if (l.failed || !end(&l))
         return store_failed(t, err);
-    bool listed = t->lake.list(t->lake.self, take_manifest, &l, err);
-    if (l.failed && !l.k.stored)
-        return store_failed(t, err);
-    return spark_store_commit(t->store) ? listed : store_failed(t, err);
+    return !t->trouble[0];
 }
 
 /* ---- decisions ---- */
@@ -253,7 +296,7 @@ static bool decide(trigger *t, const spark_job *j, int64_t now_us, int64_t *next
 bool trigger_look(trigger *t, int64_t now_us, ss_error *err)
 {
     bool read = take_new_files(t, now_us, err);
-    if (now_us < t->look_us)
+    if (now_us < t->look_us || t->half)
         return read;
     int64_t next_us = NEVER_US;
     if (!spark_store_begin(t->store))

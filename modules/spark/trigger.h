@@ -11,10 +11,12 @@ typedef struct trigger {
     const spark_jobs *jobs;
     lake_source lake;
     grow text;
-    int64_t newest_us, arrived_us; /* newest event; when the last manifest was read */
-    int64_t look_us;               /* nothing closes before, unless files come */
-    int64_t damaged;               /* manifests that could not be read */
-    int64_t made;                  /* batches since start */
+    int64_t newest_us, arrived_us;  /* newest event; when the last manifest was read */
+    int64_t look_us;                /* nothing closes before, unless files come */
+    int64_t damaged;                /* manifests that could not be read */
+    int64_t made;                   /* batches since start */
+    bool half;                      /* not all that the lake has is read yet */
+    char trouble[SPARK_REASON_MAX]; /* of the last listing */
     char damaged_name[256];
 } trigger;
 

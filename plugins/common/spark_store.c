@@ -188,11 +188,52 @@ void spark_store_undo(spark_store *s)
     (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+void spark_store_lazy(spark_store *s, bool lazy)
+{
+    (void)sqlite3_exec(s->db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL, NULL,
+                       NULL);
+}
+
 /* ---- the lake ---- */
 
 bool spark_manifest_seen(spark_store *s, ss_str name)
 {
     return number(s, bound(s, "SELECT 1 FROM manifest WHERE name=?", "t", name), 0) == 1;
+}
+
+/* How long the name's part is that all of a stream have: up to "-<20 digits>-<20 digits>.json". */
+static size_t stream_len(ss_str name)
+{
+    static const char form[] = "-dddddddddddddddddddd-dddddddddddddddddddd.json";
+    size_t len = sizeof form - 1;
+    if (name.len <= len || name.len >= SPARK_MANIFEST_MAX)
+        return 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = name.ptr[name.len - len + i];
+        if (form[i] == 'd' ? c < '0' || c > '9' : c != form[i])
+            return 0;
+    }
+    return name.len - len;
+}
+
+/* Names of one stream have one length and one beginning, and nobody else's have both. */
+bool spark_manifest_newest(spark_store *s, ss_str name, char newest[SPARK_MANIFEST_MAX])
+{
+    char end[SPARK_MANIFEST_MAX];
+    size_t len = stream_len(name);
+    if (!len)
+        return false;
+    (void)snprintf(end, sizeof end, "%.*s-:", (int)len, name.ptr); /* behind all digits */
+    sqlite3_stmt *q = bound(s,
+                            "SELECT name FROM manifest WHERE name>?1 AND name<?2 AND length(name)=length(?1) "
+                            "ORDER BY name DESC LIMIT 1",
+                            "tc", name, end);
+    bool found = q && sqlite3_step(q) == SQLITE_ROW;
+    if (found)
+        copy_text(newest, SPARK_MANIFEST_MAX, q, 0);
+    if (q)
+        (void)sqlite3_reset(q);
+    return found;
 }
 
 bool spark_manifest_add(spark_store *s, ss_str name, int64_t now_us)

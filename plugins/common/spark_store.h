@@ -10,13 +10,14 @@
 extern "C" {
 #endif
 
-#define SPARK_STORE_FILE "spark.db"
-#define SPARK_NAME_MAX   64u   /* bytes of a batch's or a run's name: what a client token may have */
-#define SPARK_KEY_MAX    1024u /* of a partition's key, with its NUL */
-#define SPARK_JOB_MAX    64u   /* of a job's name, with its NUL     */
-#define SPARK_STATE_MAX  16u
-#define SPARK_EXT_MAX    256u /* of the target's own id            */
-#define SPARK_REASON_MAX 400u
+#define SPARK_STORE_FILE   "spark.db"
+#define SPARK_NAME_MAX     64u   /* bytes of a batch's or a run's name: what a client token may have */
+#define SPARK_KEY_MAX      1024u /* of a partition's key, with its NUL */
+#define SPARK_JOB_MAX      64u   /* of a job's name, with its NUL     */
+#define SPARK_STATE_MAX    16u
+#define SPARK_EXT_MAX      256u /* of the target's own id            */
+#define SPARK_REASON_MAX   400u
+#define SPARK_MANIFEST_MAX 256u /* of a manifest's name, with its NUL */
 
 typedef struct spark_store spark_store;
 
@@ -28,6 +29,8 @@ const char *spark_store_problem(const spark_store *s);
 bool spark_store_begin(spark_store *s);
 bool spark_store_commit(spark_store *s);
 void spark_store_undo(spark_store *s);
+/* Commits are not synced each, but by the next that is; between transactions. */
+void spark_store_lazy(spark_store *s, bool lazy);
 
 /* ---- the lake ---- */
 
@@ -37,6 +40,9 @@ typedef struct spark_file {
 } spark_file;
 
 bool spark_manifest_seen(spark_store *s, ss_str name);
+/* The newest of the same stream (<journal>-<module>-<from>-<through>.json) where it is newer than this one.
+ */
+bool spark_manifest_newest(spark_store *s, ss_str name, char newest[SPARK_MANIFEST_MAX]);
 bool spark_manifest_add(spark_store *s, ss_str name, int64_t now_us);
 /* The file's id, also where it is known; 0: failed. */
 int64_t spark_file_add(spark_store *s, const spark_file *f);
