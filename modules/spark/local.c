@@ -234,6 +234,19 @@ static void local_free(spark_target *t)
     free(t->self);
 }
 
+static void local_forget(spark_target *t, const char *run)
+{
+    static const char *const files[] = {"log", "exit", "exit.new", "pid", "lock"};
+    spark_run r = {.job = NULL};
+    char path[PATH_MAX];
+    (void)snprintf(r.name, sizeof r.name, "%s", run);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (run_path(t->self, &r, files[i], path))
+            (void)unlink(path);
+    if (run_path(t->self, &r, "", path))
+        (void)rmdir(path);
+}
+
 bool target_local(spark_target *t, const ss_config *cfg, ss_error *err)
 {
     local *l = calloc(1, sizeof *l);
@@ -254,6 +267,7 @@ bool target_local(spark_target *t, const ss_config *cfg, ss_error *err)
     t->poll = local_poll;
     t->end = local_end;
     t->check = local_check;
+    t->forget = local_forget;
     t->free = local_free;
     return true;
 }

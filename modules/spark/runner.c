@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "plugins/common/fault.h"
 
@@ -314,6 +315,19 @@ static bool poll_one(void *arg, const spark_batch *found)
 }
 
 /* ---- */
+
+void runner_forget(runner *r, const spark_batch *b)
+{
+    char name[SPARK_NAME_MAX + 1], path[PATH_MAX];
+    spark_batch old = *b;
+    for (old.attempt = 1; r->target.forget && old.attempt <= b->attempt; old.attempt++) {
+        spark_run_name(r->store, &old, name);
+        r->target.forget(&r->target, name);
+    }
+    spark_batch_name(r->store, b->id, name);
+    (void)snprintf(path, sizeof path, "%s/%s.json", r->lists, name);
+    (void)unlink(path);
+}
 
 void runner_step(runner *r, int64_t now_us)
 {

@@ -23,6 +23,8 @@ typedef struct runner {
     uint64_t done, failed, sent, retried, unknown, timeouts;
 } runner;
 
+/* A batch is forgotten: its list and what its runs left go, too. */
+void runner_forget(runner *r, const spark_batch *b);
 /* One round at that time. */
 void runner_step(runner *r, int64_t now_us);
 /* Writes the file that names the batch's files. false: err; with LIST_HOPELESS as its code it will not be

@@ -7,7 +7,8 @@
 #include "modules/spark/trigger.h"
 #include "plugins/common/aws/bucket.h"
 
-#define STEP_MS 500
+#define STEP_MS  500
+#define PRUNE_US 3600000000ll /* between two looks for what can be forgotten */
 
 typedef struct spark {
     const ss_host *host;
@@ -20,10 +21,12 @@ typedef struct spark {
     lake_source shelf;
     char lists[PATH_MAX], files_base[PATH_MAX], problem[SPARK_REASON_MAX];
     struct {
-        ss_metric *batches, *sent, *done, *failed, *retried, *unknown, *timeouts, *waiting, *running,
+        ss_metric *pruned, *batches, *sent, *done, *failed, *retried, *unknown, *timeouts, *waiting, *running,
             *failures;
     } m;
-    uint64_t counted[7];
+    uint64_t counted[8];
+    spark_pruner pruner;
+    int64_t keep_us, prune_us; /* prune_us: when the next look is */
 } spark;
 
 static const ss_option item[] = {{.name = "*",
@@ -117,6 +120,14 @@ static const ss_option spark_options[] = {
      .max = 3600000,
      .doc = "How long a submission whose answer was lost may still turn up before it counts as not made; 0: "
             "as fits the target, up to 60 s."},
+    {.name = "keep",
+     .type = SS_T_DURATION,
+     .dflt = "400d",
+     .min = 0,
+     .max = 20LL * 366 * 86400000,
+     .doc = "How long ended batches are known, with their files, lists and local logs; what waits or failed "
+            "stays. 0: "
+            "for ever."},
     {.name = "local", .type = SS_T_OBJECT, .children = local_options, .doc = "spark-submit on this machine."},
     {.name = "emr", .type = SS_T_OBJECT, .children = emr_options, .doc = "Steps of an Amazon EMR cluster."},
     {.name = "emr_serverless",
@@ -195,6 +206,7 @@ static void make_metrics(spark *s)
     s->m.retried = h->counter(h->self, "spark_retried_total", "Runs that failed and are made again.", "");
     s->m.unknown = h->counter(h->self, "spark_unknown_total", "Submissions whose answer was lost.", "");
     s->m.timeouts = h->counter(h->self, "spark_timeouts_total", "Runs that were ended at their timeout.", "");
+    s->m.pruned = h->counter(h->self, "spark_pruned_total", "Batches that were forgotten (keep).", "");
     s->m.waiting = h->gauge(h->self, "spark_waiting", "Batches that wait for their run.", "");
     s->m.running = h->gauge(h->self, "spark_running", "Runs that are under way.", "");
     s->m.failures =
@@ -256,6 +268,7 @@ static void show(spark *s, const char *problem)
     count(s, 4, s->m.retried, r->retried);
     count(s, 5, s->m.unknown, r->unknown);
     count(s, 6, s->m.timeouts, r->timeouts);
+    count(s, 7, s->m.pruned, (uint64_t)s->pruner.batches);
     int64_t failures = spark_count(s->store, "failed", ss_s("", 0));
     h->metric_set(s->m.waiting, (double)spark_count(s->store, "waiting", ss_s("", 0)));
     h->metric_set(s->m.running, (double)(spark_count(s->store, "running", ss_s("", 0)) +
@@ -270,6 +283,29 @@ static void show(spark *s, const char *problem)
     h->alarm(h->self, "spark", *problem ? problem : NULL);
 }
 
+static void forget(void *arg, const spark_batch *b)
+{
+    runner_forget(&((spark *)arg)->runner, b);
+}
+
+/* A slice at a time; what fails is tried again in the next look. */
+static void prune(spark *s, int64_t now_us)
+{
+    bool more = false;
+    if (!s->keep_us || now_us < s->prune_us)
+        return;
+    s->pruner.cut_us = now_us - s->keep_us;
+    s->pruner.gone = forget;
+    s->pruner.arg = s;
+    if (!spark_store_begin(s->store))
+        return;
+    if (!spark_prune(s->store, &s->pruner, &more))
+        spark_store_undo(s->store);
+    else
+        (void)spark_store_commit(s->store);
+    s->prune_us = more ? now_us : now_us + (s->keep_us < PRUNE_US ? s->keep_us : PRUNE_US);
+}
+
 /* The first thing that is wrong, as a sentence; empty = nothing. */
 static void step(void *arg)
 {
@@ -280,6 +316,7 @@ static void step(void *arg)
     if (!trigger_look(&s->trigger, now_us, &err))
         (void)snprintf(problem, sizeof problem, "%.390s", err.text);
     runner_step(&s->runner, now_us);
+    prune(s, now_us);
     if (s->runner.paused[0])
         (void)snprintf(problem, sizeof problem, "nothing is sent: %.370s", s->runner.paused);
     else if (s->runner.broken)
@@ -310,6 +347,7 @@ static int32_t spark_start(void *inst, const ss_resume *resume, ss_error *err)
     s->runner.local = s->trigger.lake.slow ? NULL : s->trigger.lake.base(s->trigger.lake.self);
     s->runner.lake = *s->files_base ? s->files_base : s->trigger.lake.base(s->trigger.lake.self);
     s->runner.concurrency = h->cfg_int(s->cfg, "concurrency");
+    s->keep_us = h->cfg_int(s->cfg, "keep") * 1000;
     if (!trigger_start(&s->trigger, h->now_us(h->self), err))
         return SS_RETRY;
     s->timer = h->every(h->self, STEP_MS, step, s);

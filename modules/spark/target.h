@@ -42,6 +42,8 @@ struct spark_target {
     enum answer (*poll)(spark_target *t, spark_run *r);
     void (*end)(spark_target *t, spark_run *r);
     int32_t (*check)(spark_target *t, ss_error *err);
+    /* What is left of a run on this machine goes; NULL: nothing is. */
+    void (*forget)(spark_target *t, const char *run);
     void (*free)(spark_target *t);
 };
 

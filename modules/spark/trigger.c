@@ -230,11 +230,26 @@ static bool weigh_amount(void *arg, const spark_group *g)
     return true;
 }
 
+/* A run that counts the partition anew would put these files alone in place of all. */
+static bool set_aside(decision *d, int64_t id)
+{
+    spark_batch b;
+    if (!spark_batch_get(d->t->store, id, &b))
+        return false;
+    (void)snprintf(b.state, sizeof b.state, "failed");
+    (void)snprintf(
+        b.reason, sizeof b.reason,
+        "late files of a partition whose former files are forgotten (keep): rerun it if the job needs no "
+        "others, else run the job by hand over the folder");
+    b.ended_us = d->now_us;
+    return spark_batch_put(d->t->store, &b);
+}
+
 static bool make_batch(decision *d, const char *key, const char *kind, bool late)
 {
-    bool good = spark_batch_make(d->t->store, d->job->name, key, kind, late, d->now_us) > 0;
-    d->t->made += good;
-    return good;
+    int64_t id = spark_batch_make(d->t->store, d->job->name, key, kind, late, d->now_us);
+    d->t->made += id > 0;
+    return id > 0 && (!key || !spark_part_pruned(d->t->store, d->job->name, key) || set_aside(d, id));
 }
 
 static bool make_due(decision *d)

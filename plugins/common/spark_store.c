@@ -1,10 +1,10 @@
 #include "plugins/common/spark_store.h"
 
 #include <inttypes.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 
 #include "plugins/common/wal_sync.h"
+#include "plugins/common/spark_store_inside.h"
 
 #define STATEMENTS_MAX 48u
 #define BUSY_MS        5000
@@ -42,7 +42,11 @@ static const char schema[] =
     " ended_us INTEGER DEFAULT 0, files INTEGER, bytes INTEGER, events INTEGER, min_us INTEGER, max_us "
     "INTEGER);"
     "CREATE INDEX IF NOT EXISTS batch_state ON batch(state, due_us);"
-    "CREATE INDEX IF NOT EXISTS batch_key ON batch(job, key);";
+    "CREATE INDEX IF NOT EXISTS batch_key ON batch(job, key);"
+    "CREATE INDEX IF NOT EXISTS batch_ready ON batch(job, state, id);"
+    "CREATE INDEX IF NOT EXISTS batch_family ON batch(files_of);"
+    "CREATE TABLE IF NOT EXISTS pruned_part(job TEXT, key TEXT, PRIMARY KEY(job, key)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS pruned_manifest(stream TEXT PRIMARY KEY, through TEXT) WITHOUT ROWID;";
 
 static bool wrong(spark_store *s)
 {
@@ -68,8 +72,7 @@ static sqlite3_stmt *prepared(spark_store *s, const char *sql)
     return s->kept[i].statement;
 }
 
-/* types: i = int64_t, t = ss_str, c = const char * (NULL is NULL). The texts must live until it is reset. */
-static sqlite3_stmt *bound(spark_store *s, const char *sql, const char *types, ...)
+sqlite3_stmt *spark_bound(spark_store *s, const char *sql, const char *types, ...)
 {
     sqlite3_stmt *q = prepared(s, sql);
     va_list args;
@@ -93,8 +96,7 @@ static sqlite3_stmt *bound(spark_store *s, const char *sql, const char *types, .
     return q;
 }
 
-/* A statement without rows. */
-static bool done(spark_store *s, sqlite3_stmt *q)
+bool spark_done(spark_store *s, sqlite3_stmt *q)
 {
     if (!q)
         return false;
@@ -172,12 +174,12 @@ const char *spark_store_problem(const spark_store *s)
 
 bool spark_store_begin(spark_store *s)
 {
-    return done(s, prepared(s, "BEGIN IMMEDIATE"));
+    return spark_done(s, prepared(s, "BEGIN IMMEDIATE"));
 }
 
 bool spark_store_commit(spark_store *s)
 {
-    if (done(s, prepared(s, "COMMIT")))
+    if (spark_done(s, prepared(s, "COMMIT")))
         return true;
     spark_store_undo(s);
     return false;
@@ -196,13 +198,19 @@ void spark_store_lazy(spark_store *s, bool lazy)
 
 /* ---- the lake ---- */
 
+/* Of a stream, what was pruned is all up to a name. */
 bool spark_manifest_seen(spark_store *s, ss_str name)
 {
-    return number(s, bound(s, "SELECT 1 FROM manifest WHERE name=?", "t", name), 0) == 1;
+    size_t len = spark_stream_len(name);
+    if (number(s, spark_bound(s, "SELECT 1 FROM manifest WHERE name=?", "t", name), 0) == 1)
+        return true;
+    return len && number(s,
+                         spark_bound(s, "SELECT through>=? FROM pruned_manifest WHERE stream=?", "tt", name,
+                                     ss_s(name.ptr, len)),
+                         0) == 1;
 }
 
-/* How long the name's part is that all of a stream have: up to "-<20 digits>-<20 digits>.json". */
-static size_t stream_len(ss_str name)
+size_t spark_stream_len(ss_str name)
 {
     static const char form[] = "-dddddddddddddddddddd-dddddddddddddddddddd.json";
     size_t len = sizeof form - 1;
@@ -220,14 +228,15 @@ static size_t stream_len(ss_str name)
 bool spark_manifest_newest(spark_store *s, ss_str name, char newest[SPARK_MANIFEST_MAX])
 {
     char end[SPARK_MANIFEST_MAX];
-    size_t len = stream_len(name);
+    size_t len = spark_stream_len(name);
     if (!len)
         return false;
     (void)snprintf(end, sizeof end, "%.*s-:", (int)len, name.ptr); /* behind all digits */
-    sqlite3_stmt *q = bound(s,
-                            "SELECT name FROM manifest WHERE name>?1 AND name<?2 AND length(name)=length(?1) "
-                            "ORDER BY name DESC LIMIT 1",
-                            "tc", name, end);
+    sqlite3_stmt *q =
+        spark_bound(s,
+                    "SELECT name FROM manifest WHERE name>?1 AND name<?2 AND length(name)=length(?1) "
+                    "ORDER BY name DESC LIMIT 1",
+                    "tc", name, end);
     bool found = q && sqlite3_step(q) == SQLITE_ROW;
     if (found)
         copy_text(newest, SPARK_MANIFEST_MAX, q, 0);
@@ -238,23 +247,23 @@ bool spark_manifest_newest(spark_store *s, ss_str name, char newest[SPARK_MANIFE
 
 bool spark_manifest_add(spark_store *s, ss_str name, int64_t now_us)
 {
-    return done(s, bound(s, "INSERT OR IGNORE INTO manifest VALUES(?,?)", "ti", name, now_us));
+    return spark_done(s, spark_bound(s, "INSERT OR IGNORE INTO manifest VALUES(?,?)", "ti", name, now_us));
 }
 
 int64_t spark_file_add(spark_store *s, const spark_file *f)
 {
-    if (!done(s, bound(s,
-                       "INSERT OR IGNORE INTO file(path,bytes,events,min_us,max_us,seen_us)"
-                       " VALUES(?,?,?,?,?,?)",
-                       "tiiiii", f->path, f->bytes, f->events, f->min_us, f->max_us, f->seen_us)))
+    if (!spark_done(s, spark_bound(s,
+                                   "INSERT OR IGNORE INTO file(path,bytes,events,min_us,max_us,seen_us)"
+                                   " VALUES(?,?,?,?,?,?)",
+                                   "tiiiii", f->path, f->bytes, f->events, f->min_us, f->max_us, f->seen_us)))
         return 0;
-    return number(s, bound(s, "SELECT id FROM file WHERE path=?", "t", f->path), 0);
+    return number(s, spark_bound(s, "SELECT id FROM file WHERE path=?", "t", f->path), 0);
 }
 
 bool spark_part_add(spark_store *s, ss_str job, int64_t file, ss_str key, int64_t end_us, int64_t seen_us)
 {
-    return done(s, bound(s, "INSERT OR IGNORE INTO part VALUES(?,?,?,?,?,NULL)", "titii", job, file, key,
-                         end_us, seen_us));
+    return spark_done(s, spark_bound(s, "INSERT OR IGNORE INTO part VALUES(?,?,?,?,?,NULL)", "titii", job,
+                                     file, key, end_us, seen_us));
 }
 
 bool spark_files(spark_store *s, bool (*visit)(void *arg, int64_t id, const spark_file *f), void *arg)
@@ -287,7 +296,7 @@ int64_t spark_newest_us(spark_store *s)
 
 bool spark_job_get(spark_store *s, ss_str job, int64_t *fired_us, bool *known)
 {
-    int64_t fired = number(s, bound(s, "SELECT fired_us FROM job WHERE name=?", "t", job), -1);
+    int64_t fired = number(s, spark_bound(s, "SELECT fired_us FROM job WHERE name=?", "t", job), -1);
     *known = fired >= 0;
     *fired_us = fired < 0 ? 0 : fired;
     return true;
@@ -295,15 +304,16 @@ bool spark_job_get(spark_store *s, ss_str job, int64_t *fired_us, bool *known)
 
 bool spark_job_set(spark_store *s, ss_str job, int64_t fired_us)
 {
-    return done(s, bound(s, "INSERT OR REPLACE INTO job VALUES(?,?)", "ti", job, fired_us));
+    return spark_done(s, spark_bound(s, "INSERT OR REPLACE INTO job VALUES(?,?)", "ti", job, fired_us));
 }
 
 bool spark_groups(spark_store *s, ss_str job, bool (*visit)(void *arg, const spark_group *g), void *arg)
 {
-    sqlite3_stmt *q = bound(
+    sqlite3_stmt *q = spark_bound(
         s,
         "SELECT p.key, MAX(p.end_us), MIN(p.seen_us), MAX(p.seen_us), COUNT(*), SUM(f.bytes), SUM(f.events),"
-        " EXISTS(SELECT 1 FROM part o WHERE o.job=p.job AND o.key=p.key AND o.batch IS NOT NULL)"
+        " EXISTS(SELECT 1 FROM part o WHERE o.job=p.job AND o.key=p.key AND o.batch IS NOT NULL) OR"
+        " EXISTS(SELECT 1 FROM pruned_part o WHERE o.job=p.job AND o.key=p.key)"
         " FROM part p JOIN file f ON f.id=p.file WHERE p.job=? AND p.batch IS NULL GROUP BY p.key",
         "t", job);
     int rc = SQLITE_ERROR;
@@ -330,23 +340,26 @@ bool spark_groups(spark_store *s, ss_str job, bool (*visit)(void *arg, const spa
 static bool take_files(spark_store *s, ss_str job, const char *key, int64_t id)
 {
     if (key)
-        return done(s, bound(s, "UPDATE part SET batch=? WHERE job=? AND key=? AND batch IS NULL", "itc", id,
-                             job, key));
-    return done(s, bound(s, "UPDATE part SET batch=? WHERE job=? AND batch IS NULL", "it", id, job));
+        return spark_done(s, spark_bound(s, "UPDATE part SET batch=? WHERE job=? AND key=? AND batch IS NULL",
+                                         "itc", id, job, key));
+    return spark_done(s,
+                      spark_bound(s, "UPDATE part SET batch=? WHERE job=? AND batch IS NULL", "it", id, job));
 }
 
 int64_t spark_batch_make(spark_store *s, ss_str job, const char *key, const char *kind, bool late,
                          int64_t now_us)
 {
-    if (!done(s, bound(s, "INSERT INTO batch(job,key,kind,late,state,made_us) VALUES(?,?,?,?,'waiting',?)",
-                       "tccii", job, key ? key : "", kind, (int64_t)late, now_us)))
+    if (!spark_done(
+            s,
+            spark_bound(s, "INSERT INTO batch(job,key,kind,late,state,made_us) VALUES(?,?,?,?,'waiting',?)",
+                        "tccii", job, key ? key : "", kind, (int64_t)late, now_us)))
         return 0;
     int64_t id = sqlite3_last_insert_rowid(s->db);
     bool good =
         take_files(s, job, key, id) &&
-        done(
+        spark_done(
             s,
-            bound(
+            spark_bound(
                 s,
                 "UPDATE batch SET files_of=id, named=id, (files,bytes,events,min_us,max_us)=(SELECT COUNT(*),"
                 "SUM(f.bytes),SUM(f.events),MIN(f.min_us),MAX(f.max_us) FROM part p JOIN file f ON "
@@ -358,24 +371,25 @@ int64_t spark_batch_make(spark_store *s, ss_str job, const char *key, const char
 int64_t spark_batch_copy(spark_store *s, const spark_batch *from, ss_str job, const char *kind,
                          int64_t now_us)
 {
-    if (!done(s, bound(s,
-                       "INSERT INTO batch(job,key,kind,late,files_of,state,made_us,files,bytes,events,"
-                       "min_us,max_us) VALUES(?,?,?,?,?,'waiting',?,?,?,?,?,?)",
-                       "tcciiiiiiii", job, from->key, kind, (int64_t)from->late, from->files_of, now_us,
-                       from->files, from->bytes, from->events, from->min_us, from->max_us)))
+    if (!spark_done(
+            s, spark_bound(s,
+                           "INSERT INTO batch(job,key,kind,late,files_of,state,made_us,files,bytes,events,"
+                           "min_us,max_us) VALUES(?,?,?,?,?,'waiting',?,?,?,?,?,?)",
+                           "tcciiiiiiii", job, from->key, kind, (int64_t)from->late, from->files_of, now_us,
+                           from->files, from->bytes, from->events, from->min_us, from->max_us)))
         return 0;
     int64_t id = sqlite3_last_insert_rowid(s->db);
     int64_t named = ss_eq(job, ss_cstr(from->job)) ? from->named : id;
-    return done(s, bound(s, "UPDATE batch SET named=? WHERE id=?", "ii", named, id)) ? id : 0;
+    return spark_done(s, spark_bound(s, "UPDATE batch SET named=? WHERE id=?", "ii", named, id)) ? id : 0;
 }
 
 bool spark_batch_get(spark_store *s, int64_t id, spark_batch *b)
 {
-    sqlite3_stmt *q =
-        bound(s,
-              "SELECT id,files_of,attempt,made_us,due_us,sent_us,ended_us,files,bytes,events,min_us,max_us,"
-              "named,late,job,key,kind,state,ext,reason FROM batch WHERE id=?",
-              "i", id);
+    sqlite3_stmt *q = spark_bound(
+        s,
+        "SELECT id,files_of,attempt,made_us,due_us,sent_us,ended_us,files,bytes,events,min_us,max_us,"
+        "named,late,job,key,kind,state,ext,reason FROM batch WHERE id=?",
+        "i", id);
     bool found = q && sqlite3_step(q) == SQLITE_ROW;
     memset(b, 0, sizeof *b);
     if (found) {
@@ -399,11 +413,12 @@ bool spark_batch_get(spark_store *s, int64_t id, spark_batch *b)
 
 bool spark_batch_put(spark_store *s, const spark_batch *b)
 {
-    return done(s, bound(s,
-                         "UPDATE batch SET state=?,attempt=?,ext=?,reason=?,due_us=?,sent_us=?,ended_us=? "
-                         "WHERE id=?",
-                         "cicciiii", b->state, b->attempt, b->ext, b->reason, b->due_us, b->sent_us,
-                         b->ended_us, b->id));
+    return spark_done(
+        s, spark_bound(s,
+                       "UPDATE batch SET state=?,attempt=?,ext=?,reason=?,due_us=?,sent_us=?,ended_us=? "
+                       "WHERE id=?",
+                       "cicciiii", b->state, b->attempt, b->ext, b->reason, b->due_us, b->sent_us,
+                       b->ended_us, b->id));
 }
 
 bool spark_batches(spark_store *s, const char *state, ss_str job, int64_t due_us, int64_t limit,
@@ -411,17 +426,18 @@ bool spark_batches(spark_store *s, const char *state, ss_str job, int64_t due_us
 {
     sqlite3_stmt *q;
     if (!state)
-        q = bound(s, "SELECT id FROM batch ORDER BY id DESC LIMIT ?", "i", limit);
+        q = spark_bound(s, "SELECT id FROM batch ORDER BY id DESC LIMIT ?", "i", limit);
     else if (job.len)
-        q = bound(s,
-                  "SELECT id FROM batch b WHERE state=?1 AND due_us<=?2 AND job=?3 AND (key='' OR NOT EXISTS("
-                  "SELECT 1 FROM batch o WHERE o.job=b.job AND o.key=b.key AND (o.state IN "
-                  "('sending','running') OR (o.state='waiting' AND o.id<b.id AND o.due_us<=?2))))"
-                  " ORDER BY id LIMIT ?4",
-                  "citi", state, due_us, job, limit);
+        q = spark_bound(s,
+                        "SELECT id FROM batch b INDEXED BY batch_ready WHERE state=?1 AND due_us<=?2 AND "
+                        "job=?3 AND (key='' OR NOT EXISTS("
+                        "SELECT 1 FROM batch o WHERE o.job=b.job AND o.key=b.key AND (o.state IN "
+                        "('sending','running') OR (o.state='waiting' AND o.id<b.id AND o.due_us<=?2))))"
+                        " ORDER BY id LIMIT ?4",
+                        "citi", state, due_us, job, limit);
     else
-        q = bound(s, "SELECT id FROM batch WHERE state=? AND due_us<=? ORDER BY id LIMIT ?", "cii", state,
-                  due_us, limit);
+        q = spark_bound(s, "SELECT id FROM batch WHERE state=? AND due_us<=? ORDER BY id LIMIT ?", "cii",
+                        state, due_us, limit);
     int64_t *ids = calloc((size_t)limit + 1, sizeof *ids);
     size_t count = 0;
     int rc = SQLITE_ERROR;
@@ -443,8 +459,9 @@ bool spark_batches(spark_store *s, const char *state, ss_str job, int64_t due_us
 int64_t spark_count(spark_store *s, const char *state, ss_str job)
 {
     if (job.len)
-        return number(s, bound(s, "SELECT COUNT(*) FROM batch WHERE state=? AND job=?", "ct", state, job), 0);
-    return number(s, bound(s, "SELECT COUNT(*) FROM batch WHERE state=?", "c", state), 0);
+        return number(
+            s, spark_bound(s, "SELECT COUNT(*) FROM batch WHERE state=? AND job=?", "ct", state, job), 0);
+    return number(s, spark_bound(s, "SELECT COUNT(*) FROM batch WHERE state=?", "c", state), 0);
 }
 
 bool spark_batch_files(spark_store *s, const spark_batch *b, bool earlier,
@@ -452,12 +469,14 @@ bool spark_batch_files(spark_store *s, const spark_batch *b, bool earlier,
 {
     sqlite3_stmt *q =
         earlier
-            ? bound(s,
-                    "SELECT f.path FROM batch b JOIN part p ON p.job=b.job AND p.key=b.key AND "
-                    "p.batch<>b.id JOIN file f ON f.id=p.file WHERE b.id=? AND b.key<>'' ORDER BY f.path",
-                    "i", b->files_of)
-            : bound(s, "SELECT f.path FROM part p JOIN file f ON f.id=p.file WHERE p.batch=? ORDER BY f.path",
-                    "i", b->files_of);
+            ? spark_bound(
+                  s,
+                  "SELECT f.path FROM batch b JOIN part p ON p.job=b.job AND p.key=b.key AND "
+                  "p.batch<>b.id JOIN file f ON f.id=p.file WHERE b.id=? AND b.key<>'' ORDER BY f.path",
+                  "i", b->files_of)
+            : spark_bound(
+                  s, "SELECT f.path FROM part p JOIN file f ON f.id=p.file WHERE p.batch=? ORDER BY f.path",
+                  "i", b->files_of);
     int rc = SQLITE_ERROR;
     while (q && (rc = sqlite3_step(q)) == SQLITE_ROW)
         if (!visit(arg, ss_s((const char *)sqlite3_column_text(q, 0), (size_t)sqlite3_column_bytes(q, 0))))

@@ -96,6 +96,26 @@ int64_t spark_count(spark_store *s, const char *state, ss_str job); /* job empty
 bool spark_batch_files(spark_store *s, const spark_batch *b, bool earlier,
                        bool (*visit)(void *arg, ss_str path), void *arg);
 
+/* ---- forgetting ---- */
+
+#define SPARK_PRUNE_MAX 64u /* of each kind in one call */
+
+typedef struct spark_pruner { /* zeroed but for cut_us, gone and arg; the rest is where the next call goes on
+                               */
+    int64_t cut_us;           /* what ended, or was seen, before may go */
+    void (*gone)(void *arg,
+                 const spark_batch *b); /* before it is forgotten; may be told once more after a crash */
+    void *arg;
+    int64_t batches, file; /* batches: how many went, without their reruns and followers */
+    char manifest[SPARK_MANIFEST_MAX];
+} spark_pruner;
+
+/* Between begin and commit. Never goes: what waits, runs or failed; a batch of which a rerun or a follower
+   lives; a partition of which a batch lives or a file waits; a file that a batch has. *more: call again. */
+bool spark_prune(spark_store *s, spark_pruner *p, bool *more);
+/* The partition's batches were forgotten: nobody knows its files any more. */
+bool spark_part_pruned(spark_store *s, ss_str job, const char *key);
+
 /* "<instance>-<salt>-<id>", and with "-<attempt>" for a run; what the outside sees. */
 void spark_batch_name(const spark_store *s, int64_t id, char out[SPARK_NAME_MAX + 1]);
 void spark_run_name(const spark_store *s, const spark_batch *b, char out[SPARK_NAME_MAX + 1]);

@@ -112,6 +112,45 @@ def _(t):
     check(c.server.verb("spark", "run", "nobody").returncode == 1, "a job that is none")
 
 
+@test("ended batches are forgotten after keep, with lists and logs; failed ones stay; late files of theirs are set aside with the reason")
+def _(t):
+    c = Case(t, {"etl": job("once", retries=0), "all": job(on="amount", files=1)}, keep="2s")
+    c.lake.cut(day(1))
+    (failed,) = until(lambda: [b for b in c.batches() if b["state"] == "failed"], 30, "a failed batch")
+    until(lambda: not [b for b in c.batches() if b["job"] == "all"], 30, "the other's being forgotten")
+    equal([b["batch"] for b in c.batches()], [failed["batch"]])
+    equal(([p.stem for p in (c.own / "lists").iterdir()], [p.name for p in (c.own / "runs").iterdir()]), ([failed["batch"]], [failed["run"]]))
+    c.server.verb("spark", "rerun", failed["batch"], check=True)
+    until(lambda: not c.batches(), 30, "all being forgotten")
+    equal((list((c.own / "lists").iterdir()), list((c.own / "runs").iterdir())), ([], []))
+    c.server.kill_child("module spark")
+    c.lake.cut(day(1, 1))
+    late = until(lambda: [b for b in c.batches() if b["state"] == "failed"], 30, "the late files' batch")
+    equal([(b["job"], b["kind"], b["files"]) for b in late], [("etl", "late", 1)])
+    check("forgotten (keep)" in late[0]["reason"], late[0]["reason"])
+    equal(len([run for _, run in c.runs() if run.startswith(late[0]["batch"])]), 0)
+
+
+@test("files of one unit in several folders are one partition where folders are together; one run of a partition at a time")
+def _(t):
+    c = Case(t, {"etl": job("slow", folders="together", concurrency=4)})
+    folders = {f"site={n}/": [(spark.at(f"2026-11-01T{n:02d}:00:00"), {"n": n})] for n in range(3)}
+    first = c.lake.cut(folders)
+    (batch,) = c.settled(1)
+    equal((batch["partition"], batch["files"]), ("@2026-11-01", 3))
+    late = [c.lake.cut(day(1, 1))]
+    until(lambda: len(c.batches()) == 2, 30, "the late batch")
+    late.append(c.lake.cut(day(1, 1)))
+    found = c.settled(3)
+    c.server.verb("spark", "rerun", batch["batch"], check=True)
+    c.settled(4)
+    listed = json.loads((c.own / "lists" / f"{batch['batch']}.json").read_text())
+    equal((sorted(os.path.relpath(p, c.lake.path) for p in listed["files"]), sorted(os.path.relpath(p, c.lake.path) for p in listed["earlier"])),
+          (sorted(first), sorted(late[0] + late[1])))
+    times = [(b["sent"], b["ended"]) for b in sorted(found, key=lambda b: b["sent"])]
+    check(all(a[1] <= b[0] for a, b in zip(times, times[1:])), str(times))
+
+
 @test("kill -9 at every point: each batch ran exactly once", timeout_s=180)
 def _(t):
     for i, point in enumerate(POINTS):
