@@ -4,9 +4,11 @@ import collections
 import json
 import os
 import pathlib
+import random
 import re
 import subprocess
 import sys
+import time
 import uuid
 
 from tests.interop.peers import INSTALL_TIMEOUT_S, Peer, pip_packages
@@ -115,17 +117,32 @@ def _(t):
 
 class Cluster:
     def __init__(self, t, folder):
-        self.t, self.folder = t, folder
-        options = "-Dspark.master.rest.enabled=true -Dspark.master.rest.port=0"
-        env = dict(spark_env(folder), SPARK_MASTER_OPTS=options, SPARK_DAEMON_MEMORY="384m")
-        self.master = Peer(t, "master", [folder / "pyspark/bin/spark-class", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
-                                         "--port", "0", "--webui-port", "0"], env)
-        self.url = self.says(self.master, r"Starting Spark master at (spark://\S+)")
-        self.ui = "http://127.0.0.1:" + self.says(self.master, r"MasterUI' on port (\d+)|MasterWebUI to \S+, and started at http://\S+?:(\d+)")
-        self.rest = "http://127.0.0.1:" + self.says(self.master, r"(?:StandaloneRestServer' on port|REST server for submitting applications on \S+ with port) (\d+)")
+        self.t, self.folder, self.masters = t, folder, 0
+        env = dict(spark_env(folder), SPARK_DAEMON_MEMORY="384m")
+        self.start_master()
         self.worker = Peer(t, "worker", [folder / "pyspark/bin/spark-class", "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "-c", "4",
                                          "-m", "4g", "--webui-port", "0", "-d", t.tmp / "work", self.url], env)
         self.says(self.worker, r"(Successfully registered) with master")
+
+    def start_master(self, port="0", rest="0", ui="0"):
+        self.masters += 1
+        options = f"-Dspark.master.rest.enabled=true -Dspark.master.rest.port={rest} -Dspark.port.maxRetries=0"
+        env = dict(spark_env(self.folder), SPARK_MASTER_OPTS=options, SPARK_DAEMON_MEMORY="384m")
+        self.master = Peer(self.t, f"master{self.masters}", [self.folder / "pyspark/bin/spark-class", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
+                                                             "--port", port, "--webui-port", ui], env)
+        self.url = self.says(self.master, r"Starting Spark master at (spark://\S+)")
+        self.ui = "http://127.0.0.1:" + self.says(self.master, r"MasterUI' on port (\d+)|MasterWebUI to \S+, and started at http://\S+?:(\d+)")
+        self.rest = "http://127.0.0.1:" + self.says(self.master, r"(?:StandaloneRestServer' on port|REST server for submitting applications on \S+ with port) (\d+)")
+
+    def kill_master(self):
+        """It comes back at its addresses, and has forgotten everything."""
+        self.master.process.kill()
+        self.master.process.wait()
+        self.start_master(*(url.rpartition(":")[2] for url in (self.url, self.rest, self.ui)))
+
+    def applications(self):
+        found = json.loads(subprocess.run(["curl", "-s", self.ui + "/json/"], capture_output=True, text=True, check=True).stdout)
+        return found["activeapps"], found["completedapps"]
 
     def says(self, peer, pattern):
         def found():
@@ -149,8 +166,8 @@ def _(t):
     found = settled(server, 2)
     equal([(b["state"], b["attempt"], b["reason"]) for b in found], [("done", 1, "")] * 2)
     data.check(folder, found)
-    drivers = json.loads(subprocess.run(["curl", "-s", cluster.ui + "/json/"], capture_output=True, text=True, check=True).stdout)
-    names = collections.Counter(a["name"] for a in drivers["activeapps"] + drivers["completedapps"])
+    active, completed = cluster.applications()
+    names = collections.Counter(a["name"] for a in active + completed)
     equal(names, collections.Counter(b["run"] for b in found))
     server.config["modules"]["spark"]["jobs"]["etl"]["timeout"] = "15s"
     server.write_config()
@@ -162,4 +179,37 @@ def _(t):
     found = settled(server, 3)
     equal((found[2]["state"], found[2]["attempt"]), ("failed", 1))
     check("does not answer" in found[2]["reason"] or "master" in found[2]["reason"], found[2]["reason"])
+    server.stop()
+
+
+@test("standalone: module and master killed at random moments, and a module between the request and its answer's being kept: each batch is in the output "
+      "once, or failed with the reason", timeout_s=900)
+def _(t):
+    folder, chance = python_folder(t), random.Random(8)
+    data, cluster = Data(t), Cluster(t, folder)
+    once = t.tmp / "once"
+    env = {**spark_env(folder), "STREAMSTEAM_FAULT": "spark.answered_standalone:2", "STREAMSTEAM_FAULT_ONCE": str(once)}
+    whole = config(data, target="standalone", standalone={"url": cluster.rest, "master": cluster.url, "ui": cluster.ui, "version": PYSPARK}, settle="3s", concurrency=2)
+    whole["modules"]["spark"]["jobs"]["etl"].update(concurrency=2, retries=1, timeout="100s")
+    server = t.server(config=whole, env=env, faults=True)
+    days = 6
+    for n in range(1, days + 1):
+        data.day(n, 60)
+    for kill in ("module", "master", "module", "master"):
+        until(lambda: any(b["state"] == "running" for b in batches(server)) or all(b["state"] in ("done", "failed") for b in batches(server)), 120, "a run", 0.1)
+        wait_s, began = chance.uniform(0, 15), time.monotonic()
+        until(lambda: time.monotonic() - began >= wait_s, 60, "the moment", 0.1)
+        server.kill_child("module spark") if kill == "module" else cluster.kill_master()
+    found = settled(server, days)
+    check(once.exists(), "no module was killed between request and answer")
+    until(lambda: not cluster.applications()[0], 120, "the end of runs that nobody waits for", 0.5)
+    check(all(b["state"] == "done" or b["reason"] for b in found), str(found))
+    result = subprocess.run([sys.executable, "-c", READER, str(data.output)], capture_output=True, text=True, check=True, env=dict(os.environ, PYTHONPATH=str(folder)))
+    output = json.loads(result.stdout)
+    rows = collections.Counter(tuple(row) for row in output["rows"])
+    equal([row for row, count in rows.items() if count > 1], [])
+    marked = {b["partition"].rpartition("-")[2] for b in found if b["batch"] in output["batches"]}
+    check(marked >= {b["partition"].rpartition("-")[2] for b in found if b["state"] == "done"}, f"done, and not in the output: {found}")
+    equal(sorted(row for row in rows if row[3] in marked), sorted(row for row in data.expected if row[3] in marked))
+    print(f"# {sum(b['state'] == 'done' for b in found)} done, {[b['reason'] for b in found if b['state'] == 'failed']}")
     server.stop()

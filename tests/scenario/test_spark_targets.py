@@ -202,6 +202,23 @@ def _(t):
         c.server.stop()
 
 
+@test("livy and standalone: killed between the request and its answer's being kept: one run of each batch", timeout_s=120)
+def _(t):
+    for kind in ("livy", "standalone"):
+        (t.tmp / kind).mkdir()
+        peer, once = Livy() if kind == "livy" else Standalone(), t.tmp / f"once-{kind}"
+        t.defer(peer.close)
+        where = {"url": peer.url, **({} if kind == "livy" else {"master": "spark://m:7077", "ui": peer.url})}
+        env = {"STREAMSTEAM_FAULT": f"spark.answered_{kind}:2", "STREAMSTEAM_FAULT_ONCE": str(once)}
+        c = Case(Below(t, t.tmp / kind), kind, file="/jobs/job.py", env=env, faults=True, days=3, **{kind: where})
+        found = c.when("running", 3)
+        check(once.exists(), "nobody was killed")
+        once_each(peer.names(), found)
+        peer.end_all("success" if kind == "livy" else "FINISHED")
+        equal([b["attempt"] for b in c.when("done", 3)], [1, 1, 1])
+        c.server.stop()
+
+
 @test("livy: names, faults, a password", timeout_s=120)
 def _(t):
     for i, faults in enumerate([[], ["cut"], ["busy"], ["cut", "busy"]]):
