@@ -58,9 +58,9 @@ static void put_head(export *e, buf *out)
     export_note(ss_cstr(e->ask->module), out);
     buf_adds(out, " as a job of Apache Flink (SQL, 1.20 or later), written by `streamsteam windows export`.\n"
                   "-- The input must hold the events of ");
-    for (size_t i = 0; i < e->ask->receivers.count; i++) {
+    for (size_t i = 0; i < e->receiver_count; i++) {
         buf_adds(out, i ? ", " : "");
-        export_note(ss_cstr(e->ask->receivers.at[i]), out);
+        export_note(ss_cstr(e->receivers[i]), out);
     }
     buf_adds(out, " and nothing else. What is otherwise than here (docs/windows.md):\n");
     put_differences(e, out);

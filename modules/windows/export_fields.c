@@ -7,12 +7,14 @@
 typedef struct adding {
     export *e;
     const char *receiver;
+    size_t count;
 } adding;
 
 static void add_field(void *arg, const ss_field *field)
 {
-    const adding *a = arg;
+    adding *a = arg;
     export *e = a->e;
+    a->count++;
     /* The client's time may have a fraction, though it is declared as a whole number. */
     bool is_time = field->type == SS_FIELD_INT && strcmp(field->name, "event_timestamp") == 0;
     uint32_t type = is_time ? SS_FIELD_DOUBLE : field->type;
@@ -34,9 +36,14 @@ bool export_catalog(export *e)
     if (!e->fields)
         return export_refuse(e, "no memory");
     for (size_t i = 0; i < e->ask->receivers.count; i++) {
-        adding a = {e, e->ask->receivers.at[i]};
+        adding a = {e, e->ask->receivers.at[i], 0};
         if (!ss_eq(e->w->parser, ss_cstr(a.receiver))) /* never what it made itself */
             (void)host->catalog(host->self, ss_cstr(a.receiver), add_field, &a);
+        if (a.count == 0) /* it takes in for others */
+            continue;
+        if (e->receiver_count == EXPORT_READ_MAX)
+            return export_refuse(e, "it reads more than %u receivers", EXPORT_READ_MAX);
+        e->receivers[e->receiver_count++] = a.receiver;
     }
     return e->field_count > 0 || export_refuse(e, "no receiver that it reads declares a field");
 }
@@ -63,11 +70,10 @@ bool export_resolve_path(export *e, ss_str path, export_value *v)
     export_field *f = find(e, path, &object);
     int len = (int)path.len;
     if (!f)
-        return object
-                   ? export_refuse(e, "'%.*s' is an object: name a field in it", len, path.ptr)
-                   : export_refuse(e, "'%.*s' is no field of %s%s; `streamsteam catalog` lists them", len,
-                                   path.ptr, e->ask->receivers.at[0],
-                                   e->ask->receivers.count > 1 ? " or another receiver that it reads" : "");
+        return object ? export_refuse(e, "'%.*s' is an object: name a field in it", len, path.ptr)
+                      : export_refuse(e, "'%.*s' is no field of %s%s; `streamsteam catalog` lists them", len,
+                                      path.ptr, e->receivers[0],
+                                      e->receiver_count > 1 ? " or another receiver that it reads" : "");
     if (f->type == 0)
         return export_refuse(
             e,
@@ -109,7 +115,7 @@ bool export_resolve(export *e, uint32_t slot, export_value *v)
     *v = (export_value){SS_FIELD_STRING, NULL, slot, ss_s("", 0)};
     if (slot == EXPORT_KEY)
         return export_refuse(e, "@key is not in the line: name the field that the key is made of");
-    if (slot == EXPORT_RECEIVER && e->ask->receivers.count != 1)
+    if (slot == EXPORT_RECEIVER && e->receiver_count != 1)
         return export_refuse(e, "@receiver is not in the line: export a module that reads one receiver");
     export_value part;
     size_t found = slot == EXPORT_RECEIVER || slot == EXPORT_APP; /* events need not have an application */
@@ -123,7 +129,7 @@ static void put_header(export *e, uint32_t slot, buf *out)
 {
     export_value part;
     if (slot == EXPORT_RECEIVER) {
-        export_text(ss_cstr(e->ask->receivers.at[0]), out);
+        export_text(ss_cstr(e->receivers[0]), out);
         return;
     }
     buf_adds(out, "COALESCE(");

@@ -12,6 +12,7 @@
 #define EXPORT_NAME_MAX     256u  /* bytes of a column's name: what Flink takes */
 #define EXPORT_SHAPES_MAX   ENGINE_METRICS_MAX
 #define EXPORT_PROPERTY_MAX 32u
+#define EXPORT_READ_MAX     256u /* receivers */
 
 enum export_set { /* --set KEY=VALUE */
                   SET_BROKERS,
@@ -49,6 +50,8 @@ typedef struct export
     const char *sets[SET_COUNT];                 /* never NULL */
     const char *properties[EXPORT_PROPERTY_MAX]; /* properties.KEY=VALUE, as given */
     size_t property_count;
+    const char *receivers[EXPORT_READ_MAX]; /* whose events count: not the one that takes the documents */
+    size_t receiver_count;
     export_field *fields; /* owned */
     size_t field_count;
     const metric *metric; /* at work on; for errors */

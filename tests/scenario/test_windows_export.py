@@ -121,6 +121,9 @@ def _(t):
     equal(export(server, "-o", str(file), check=True).stdout, "")
     equal(stat.S_IMODE(file.stat().st_mode), 0o600)
     equal(file.read_text(), export(server, check=True).stdout)
+    metrics = server.file.parent / "conf.d" / "metrics.yaml"
+    metrics.write_text(metrics.read_text().replace("    receivers: [game]\n", ""))
+    check("must hold the events of matomo, game and nothing else" in export(server, check=True).stdout, "the receivers, but for the one of the documents")
     (server.file.parent / "conf.d" / "web.yaml").write_text((ROOT / "config" / "metrics" / "web.yaml").read_text())
     both = export(server, check=True).stdout
     equal(both.count("EXECUTE STATEMENT SET"), 2)
