@@ -48,10 +48,18 @@ def differences(got, want):
     return wrong
 
 
-def until_same(got, want, timeout_s=DOCUMENTS_TIMEOUT_S):
-    """Waits until Flink has said what the module said, and nothing else."""
+def until_same(server, got, want, timeout_s=DOCUMENTS_TIMEOUT_S):
+    """Waits until the module has said all that it has to say, and Flink the same and nothing else."""
+    before = -1
+
+    def same():
+        nonlocal before
+        said = want()
+        quiet = len(said) == before and all(m["lag"] == 0 for m in server.status()["modules"])
+        before = len(said)
+        return said and quiet and not differences(got(), said)
     try:
-        until(lambda: not differences(got(), want()), timeout_s, "the same documents from Flink", 1)
+        until(same, timeout_s, "the same documents from Flink", 1)
     except AssertionError as error:
         wrong = differences(got(), want())
         raise AssertionError(f"{error}; {len(wrong)} of {len(want())} differ, as (document, Flink's, the module's): {wrong[:3]}") from None
@@ -131,11 +139,10 @@ def _(t):
     end = send_game(server, rng, apps, begin + 60, GAME_BATCHES, GAME_BATCH, STEP_S, known)
     close_game(server, rng, apps, end + 600)
     total = 2 * CLOSING + GAME_BATCHES * GAME_BATCH
-    until(lambda: all(m["cursor"] >= total for m in server.status()["modules"] if m["name"] == "events"), 60, "the events in Kafka", 0.2)
     want = lambda: keyed(module_documents(broker))  # noqa: E731
-    windows = len({json.loads(key)["METRIC_TIMESTAMP"] for key in until(want, 60, "documents", 0.5)})
-    until_same(lambda: keyed(topic_documents(broker, "theirs")), want)
+    until_same(server, lambda: keyed(topic_documents(broker, "theirs")), want)
     names = collections.Counter(json.loads(key)["METRIC_NAME"] for key in want())
+    windows = len({json.loads(key)["METRIC_TIMESTAMP"] for key in want()})
     check(windows >= 5 and len(names) == 4 and min(names.values()) > 10, f"{windows} windows: {names}")
     duplicates = sum(value for name, value in server.metrics().items() if "windows_duplicates_total" in name)
     check(duplicates > 100, f"{duplicates} repeats")
@@ -161,8 +168,7 @@ def _(t):
     until(lambda: len(kcat.consume(broker.brokers, "events")) == sent + CLOSING, 60, "the events in Kafka", 0.5)
     job = flink.Job(t, "job", exported(server, *on_kafka(broker)))
     want = lambda: keyed(module_documents(broker))  # noqa: E731
-    until(want, 60, "documents", 0.5)
-    until_same(lambda: keyed(topic_documents(broker, "theirs")), want)
+    until_same(server, lambda: keyed(topic_documents(broker, "theirs")), want)
     counted = lambda name: sum(value for series, value in server.metrics().items() if name in series and '"TotalEvents"' in series)  # noqa: E731
     late, wrong = counted("windows_late_total"), counted('reason="future"')
     check(late > 100 and wrong == GAME_BATCHES, f"{late} late, {wrong} of the future")
@@ -199,7 +205,7 @@ def _(t):
     said = lambda: [row["event"] for row in windows_game.journal(server, "metrics")]  # noqa: E731
     # Where the first of two copies came late, with another version, a group may have lost all that it had; the module says so with a 0.
     ours = lambda: [plain(d) for d in windows_game.newest(said()) if d["METRIC_UNIT_VALUE_INT"] > 0]  # noqa: E731
-    until_same(lambda: keyed(d for d in theirs if d["METRIC_TIMESTAMP"] < last), lambda: keyed(ours()), 60)
+    until_same(server, lambda: keyed(d for d in theirs if d["METRIC_TIMESTAMP"] < last), lambda: keyed(ours()), 60)
     check(len(said()) > len(ours()) + 50, "few revisions")
     print(f"# {sent} events: {len(ours())} documents after {len(said()) - len(ours())} revisions are the same", flush=True)
 
@@ -242,8 +248,7 @@ def _(t):
     until(lambda: len(kcat.consume(broker.brokers, "events")) == len(sent), 60, "the events in Kafka", 0.5)
     job = flink.Job(t, "job", exported(server, *on_kafka(broker)))
     want = lambda: keyed(module_documents(broker))  # noqa: E731
-    until(want, 60, "documents", 0.5)
-    until_same(lambda: keyed(topic_documents(broker, "theirs")), want)
+    until_same(server, lambda: keyed(topic_documents(broker, "theirs")), want)
     names = collections.Counter(json.loads(key)["METRIC_NAME"] for key in want())
     equal(sorted(names), ["Goals", "Hits", "Revenue", "Sources", "TopPages", "Visitors"])
     check(min(names.values()) >= 9, f"{names}")
@@ -283,7 +288,7 @@ def odd_server(t, more):
 def odd_same(server, theirs, end):
     """Flink's documents of windows before the end are the module's."""
     closed = lambda: [d for d in theirs() if (d.get("METRIC_TIMESTAMP") or d["from"]) < end]  # noqa: E731
-    until_same(lambda: keyed(closed()), lambda: keyed(as_texts(lake.lines(server.data / "ours"))))
+    until_same(server, lambda: keyed(closed()), lambda: keyed(as_texts(lake.lines(server.data / "ours"))))
     names = collections.Counter(d.get("METRIC_NAME", "Free") for d in closed())
     equal(len(names), len(flink_sql.METRICS), f"{names}")
     print(f"# {ODD_EVENTS} events: {dict(names)} documents are the same", flush=True)
@@ -326,17 +331,16 @@ def _(t):
     close_game(server, rng, apps, begin)
     until(lambda: len(kcat.consume(broker.brokers, "events")) == CLOSING, 60, "the topic", 0.3)
     job = flink.Job(t, "job", exported(server, *on_kafka(broker))).until_runs()
-    pid, sent, when = server.child("module windows"), CLOSING, begin + 60
+    pid, when = server.child("module windows"), begin + 60
 
     def used(count):
         """Processor seconds of both for so many events, from the first to the last document."""
-        nonlocal sent, when
+        nonlocal when
         before = flink.cpu_s(pid), job.cpu_s()
         when = send_game(server, rng, apps, when, count // COST_BATCH, COST_BATCH, 1, known) + 600
         close_game(server, rng, apps, when)
-        sent, when = sent + count + CLOSING, when + 60
-        until(lambda: all(m["cursor"] >= sent for m in server.status()["modules"] if m["name"] in ("events", "windows")), 300, "the events in Kafka", 0.3)
-        until_same(lambda: keyed(topic_documents(broker, "theirs")), lambda: keyed(module_documents(broker)))
+        when += 60
+        until_same(server, lambda: keyed(topic_documents(broker, "theirs")), lambda: keyed(module_documents(broker)))
         return flink.cpu_s(pid) - before[0], job.cpu_s() - before[1]
     used(WARM_EVENTS)
     ours, theirs = used(COST_EVENTS)
