@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "plugins/common/wal_sync.h"
 #include "plugins/common/spark_store_inside.h"
+#include "plugins/common/wal_sync.h"
 
 #define STATEMENTS_MAX 48u
 #define BUSY_MS        5000
