@@ -140,6 +140,23 @@ static void kinds_and_errors_stay_apart(void)
     CHECK_STR(plan(&f), "2+5 0+3 1+4");
 }
 
+static void lines_become_parquet_and_small_parquet_few(void)
+{
+    fixture f;
+    setup(&f);
+    f.rules.parquet = true;
+    (void)put(&f, FOLDER, NOW - DAY, SIZE); /* large, but lines */
+    (void)put(&f, FOLDER, NOW - DAY + 1, 10);
+    f.files[1].errors = true; /* alone: they stay lines */
+    CHECK_STR(plan(&f), "0");
+    f.files[0].dead = true;
+    for (int i = 0; i < 3; i++) /* of earlier compactions: no cut adds to them */
+        put_made(&f, FOLDER, NOW - DAY + 2 + i, i == 2 ? SIZE : 10 + i, UNIT_DONE)->name = "a.parquet";
+    CHECK_STR(plan(&f), "2+3");
+    f.rules.parquet = false;
+    CHECK_STR(plan(&f), "");
+}
+
 static void files_are_filled_up_to_size_and_large_ones_left_alone(void)
 {
     fixture f;
@@ -389,6 +406,7 @@ static void each_kind_of_damage_is_found(void)
 static const check_test tests[] = {TEST(closed_partitions_are_planned_oldest_first),
                                    TEST(a_partition_closes_by_the_stream_or_by_the_clock),
                                    TEST(kinds_and_errors_stay_apart),
+                                   TEST(lines_become_parquet_and_small_parquet_few),
                                    TEST(files_are_filled_up_to_size_and_large_ones_left_alone),
                                    TEST(late_files_are_gathered_and_do_not_rewrite_what_is_large),
                                    TEST(what_late_files_write_anew_is_bounded),

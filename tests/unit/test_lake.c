@@ -487,7 +487,15 @@ static void plans_come_back(void)
     CHECK(a == 1 && b == 2 && back.level == 2 && !back.by_receive && !back.bad_time);
     CHECK_STR(back.errors, "");
     CHECK(!plan_read(SS_LIT("lake2\na=1\nb=2\ngzip=1\nlevel=2\npartition=x\npath=/p\n"), &back, &a, &b));
-    CHECK(!plan_read(SS_LIT("lake3\n"), &back, &a, &b));
+    CHECK(!plan_read(SS_LIT("lake4\n"), &back, &a, &b));
+    c.settings.parquet = true; /* which versions that know lines alone must not take for theirs */
+    c.settings.columnar = (parquet_settings){.compression = "snappy", .row_group = 4096};
+    len = plan_write(&c, text);
+    REQUIRE(len > 0 && plan_read(ss_s(text, len), &back, &a, &b));
+    CHECK(memcmp(&back, &c.settings, sizeof back) == 0 && memcmp(text, "lake3\n", 6) == 0);
+    CHECK(!plan_read(SS_LIT("lake3\na=1\nb=2\ngzip=1\nlevel=2\npartition=x\npath=/p\nerrors=\ntime_field=\n"
+                            "by_receive=0\nbad_time=0\n"),
+                     &back, &a, &b));
     memset(c.settings.path, 'p', sizeof c.settings.path - 1);
     memset(c.settings.errors, 'e', sizeof c.settings.errors - 1);
     memset(c.settings.partition, 'q', sizeof c.settings.partition - 1);

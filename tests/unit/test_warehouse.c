@@ -163,6 +163,23 @@ static void what_does_not_fit(void)
 }
 
 /* A column that the table does not have (of a type that is none of ours): its value is kept beside. */
+/* Objects stay objects, and finer times than its own do not fit. */
+static void parquet_shape(void)
+{
+    fix f;
+    fix_make(&f, "parquet");
+    f.shape.micros = true;
+    CHECK_STR(f.shape.columns[LON].name, "geo.loc.lon");
+    CHECK_STR(f.shape.columns[ODD].name, "od_d");
+    CHECK_STR(f.shape.columns[DATETIME].type, "TIMESTAMPTZ");
+    CHECK(row_read(&f.row, &f.shape, ss_cstr("{\"received_at\":\"2026-11-22T03:24:00.123456Z\"}")));
+    CHECK_STR(text_of(&f, RECEIVED), "2026-11-22T03:24:00.123456Z");
+    CHECK(row_read(&f.row, &f.shape, ss_cstr("{\"received_at\":\"2026-11-22T03:24:00.1234567Z\"}")));
+    CHECK_STR(text_of(&f, RECEIVED), "-");
+    CHECK_STR(buf_text(&f.row.extra), "{\"received_at\":\"2026-11-22T03:24:00.1234567Z\"}");
+    fix_free(&f);
+}
+
 static void no_such_column(void)
 {
     fix f = {0};
@@ -246,7 +263,7 @@ static void odd_lines(void)
     fix_free(&f);
 }
 
-static const check_test tests[] = {TEST(every_type),     TEST(absent_and_null),    TEST(what_does_not_fit),
-                                   TEST(no_such_column), TEST(any_order_and_size), TEST(not_json),
-                                   TEST(odd_lines)};
+static const check_test tests[] = {TEST(every_type),    TEST(absent_and_null), TEST(what_does_not_fit),
+                                   TEST(parquet_shape), TEST(no_such_column),  TEST(any_order_and_size),
+                                   TEST(not_json),      TEST(odd_lines)};
 CHECK_MAIN(tests)
