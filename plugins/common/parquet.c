@@ -33,14 +33,14 @@ bool parquet_options(const ss_host *h, const ss_config *cfg, bool wanted, parque
 {
     ss_str file = h->cfg_str(cfg, "parquet.library"), compression = h->cfg_str(cfg, "parquet.compression");
     ss_error why = {.struct_size = sizeof why};
-    if (!wanted)
+    if (file.len == 0 && !wanted) /* else also for a file that was begun when it was wanted */
         return true;
     if (file.len == 0 || file.len >= PATH_MAX)
         return ss_fail(err, SS_REJECT, "parquet.library: 1 to %d bytes", PATH_MAX - 1), false;
     (void)snprintf(library, PATH_MAX, "%.*s", (int)file.len, file.ptr);
     (void)snprintf(s->compression, sizeof s->compression, "%.*s", (int)compression.len, compression.ptr);
     s->row_group = (uint32_t)h->cfg_int(cfg, "parquet.row_group");
-    return duck_load(library, &why) || (ss_fail(err, SS_REJECT, "format: parquet: %.400s", why.text), false);
+    return !wanted || duck_load(library, &why) || (ss_fail(err, SS_REJECT, "format: parquet: %.400s", why.text), false);
 }
 
 /* ---- lines ---- */

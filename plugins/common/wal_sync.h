@@ -7,6 +7,7 @@
 #define COMMON_WAL_SYNC_H
 
 #include <sqlite3.h>
+#include <stddef.h>
 
 /* Both return SQLite's code. What the log does not have is in the main file, which SQLite syncs before it
    starts a log anew. */
