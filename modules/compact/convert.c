@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "modules/compact/disk.h"
 #include "modules/compact/plan.h"
 #include "plugins/common/fault.h"
 
@@ -310,7 +311,8 @@ static enum copy_result sync_file(const char *path, lake_object *sum, ss_error *
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    bool good = fd >= 0 && fstat(fd, &st) == 0;
+    bool good =
+        fd >= 0 && fstat(fd, &st) == 0 && fchmod(fd, FILE_MODE) == 0; /* DuckDB knows only the umask */
     FAULT_POINT("compact.parquet_written");
     good = good && fdatasync(fd) == 0;
     if (!good)

@@ -11,7 +11,6 @@
 #include "modules/compact/manifest.h"
 
 #define DIR_MODE  0750
-#define FILE_MODE 0640
 #define DEPTH_MAX 64
 #define LOCK_FILE COMPACT_DIR "/lock"
 

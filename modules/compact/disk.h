@@ -4,6 +4,8 @@
 
 #include "streamsteam/plugin.h"
 
+#define FILE_MODE 0640
+
 /* One compactor for a lake at a time, across processes. -1: another one is at work, or err says why. */
 int disk_lock(const char *root, bool *busy, ss_error *err);
 bool disk_path(char *out, size_t size, const char *root, const char *a, const char *b, ss_error *err);

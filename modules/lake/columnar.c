@@ -10,6 +10,7 @@
 #include "modules/lake/part.h"
 #include "plugins/common/fault.h"
 
+#define FILE_MODE  0640             /* as files of lines have it; DuckDB knows only the umask */
 #define SLICE_US   (20 * 1000000LL) /* where there is no deadline                               */
 #define SHARE      4                /* of the time until the deadline one part in so many is left over */
 #define HASH_BYTES (256u * 1024)
@@ -132,7 +133,7 @@ static int32_t settle_file(cut *c, cut_part *p, ss_error *err)
     struct stat st;
     part_tmp(c, p, path);
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
+    if (fd < 0 || fstat(fd, &st) != 0 || fchmod(fd, FILE_MODE) != 0) {
         if (fd >= 0)
             (void)close(fd);
         return ss_fail(err, SS_FATAL, "lake: cannot open its own file %.300s: %s", path, strerror(errno));
@@ -163,9 +164,9 @@ static int32_t failed(cut *c, cut_part *p, const ss_error *why, ss_error *err)
 {
     columnar_stop(c);
     columnar_close(c);
-    if (p->cautious)
+    p->cautious = !p->cautious; /* where that was not the reason, the next try is a usual one */
+    if (!p->cautious)
         return ss_fail(err, SS_RETRY, "lake: %.400s", why->text);
-    p->cautious = true;
     ss_logf(c->host, SS_WARNING, "%s; it is tried again with small row groups", why->text);
     err->text[0] = '\0';
     return SS_RETRY;

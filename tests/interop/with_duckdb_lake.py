@@ -80,7 +80,8 @@ def _(t):
     equal(server.post("/events/sale", json.dumps(odd).encode(), [("Content-Type", "application/x-ndjson")]).status, 200)
     both = lambda sql: [asked(server, sql.replace("LAKE", name), "--database", name) for name in ("lake", "columns")]  # noqa: E731
     until(lambda: both("SELECT count(*) AS n FROM LAKE") == [[{"n": len(sent) + 1}]] * 2, 60, "both lakes", 0.3)
-    check(list((server.data / "columns").rglob("*.parquet")), "no Parquet")
+    files = list((server.data / "columns").rglob("*.parquet"))
+    check(files and all(path.stat().st_mode & 0o777 == 0o640 for path in files), "no Parquet, or for everybody to read")
     for sql in ("DESCRIBE LAKE", "SELECT * FROM LAKE ORDER BY n, event_id", "SELECT shop, gift, count(*), sum(n), max(sold_at) FROM LAKE GROUP BY ALL ORDER BY ALL",
                 "SELECT invalid_reasons, ss_extra FROM LAKE WHERE event_type = 'quarantine'"):
         lines, columns = both(sql) if not sql.startswith("DESCRIBE") else both("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'LAKE' ORDER BY 1")
