@@ -1,21 +1,25 @@
 """Reads a lake: every object below its folder, and whether the manifests say the same."""
 import gzip
 import json
+import os
 import pathlib
 import zlib
 
 SPECIAL = ("_manifest", "_tmp", "_compact")
 
 
+def files(folder):
+    """Every file below it; folders that somebody removes meanwhile have none."""
+    return [pathlib.Path(where) / name for where, _, names in os.walk(folder) for name in names]
+
+
 def objects(lake):
     """Finished objects, sorted; manifests and temporaries are no objects."""
-    lake = pathlib.Path(lake)
-    return sorted(p for p in lake.rglob("*") if p.is_file() and not set(SPECIAL) & set(p.relative_to(lake).parts))
+    return sorted(p for p in files(lake) if not set(SPECIAL) & set(p.relative_to(lake).parts))
 
 
 def temporaries(lake):
-    lake = pathlib.Path(lake)
-    return sorted(p for p in lake.rglob("*") if p.is_file() and (p.name.endswith(".tmp") or "_tmp" in p.relative_to(lake).parts))
+    return sorted(p for p in files(lake) if p.name.endswith(".tmp") or "_tmp" in p.relative_to(lake).parts)
 
 
 def raw(path):
