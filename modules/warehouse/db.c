@@ -38,3 +38,11 @@ int32_t db_do(db *d, const char *sql, const char *const *values, int count, ss_e
 {
     return d->ops->ask(d, sql, values, count, NULL, NULL, NULL, err);
 }
+
+uint32_t db_hash(ss_str name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619u;
+    return hash;
+}

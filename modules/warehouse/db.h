@@ -19,10 +19,13 @@ typedef struct table {
     ss_str receiver;        /* owned */
     char name[DB_NAME_MAX]; /* not quoted */
     shape shape;
-    bool ready;      /* made and looked at since the database was opened */
-    void *statement; /* SQLite's */
-    buf pending;     /* PostgreSQL's: rows for COPY */
-    uint64_t rows;   /* in this transaction */
+    bool ready; /* made and looked at since the database was opened */
+    /* Documents with a name and a version have one row each, the newest: the shape's columns. SHAPE_NONE:
+       rows are events, each stays. */
+    uint16_t id, version;
+    void *statement, *older; /* SQLite's: INSERT; the DELETE before it, of tables with an id */
+    buf pending;             /* PostgreSQL's: rows for COPY */
+    uint64_t rows;           /* in this transaction */
     struct table *next;
 } table;
 
@@ -40,6 +43,7 @@ typedef struct db_ops {
     const char *table_tail;      /* what follows its last column */
     const char *lock;            /* behind a SELECT that reads the position */
     const char *schema_lock;     /* first statement of a transaction that changes the schema, or NULL */
+    const char *row_name;        /* what tells rows of a table apart */
     const char *columns_of;      /* SELECT name, type of the columns of the table $1 */
     const char *object_of;       /* SELECT of one row where a table or view $1 exists */
     const char *delete_received; /* of the quoted table (%s, three times) $2 rows that came before $1 */
@@ -82,6 +86,7 @@ void db_free(db *d);
 /* The first cell of the first row as a number; found (or NULL) says whether there is one. */
 int32_t db_number(db *d, const char *sql, const char *const *values, int count, uint64_t *out, bool *found,
                   ss_error *err);
+uint32_t db_hash(ss_str name); /* PostgreSQL cuts names: the number keeps them apart */
 int32_t db_do(db *d, const char *sql, const char *const *values, int count, ss_error *err);
 
 #endif

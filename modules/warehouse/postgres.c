@@ -8,7 +8,8 @@
 #define CONNECT_MS    10000
 #define SECRET_MAX    4096u
 #define PENDING_MAX   (256u << 20)
-#define PENDING_FLUSH (4u << 20) /* sent before it grows further */
+#define SQL_TEXT_MAX  (4u * CATALOG_BYTES_MAX) /* a statement that names all columns four times */
+#define PENDING_FLUSH (4u << 20)               /* sent before it grows further */
 
 /* One statement must end before the host's deadline does; a lock is not waited for longer. */
 #define SESSION                                                                                              \
@@ -84,14 +85,34 @@ static int32_t postgres_ask(db *d, const char *sql, const char *const *values, i
 
 /* ---- rows ---- */
 
+/* Where COPY puts documents before the newest of them are taken over: a table of the session alone. */
+static void put_beside(buf *sql, const table *t)
+{
+    buf_addf(sql, "pg_temp.ss_new_%08x", db_hash(ss_cstr(t->name)));
+}
+
+static int32_t make_beside(db *d, const table *t, ss_error *err)
+{
+    buf sql;
+    buf_init(&sql, CATALOG_BYTES_MAX);
+    buf_adds(&sql, "DROP TABLE IF EXISTS ");
+    put_beside(&sql, t);
+    buf_adds(&sql, "; CREATE TABLE ");
+    put_beside(&sql, t);
+    buf_adds(&sql, " (LIKE ");
+    catalog_put_name(&sql, t->name);
+    buf_adds(&sql, ")");
+    int32_t rc = postgres_run(d, buf_text(&sql), err);
+    buf_fini(&sql);
+    return rc;
+}
+
 static int32_t postgres_prepare(db *d, table *t, ss_error *err)
 {
-    (void)d;
-    (void)err;
     if (t->pending.max == 0)
         buf_init(&t->pending, PENDING_MAX);
     buf_reset(&t->pending);
-    return SS_OK;
+    return t->id == SHAPE_NONE ? SS_OK : make_beside(d, t, err);
 }
 
 static void postgres_forget(db *d, table *t)
@@ -127,21 +148,86 @@ static void put_cell(buf *out, const cell *c, uint32_t type)
     }
 }
 
+/* All columns; set: each as "name = excluded.name". */
+static void put_columns(buf *sql, const table *t, bool set)
+{
+    for (size_t i = 0; shape_own_names[i]; i++) {
+        buf_addf(sql, "%s%s", i ? ", " : "", shape_own_names[i]);
+        if (set)
+            buf_addf(sql, " = excluded.%s", shape_own_names[i]);
+    }
+    for (size_t i = 0; i < t->shape.count; i++) {
+        if (!t->shape.used[i])
+            continue;
+        buf_adds(sql, ", ");
+        catalog_put_name(sql, t->shape.columns[i].name);
+        if (set) {
+            buf_adds(sql, " = excluded.");
+            catalog_put_name(sql, t->shape.columns[i].name);
+        }
+    }
+}
+
+static void put_version(buf *sql, const table *t, const char *of)
+{
+    buf_addf(sql, "coalesce(%s", of);
+    catalog_put_name(sql, t->shape.columns[t->version].name);
+    buf_adds(sql, ", -1)");
+}
+
+/* The newest of each document that was copied, where none is there that is as new. Rows without a name stay
+ * all. */
+static int32_t take_newest(db *d, const table *t, ss_error *err)
+{
+    const char *id = t->shape.columns[t->id].name;
+    buf sql;
+    buf_init(&sql, SQL_TEXT_MAX);
+    buf_adds(&sql, "INSERT INTO ");
+    catalog_put_name(&sql, t->name);
+    buf_adds(&sql, " AS t (");
+    put_columns(&sql, t, false);
+    buf_adds(&sql, ") SELECT DISTINCT ON (");
+    catalog_put_name(&sql, id);
+    buf_adds(&sql, ", CASE WHEN ");
+    catalog_put_name(&sql, id);
+    buf_adds(&sql, " IS NULL THEN ss_seq END) ");
+    put_columns(&sql, t, false);
+    buf_adds(&sql, " FROM ");
+    put_beside(&sql, t);
+    buf_adds(&sql, " ORDER BY ");
+    catalog_put_name(&sql, id);
+    buf_adds(&sql, ", CASE WHEN ");
+    catalog_put_name(&sql, id);
+    buf_adds(&sql, " IS NULL THEN ss_seq END, ");
+    put_version(&sql, t, "");
+    buf_adds(&sql, " DESC, ss_seq ON CONFLICT (");
+    catalog_put_name(&sql, id);
+    buf_adds(&sql, ") DO UPDATE SET ");
+    put_columns(&sql, t, true);
+    buf_adds(&sql, " WHERE ");
+    put_version(&sql, t, "t.");
+    buf_adds(&sql, " < ");
+    put_version(&sql, t, "excluded.");
+    buf_adds(&sql, "; TRUNCATE ");
+    put_beside(&sql, t);
+    int32_t rc = postgres_run(d, buf_text(&sql), err);
+    buf_fini(&sql);
+    return rc;
+}
+
 static int32_t postgres_flush(db *d, table *t, ss_error *err)
 {
     if (t->pending.len == 0)
         return SS_OK;
     buf sql;
-    buf_init(&sql, CATALOG_BYTES_MAX);
+    buf_init(&sql, SQL_TEXT_MAX);
     buf_adds(&sql, "COPY ");
-    catalog_put_name(&sql, t->name);
-    for (size_t i = 0; shape_own_names[i]; i++)
-        buf_addf(&sql, "%s%s", i ? ", " : " (", shape_own_names[i]);
-    for (size_t i = 0; i < t->shape.count; i++)
-        if (t->shape.used[i]) {
-            buf_adds(&sql, ", ");
-            catalog_put_name(&sql, t->shape.columns[i].name);
-        }
+    if (t->id == SHAPE_NONE)
+        catalog_put_name(&sql, t->name);
+    else
+        put_beside(&sql, t);
+    buf_adds(&sql, " (");
+    put_columns(&sql, t, false);
     buf_adds(&sql, ") FROM STDIN");
     pg *p = &of(d)->pg;
     int32_t rc = pg_copy_begin(p, buf_text(&sql), err);
@@ -151,7 +237,7 @@ static int32_t postgres_flush(db *d, table *t, ss_error *err)
         rc = pg_copy_end(p, err);
     buf_fini(&sql);
     buf_reset(&t->pending);
-    return rc;
+    return rc == SS_OK && t->id != SHAPE_NONE ? take_newest(d, t, err) : rc;
 }
 
 static int32_t postgres_put(db *d, table *t, const row *r, const db_row *own, ss_error *err)
@@ -257,6 +343,7 @@ const db_ops db_postgres = {
         "bigint NOT NULL, ss_extra json",
     .table_tail = ")",
     .lock = " FOR UPDATE",
+    .row_name = "ctid",
     /* Any number that nobody else takes: two servers that begin at once wait for each other. */
     .schema_lock = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7305804385369943405)",
     .columns_of = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = "

@@ -208,6 +208,19 @@ static int32_t sqlite_ask(db *d, const char *sql, const char *const *values, int
     return status;
 }
 
+/* A newer document takes the place of the older one as a new row: rows stay in the order in which they came,
+   which retention goes by. */
+static void older_text(const table *t, buf *sql)
+{
+    buf_adds(sql, "DELETE FROM ");
+    catalog_put_name(sql, t->name);
+    buf_adds(sql, " WHERE ");
+    catalog_put_name(sql, t->shape.columns[t->id].name);
+    buf_adds(sql, " = ?1 AND coalesce(");
+    catalog_put_name(sql, t->shape.columns[t->version].name);
+    buf_adds(sql, ", -1) < coalesce(?2, -1)");
+}
+
 static void insert_text(const table *t, buf *sql)
 {
     buf_adds(sql, "INSERT INTO ");
@@ -225,47 +238,71 @@ static void insert_text(const table *t, buf *sql)
     for (size_t i = 0; i < columns; i++)
         buf_adds(sql, i ? ",?" : ") VALUES (?");
     buf_adds(sql, ")");
+    if (t->id == SHAPE_NONE)
+        return;
+    buf_adds(sql, " ON CONFLICT (");
+    catalog_put_name(sql, t->shape.columns[t->id].name);
+    buf_adds(sql, ") DO NOTHING"); /* the newer one is there */
+}
+
+static int32_t prepare_one(sqlite_db *s, const table *t, void (*text)(const table *t, buf *sql), void **out,
+                           ss_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    buf sql;
+    buf_init(&sql, CATALOG_BYTES_MAX);
+    text(t, &sql);
+    int rc = sqlite3_prepare_v3(s->handle, buf_text(&sql), -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+    buf_fini(&sql);
+    *out = statement;
+    return rc == SQLITE_OK ? SS_OK : failed(s, rc, err);
 }
 
 static int32_t sqlite_prepare(db *d, table *t, ss_error *err)
 {
-    sqlite_db *s = of(d);
-    sqlite3_stmt *statement = NULL;
-    buf sql;
-    buf_init(&sql, CATALOG_BYTES_MAX);
-    insert_text(t, &sql);
-    int rc = sqlite3_prepare_v3(s->handle, buf_text(&sql), -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
-    buf_fini(&sql);
-    t->statement = statement;
-    return rc == SQLITE_OK ? SS_OK : failed(s, rc, err);
+    int32_t rc = prepare_one(of(d), t, insert_text, &t->statement, err);
+    return rc == SS_OK && t->id != SHAPE_NONE ? prepare_one(of(d), t, older_text, &t->older, err) : rc;
 }
 
 static void sqlite_forget(db *d, table *t)
 {
     (void)d;
     (void)sqlite3_finalize(t->statement);
-    t->statement = NULL;
+    (void)sqlite3_finalize(t->older);
+    t->statement = t->older = NULL;
 }
 
 /* ---- rows ---- */
 
+static int bind_cell(sqlite3_stmt *statement, int at, const cell *c)
+{
+    if (c->kind == CELL_TEXT)
+        return sqlite3_bind_text(statement, at, c->as.ptr, (int)c->len, SQLITE_STATIC);
+    if (c->kind == CELL_INT)
+        return sqlite3_bind_int64(statement, at, c->as.i64);
+    return c->kind == CELL_REAL ? sqlite3_bind_double(statement, at, c->as.f64)
+                                : sqlite3_bind_null(statement, at);
+}
+
 static int bind_cells(sqlite3_stmt *statement, const shape *s, const row *r)
 {
     int rc = SQLITE_OK, at = SHAPE_OWN;
-    for (size_t i = 0; rc == SQLITE_OK && i < s->count; i++) {
-        if (!s->used[i])
-            continue;
-        const cell *c = &r->cells[i];
-        at++;
-        if (c->kind == CELL_TEXT)
-            rc = sqlite3_bind_text(statement, at, c->as.ptr, (int)c->len, SQLITE_STATIC);
-        else if (c->kind == CELL_INT)
-            rc = sqlite3_bind_int64(statement, at, c->as.i64);
-        else if (c->kind == CELL_REAL)
-            rc = sqlite3_bind_double(statement, at, c->as.f64);
-        else
-            rc = sqlite3_bind_null(statement, at);
-    }
+    for (size_t i = 0; rc == SQLITE_OK && i < s->count; i++)
+        if (s->used[i])
+            rc = bind_cell(statement, ++at, &r->cells[i]);
+    return rc;
+}
+
+static int drop_older(const table *t, const row *r)
+{
+    if (t->id == SHAPE_NONE || r->cells[t->id].kind == CELL_NULL)
+        return SQLITE_OK;
+    int rc = bind_cell(t->older, 1, &r->cells[t->id]);
+    if (rc == SQLITE_OK)
+        rc = bind_cell(t->older, 2, &r->cells[t->version]);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(t->older)) == SQLITE_DONE)
+        rc = SQLITE_OK;
+    (void)sqlite3_reset(t->older);
     return rc;
 }
 
@@ -281,6 +318,8 @@ static int32_t sqlite_put(db *d, table *t, const row *r, const db_row *own, ss_e
                           : sqlite3_bind_null(statement, SHAPE_EXTRA + 1);
     if (rc == SQLITE_OK)
         rc = bind_cells(statement, &t->shape, r);
+    if (rc == SQLITE_OK)
+        rc = drop_older(t, r);
     if (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_DONE)
         rc = SQLITE_OK;
     int32_t status = rc == SQLITE_OK ? SS_OK : failed(of(d), rc, err);
@@ -413,6 +452,7 @@ const db_ops db_sqlite = {
         "INTEGER NOT NULL, ss_extra TEXT",
     .table_tail = ") STRICT",
     .lock = "",
+    .row_name = "rowid",
     .columns_of = "SELECT name, type FROM pragma_table_info($1)",
     .object_of = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = $1",
     .delete_received = "DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s ORDER BY rowid LIMIT ?2) AND "

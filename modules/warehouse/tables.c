@@ -206,10 +206,7 @@ static int32_t make_index(tables *s, table *t, ss_str columns, ss_error *err)
     char name[INDEX_NAME_MAX];
     ss_str word;
     size_t at = next_word(columns, 0, &word);
-    uint32_t hash = 2166136261u; /* FNV-1a: PostgreSQL cuts names, the number keeps them apart */
-    for (size_t i = 0; i < columns.len; i++)
-        hash = (hash ^ (unsigned char)columns.ptr[i]) * 16777619u;
-    (void)snprintf(name, sizeof name, "ss_%.32s_%08x", t->name, hash);
+    (void)snprintf(name, sizeof name, "ss_%.32s_%08x", t->name, db_hash(columns));
     buf_init(&sql, SQL_MAX);
     buf_adds(&sql, "CREATE INDEX IF NOT EXISTS ");
     catalog_put_name(&sql, name);
@@ -282,6 +279,9 @@ static int32_t table_make(tables *s, table *t, ss_error *err)
         rc = add_columns(s, t, err);
     if (rc == SS_OK)
         rc = make_indexes(s, t, err);
+    tables_find_id(t);
+    if (rc == SS_OK && t->id != SHAPE_NONE)
+        rc = tables_make_unique(s, t, err);
     buf_fini(&sql);
     return tables_schema_end(s, rc, err);
 }

@@ -32,6 +32,10 @@ bool tables_name_valid(ss_str name);
 int32_t tables_schema_begin(tables *s, ss_error *err);
 int32_t tables_schema_end(tables *s, int32_t rc, ss_error *err);
 bool tables_has_columns(const table *t, ss_str names);
+/* tables_latest.c: is it a table of documents, of which the newest counts? Then t->id and t->version say
+ * where. */
+void tables_find_id(table *t);
+int32_t tables_make_unique(tables *s, table *t, ss_error *err);
 int32_t tables_make_views(tables *s, table *t, ss_error *err);
 
 #endif
