@@ -1,10 +1,10 @@
 /* streamsteam compact: what a module compact would do by itself, now. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/cli/common.h"
 #include "core/cli/files.h"
+#include "core/cli/stop.h"
 #include "core/cli/verbs.h"
 #include "plugins/common/compact_ask.h"
 
@@ -25,19 +25,6 @@ static const char help[] =
     "Exit code: 0 = done, 1 = failed, 2 = wrong use.\n";
 
 #define fail(code, ...) cli_fail(code, "compact", __VA_ARGS__)
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
-static bool stopping(void)
-{
-    return stop_asked != 0;
-}
 
 static int32_t print(void *self, const char *bytes, size_t len)
 {
@@ -74,9 +61,7 @@ static int run(const config *c, const char *module, const compact_ask *ask)
     int code = find_module(c, module, &e);
     if (code != CLI_OK)
         return code;
-    const struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    cli_stop_on_signals();
     int32_t rc = config_run(c, &e, CONFIG_HOWTO, &sink.sink, &err);
     if (fflush(stdout) != 0)
         return fail(CLI_FAILED, "what was done cannot be printed: %m");
@@ -94,7 +79,7 @@ int verb_compact(int argc, char **argv)
     const char *given = cli_take_option(&argc, argv, "c", "config", &bad);
     const compact_ask ask = {.partition = ss_cstr(partition),
                              .dry_run = cli_take_flag(&argc, argv, "dry-run"),
-                             .stopping = stopping};
+                             .stopping = cli_stopping};
     if (bad || argc != 1 || (partition && (!*partition || *partition == '/')))
         return fail(CLI_USAGE, "see streamsteam compact --help");
     int code = cli_load("compact", given, &files);

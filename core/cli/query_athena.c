@@ -1,23 +1,15 @@
 #include "core/cli/query_athena.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "core/cli/common.h"
+#include "core/cli/stop.h"
 #include "plugins/common/athena.h"
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
 
 static bool stopping(void *arg)
 {
     (void)arg;
-    return stop_asked != 0;
+    return cli_stopping();
 }
 
 /* ---- which module ---- */
@@ -65,9 +57,7 @@ int query_athena(const config *c, const char *module, const char *sql, int64_t t
         return CLI_FAILED;
     const athena_ask ask = {sql, timeout_ms, stopping, NULL, rows};
     const athena_sink asked = {{sizeof asked, ATHENA_SINK, NULL, write_nothing}, &ask, fault};
-    struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    cli_stop_on_signals();
     int32_t rc = config_run(c, &e, CONFIG_HOWTO, &asked.sink, &err);
     if (rc == SS_OK)
         return CLI_OK;

@@ -1,26 +1,13 @@
 #include "core/cli/query_lake.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "core/cli/common.h"
 #include "core/cli/query_athena.h"
+#include "core/cli/stop.h"
 #include "plugins/common/lake_ask.h"
 
 #define RECEIVERS_MAX 64u /* more have no view of their own */
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop_asked = 1;
-}
-
-static bool stopping(void)
-{
-    return stop_asked != 0;
-}
 
 static int32_t write_nothing(void *self, const char *bytes, size_t len)
 {
@@ -52,12 +39,10 @@ int query_lake(const config *c, const char *module, const char *sql, const wareh
     config_entry_names(c, &e, "receivers", note_name, &receivers);
     for (size_t i = 0, all = receivers.count == 0; all && config_receiver(c, i); i++)
         note_name(&receivers, config_receiver(c, i));
-    const lake_ask ask = {sql,     e.name,   receivers.at, receivers.count, from_us, to_us,
-                          *limits, stopping, rows};
+    const lake_ask ask = {sql,     e.name,       receivers.at, receivers.count, from_us, to_us,
+                          *limits, cli_stopping, rows};
     const lake_sink asked = {{sizeof asked, LAKE_SINK, NULL, write_nothing}, &ask, fault};
-    const struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    cli_stop_on_signals();
     if (config_run(c, &e, CONFIG_HOWTO, &asked.sink, &err) == SS_OK)
         return CLI_OK;
     if (!fault->kind) {
