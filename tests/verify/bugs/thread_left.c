@@ -15,7 +15,7 @@ static void *refresh(void *arg)
 {
     instance *self = arg;
     while (!atomic_load(&self->stop)) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 90000000}, NULL);
         (void)self->host->now_us(self->host->self);
     }
     free(self);
