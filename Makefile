@@ -74,19 +74,26 @@ all: $(BIN) $(PLUGIN_SO) $(STORE_SO) ## build the server and its plugins (build/
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-obj = $(patsubst %.c,$(O)/%.o,$(1))
+# In a build with fault points only what has one is compiled anew; the rest is the plain build's.
+PLAIN     := $(patsubst %-faults,%,$(BUILD))/obj
+FAULT_SRC := $(if $(FAULTS),$(shell grep -rlE '(common|base)/fault\.h"|SS_FAULTS' --include='*.c' core plugins receivers enrichers modules))
+obj = $(patsubst %.c,$(O)/%.o,$(if $(FAULTS),$(filter $(FAULT_SRC),$(1)),$(1))) $(if $(FAULTS),$(patsubst %.c,$(PLAIN)/%.o,$(filter-out $(FAULT_SRC),$(1))))
 
 # The hot path: what runs for each event.
 HOT := core/event receivers/matomo receivers/events receivers/game plugins/common enrichers/privacy enrichers/geoip enrichers/bots enrichers/shape
-$(foreach d,$(HOT),$(eval $(O)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g))
+OBJ_DIRS := $(sort $(O) $(PLAIN))
+$(foreach o,$(OBJ_DIRS),$(foreach d,$(HOT),$(eval $(o)/$(d)/%.o: OPTIMISE := $(if $(DEBUG),-O0,-O3) -g)))
 
-$(O)/%.o: %.c
-	@mkdir -p $(@D)
-	$(call say,compile)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+define compile_rule
+$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(call say,compile)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c $$< -o $$@
+endef
+$(foreach o,$(OBJ_DIRS),$(eval $(call compile_rule,$(o))))
 
 # It holds the default configuration.
-$(O)/core/cli/init.o: config/streamsteam.yaml
+$(PLAIN)/core/cli/init.o: config/streamsteam.yaml
 
 $(CORE_LIB): $(call obj,$(CORE_SRC))
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
@@ -276,4 +283,4 @@ install: all $(TESTKIT_LIB) ## into $(DESTDIR)$(PREFIX): server and plugins, and
 clean: ## remove everything built
 	rm -rf build build-*
 
--include $(shell [ -d $(O) ] && find $(O) -name '*.d')
+-include $(foreach d,$(wildcard $(OBJ_DIRS)),$(shell find $(d) -name '*.d'))

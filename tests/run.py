@@ -135,7 +135,8 @@ def main():
     parser.add_argument("--build", default="build", help="folder of the build (default: build); fault points: BUILD-faults")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
                         help="a kind (%s), a glob or a part of a file's name; may be repeated" % ", ".join(KINDS))
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="files at the same time")
+    # Most of a test's time goes by waiting.
+    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="files at the same time")
     parser.add_argument("--verbose", "-v", action="store_true", help="a line per file")
     args = parser.parse_args()
     build = pathlib.Path(args.build).resolve()
@@ -147,7 +148,7 @@ def main():
     if sanitizer:
         # A preloaded shim comes before the sanitizer's runtime; that order is meant.
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-    files = find(build, args.only)
+    files = sorted(find(build, args.only), key=lambda f: -f.timeout_s)  # the long ones first: else one of them ends alone
     done = []
     try:
         with concurrent.futures.ThreadPoolExecutor(max(1, args.jobs)) as pool:

@@ -2,11 +2,11 @@
 always ended."""
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
+
+from tests.lib import cache
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSTALL_TIMEOUT_S = 300
@@ -17,48 +17,34 @@ GRACE_S = 15
 SERVER_CONFIG = {"server": {"idle_timeout": "2s"}}
 
 
-def cache():
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "streamsteam" / "interop"
+def install(t, what, command, timeout_s):
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        t.skip(f"{what} was not installed within {timeout_s} s")
+    if result.returncode != 0:
+        t.skip(f"{what} cannot be installed: {result.stderr.strip().splitlines()[-1:]}")
 
 
 def npm_package(t, package, version):
-    """The node_modules folder that has exactly this package; whole, because it gets its name when npm is done."""
+    """The node_modules folder that has exactly this package."""
     t.need("node")
     t.need("npm")
-    folder = cache() / f"{package.replace('/', '-').lstrip('@')}-{version}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = pathlib.Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
-        t.defer(shutil.rmtree, work, True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(work), f"{package}@{version}"]
-        try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            t.skip(f"npm did not install {package} within {INSTALL_TIMEOUT_S} s")
-        if result.returncode != 0:
-            t.skip(f"npm cannot install {package}: {result.stderr.strip().splitlines()[-1:]}")
-        work.rename(folder)
-    return folder / "node_modules"
+
+    def fill(work):
+        install(t, package, ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(work), f"{package}@{version}"],
+                INSTALL_TIMEOUT_S)
+        return work
+    return cache.once(t, f"{package.replace('/', '-').lstrip('@')}-{version}", fill) / "node_modules"
 
 
 def pip_packages(t, name, *requirements, timeout_s=INSTALL_TIMEOUT_S):
-    """The folder with exactly these; for PYTHONPATH, so that what a peer needs is nobody else's. Whole, as above."""
-    folder = cache() / name
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = pathlib.Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
-        t.defer(shutil.rmtree, work, True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work), *requirements]
-        try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            t.skip(f"pip did not install {requirements[0]} within {timeout_s} s")
-        if result.returncode != 0:
-            t.skip(f"pip cannot install {requirements[0]}: {result.stderr.strip().splitlines()[-1:]}")
-        work.chmod(0o755)
-        work.rename(folder)
-    return folder
+    """The folder with exactly these; for PYTHONPATH, so that what a peer needs is nobody else's."""
+    def fill(work):
+        install(t, requirements[0], [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work), *requirements],
+                timeout_s)
+        return work
+    return cache.once(t, name, fill)
 
 
 class Peer:

@@ -6,7 +6,6 @@ import pathlib
 import random
 import threading
 
-from tests.interop import peers
 from tests.lib import duckdb, lake
 from tests.lib.tap import check, equal, test
 from tests.lib.wait import until
@@ -137,4 +136,3 @@ def _(t):
     server = t.server(start=False, modules={"lake": {"path": "s3://bucket/x"}})
     result = asked(server, "SELECT 1", check=False)
     check(result.returncode == 1 and "--athena" in result.stderr, result.stderr)
-    check(peers.cache().is_dir(), "no cache")

@@ -4,15 +4,15 @@ import collections
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tarfile
 
+from tests.lib import cache
 from tests.lib.tap import check, equal, test
 
 PACKAGE, VERSION = "jsonschema", "4.26.0"
-FOLDER = f"{PACKAGE}-{VERSION}/json/tests/draft2020-12"
+FOLDER = "json/tests/draft2020-12"
 # Whole files about keywords that are not supported.
 LEFT_OUT = {"dynamicRef.json", "refRemote.json", "unevaluatedItems.json", "unevaluatedProperties.json", "vocabulary.json"}
 # In the other files a few cases use one of these beside what they test.
@@ -20,20 +20,16 @@ UNSUPPORTED = {"unevaluatedProperties", "unevaluatedItems", "$ref to another doc
 
 
 def suite(t):
-    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "streamsteam" / "interop"
-    if not (base / FOLDER).is_dir():
-        work = base / "download"
-        work.mkdir(parents=True, exist_ok=True)
+    def fill(work):
         result = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE, "-d", str(work),
                                  f"{PACKAGE}=={VERSION}"], capture_output=True, text=True, timeout=300)
         archive = work / f"{PACKAGE}-{VERSION}.tar.gz"
         if result.returncode != 0 or not archive.is_file():
-            shutil.rmtree(work, ignore_errors=True)
             t.skip(f"pip cannot download {PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")
         with tarfile.open(archive) as tar:
-            tar.extractall(base, [m for m in tar.getmembers() if m.name.startswith(FOLDER) and m.isfile()])
-        shutil.rmtree(work, ignore_errors=True)
-    return base / FOLDER
+            tar.extractall(work, [m for m in tar.getmembers() if m.name.startswith(f"{PACKAGE}-{VERSION}/{FOLDER}") and m.isfile()])
+        return work / f"{PACKAGE}-{VERSION}"
+    return cache.once(t, f"{PACKAGE}-{VERSION}", fill) / FOLDER
 
 
 def cases(folder):

@@ -7,6 +7,8 @@ import platform
 import subprocess
 import sys
 
+from tests.lib import cache
+
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 PACKAGE = f"@duckdb/node-bindings-linux-{MACHINES.get(platform.machine(), 'x64')}"
 VERSION = "1.5.6-r.1"
@@ -29,9 +31,7 @@ for sql in sys.argv[2:]:
 
 def cached():
     """What the interop tests have fetched."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    folder = pathlib.Path(base) / "streamsteam" / "interop" / f"{PACKAGE.replace('/', '-').lstrip('@')}-{VERSION}"
-    return folder / "node_modules" / PACKAGE / "libduckdb.so"
+    return cache.base() / f"{PACKAGE.replace('/', '-').lstrip('@')}-{VERSION}" / "node_modules" / PACKAGE / "libduckdb.so"
 
 
 def found():
