@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Receiver kafka against a cluster of librdkafka's mock brokers: exactly once into the journal, whatever is killed."""
+# timeout: 600
 import collections
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Module redash against a fake of ours: setup makes everything once, whatever gets lost; teardown takes away what is ours alone."""
+# timeout: 600
 import copy
 import json
 import pathlib

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Module redshift: loads through a faulty Data API that runs on a real PostgreSQL, and direct inserts. After each script every record is in
 its table exactly once."""
+# timeout: 600
 import collections
 import json
 import pathlib

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Module spark at its remote targets: what is sent, and that lost answers, throttles and full queues never make two runs of one batch."""
+# timeout: 600
 import collections
 import json
 import pathlib
