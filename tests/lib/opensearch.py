@@ -64,12 +64,22 @@ class Node:
             raise
 
     def documents(self, pattern):
-        """[(index, id, source)] of all documents."""
+        """[(index, id, source)] of all documents, as soon as each index can be searched."""
+        def read():
+            try:
+                return [self.read(pattern)]
+            except urllib.error.HTTPError as e:
+                if e.code == 503:  # an index that was made just now, or is being recovered
+                    return None
+                raise
+        return until(read, START_TIMEOUT_S, f"{pattern} can be searched", 0.1)[0]
+
+    def read(self, pattern):
         self.ask("POST", f"/{pattern}/_refresh")
         found, after = [], None
         while True:
             query = {"size": 5000, "sort": [{"_id": "asc"}], **({"search_after": after} if after else {})}
-            hits = self.ask("POST", f"/{pattern}/_search", query)["hits"]["hits"]
+            hits = self.ask("POST", f"/{pattern}/_search?allow_partial_search_results=false", query)["hits"]["hits"]
             if not hits:
                 return found
             found += [(h["_index"], h["_id"], h["_source"]) for h in hits]
