@@ -224,7 +224,7 @@ static enum copy_result look_at(const lake_index *x, const size_t *files, size_t
     struct stat st;
     enum copy_result rc = COPY_DONE;
     for (size_t i = 0; i < count && rc == COPY_DONE; i++) {
-        const index_file *f = &x->files[*bad = files[i]];
+        const index_file *f = &x->files[ *bad = files[i]];
         int fd = copy_open(x, f, &rc, err);
         if (fd < 0)
             return rc;

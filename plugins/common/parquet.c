@@ -40,7 +40,8 @@ bool parquet_options(const ss_host *h, const ss_config *cfg, bool wanted, parque
     (void)snprintf(library, PATH_MAX, "%.*s", (int)file.len, file.ptr);
     (void)snprintf(s->compression, sizeof s->compression, "%.*s", (int)compression.len, compression.ptr);
     s->row_group = (uint32_t)h->cfg_int(cfg, "parquet.row_group");
-    return !wanted || duck_load(library, &why) || (ss_fail(err, SS_REJECT, "format: parquet: %.400s", why.text), false);
+    return !wanted || duck_load(library, &why) ||
+           (ss_fail(err, SS_REJECT, "format: parquet: %.400s", why.text), false);
 }
 
 /* ---- lines ---- */

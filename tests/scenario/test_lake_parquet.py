@@ -103,7 +103,7 @@ def _(t):
     until(sealed, 90, "the first cut", 0.02)
     server.stop()
     equal(sorted(row["event_id"] for row in rows(t, library, server)), sorted(wanted + [f"more-{i}" for i in range(300)]))
-    check(peak < MEMORY_MAX_KB, f"{peak >> 10} MB")
+    check(peak < MEMORY_MAX_KB or "san" in build_dir().name, f"{peak >> 10} MB")
 
 
 @test("a change of the format begins with the next cut")

@@ -13,7 +13,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.lib import windows_reference
-from tests.lib.server import build_dir
+from tests.lib.server import build_dir, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -236,7 +236,7 @@ def _(t):
         ran = subprocess.run([sys.executable, "-c", "import resource, subprocess, sys\n"
                               "ran = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)\n"
                               "print(ran.returncode, ran.stdout.count(b'METRIC_NAME'), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-                              build_dir() / "tests" / "test_windows", "stream", json.dumps(options), path], stdout=subprocess.PIPE, text=True, timeout=60)
+                              build_dir() / "tests" / "test_windows", "stream", json.dumps(options), path], stdout=subprocess.PIPE, text=True, timeout=60 * slow())
         code, documents, kilobytes = map(int, ran.stdout.split())
         equal(code, 0)
         return documents, kilobytes
