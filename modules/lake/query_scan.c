@@ -1,13 +1,17 @@
 #include "modules/lake/query_scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "plugins/common/parquet_inside.h"
 
 #define READ_BYTES  (256u * 1024)
+#define DAMAGED     "it is not whole: put it back from a backup"
 #define CHUNK_BYTES (4u << 20) /* of lines in one chunk: a few thousand huge ones must fit into memory */
 
 typedef struct scan {
@@ -44,10 +48,26 @@ static bool next_file(scan *s)
     char path[PATH_MAX];
     const lake_file *file = s->set->files[s->next++];
     (void)snprintf(path, sizeof path, "%.2500s/%.1024s", s->set->lake, file->path);
-    s->in = gzopen(path, "rb");
     s->from = s->to = 0;
     s->ended = false;
-    return s->in ? true : scan_fail(s, strerror(errno));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return scan_fail(s, strerror(errno));
+    struct stat st;
+    bool whole = fstat(fd, &st) == 0 && (file->bytes < 0 || st.st_size == file->bytes);
+    s->in = whole ? gzdopen(fd, "rb") : NULL;
+    if (s->in)
+        return true;
+    (void)close(fd);
+    return scan_fail(s, whole ? "out of memory" : DAMAGED);
+}
+
+/* zlib tells only now that the file ended inside a gzip member. */
+static bool end_file(scan *s)
+{
+    int code = gzclose(s->in);
+    s->in = NULL;
+    return code == Z_OK || scan_fail(s, DAMAGED);
 }
 
 static bool more_room(scan *s)
@@ -100,9 +120,9 @@ static int next_line(scan *s, ss_str *line)
         }
         seen = have;
         if (s->ended) {
-            (void)gzclose(s->in);
-            s->in = NULL;
             seen = 0;
+            if (!end_file(s))
+                return -1;
         } else if (!read_more(s)) {
             return -1;
         }

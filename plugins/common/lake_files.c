@@ -64,6 +64,7 @@ static bool add_file(lake_files *f, const lake_object *o)
     f->items[f->count++] = (lake_file){.path = copy,
                                        .min_us = o->has & LAKE_HAS_MIN ? o->min_us : INT64_MIN,
                                        .max_us = o->has & LAKE_HAS_MAX ? o->max_us : INT64_MAX,
+                                       .bytes = o->has & LAKE_HAS_BYTES ? o->bytes : -1,
                                        .parquet = ends_with(o->path, ".parquet")};
     return true;
 }

@@ -11,6 +11,7 @@
 typedef struct lake_file {
     char *path;             /* below the lake; owned by the list */
     int64_t min_us, max_us; /* event times; INT64_MIN and INT64_MAX where the manifest has none */
+    int64_t bytes;          /* of the file; -1 where the manifest does not say it               */
     bool parquet;
 } lake_file;
 

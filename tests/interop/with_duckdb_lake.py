@@ -66,6 +66,26 @@ def _(t):
     check("shop" in table and "0" in table, table)
 
 
+@test("query --lake: a file that is not whole is named, not passed over")
+def _(t):
+    server = server_of(t)
+    fill(server, random.Random(5), count=4)
+    server.stop()
+    victim = max(lake.objects(server.lake), key=lambda path: path.stat().st_size)
+    data, manifests = victim.read_bytes(), list((server.lake / "_manifest").glob("*.json"))
+    equal(data[:2], b"\x1f\x8b")
+    for size in (len(data) - 1, len(data) // 2, 0):
+        victim.write_bytes(data[:size])
+        result = asked(server, "SELECT count(*) AS n FROM lake", check=False)
+        check(result.returncode == 1 and victim.name in result.stderr, (size, result.stdout, result.stderr))
+    half = len(data) // 2  # also where the manifest believes it
+    victim.write_bytes(data[:half])
+    for path in manifests:
+        path.write_text(path.read_text().replace(f'"bytes":{len(data)},', f'"bytes":{half},'))
+    result = asked(server, "SELECT count(*) AS n FROM lake", check=False)
+    check(result.returncode == 1 and victim.name in result.stderr, (result.stdout, result.stderr))
+
+
 @test("query --lake: a lake of lines and one of Parquet give the same answers", timeout_s=240)
 def _(t):
     library = duckdb.fetched(t)
