@@ -1,5 +1,6 @@
-/* streamsteam windows backfill: the windows of a time once more, from the journal, with all that came late. A
-   replay computes them in this process; the running module hands them over. */
+/* streamsteam windows backfill: the windows of a time once more, from the journal or a lake, with all that
+   came late. This process computes them, from the journal through a replay; the running module hands them
+   over. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "core/cli/common.h"
 #include "core/cli/verbs.h"
 #include "core/cli/windows_backfill.h"
+#include "core/cli/windows_lake.h"
 #include "core/config/node.h"
 #include "core/config/plan.h"
 #include "core/delivery/replay.h"
@@ -24,7 +26,7 @@
 #define ERRORS_MAX   (1u << 20)
 
 static const char help[] =
-    "usage: streamsteam windows backfill --from TIME --to TIME [--module NAME] [-c FILE]\n"
+    "usage: streamsteam windows backfill --from TIME --to TIME [--lake DIR] [--module NAME] [-c FILE]\n"
     "\n"
     "Computes the windows between two times anew from the journal, with every event that came late, and has "
     "the\n"
@@ -37,6 +39,9 @@ static const char help[] =
     "by\n"
     "                       `to`. Of windows that are older than the journal, or open still, none is "
     "computed\n"
+    "  --lake DIR           from the files of a lake on disk, for a time that the journal does not have any "
+    "more.\n"
+    "                       Lines, not Parquet; {receiver} is in its partition\n"
     "  --module NAME        the module windows, where there are several\n"
     "  --accept-damage      also where records of that time are damaged in the journal and cannot be "
     "counted\n"
@@ -48,7 +53,10 @@ static const char help[] =
 
 typedef struct job {
     plan_module module;
+    const char *config;
     char dir[PATH_MAX], journal[PATH_MAX]; /* the module's; the journal's */
+    char lake[PATH_MAX];                   /* "": from the journal */
+    uint64_t lines;                        /* of the lake that were read */
     int64_t from_us, to_us, covered_us;
     uint64_t first_seq, through_seq;
     bool any, accept_damage;
@@ -145,6 +153,18 @@ static int compute(const job *j, const char *dir, int64_t from_us, int64_t to_us
     return code == CLI_OK ? get_result(dir, r) : code;
 }
 
+static int compute_from_lake(job *j, const char *dir, int64_t from_us, int64_t to_us, backfill_result *r)
+{
+    windows_lake_job piece = {j->config, j->module.name, j->lake, dir, from_us, to_us, 0, 0};
+    remove_tree(dir); /* of one that was stopped */
+    if (file_make_dirs(dir, 0700) != 0)
+        return fail(CLI_FAILED, "%s: %s", dir, strerror(errno));
+    int code = windows_lake_compute(&piece, r);
+    j->through_seq = piece.through;
+    j->lines += piece.lines;
+    return code;
+}
+
 /* The windows' file into the module's own directory; there is none where no window had an event. */
 static int publish(const job *j, const char *dir)
 {
@@ -171,7 +191,8 @@ static int backfill_piece(job *j, int64_t from_us, int64_t to_us, unsigned depth
     backfill_result r = {0};
     if (!replay_dir(j, dir))
         return fail(CLI_FAILED, "the path of data_dir is too long");
-    int code = compute(j, dir, from_us, to_us, &r);
+    int code =
+        j->lake[0] ? compute_from_lake(j, dir, from_us, to_us, &r) : compute(j, dir, from_us, to_us, &r);
     bool halve = code == CLI_OK && r.no_room && depth < HALVINGS_MAX && to_us - from_us >= PIECE_MIN_US;
     if (code == CLI_OK && !halve && r.dropped)
         code = fail(CLI_FAILED,
@@ -197,6 +218,17 @@ static int backfill_piece(job *j, int64_t from_us, int64_t to_us, unsigned depth
     return code;
 }
 
+static void tell_lake(const job *j)
+{
+    if (j->through_seq == 0)
+        (void)printf("%s has no manifests: it is no lake, or has no cut yet\n", j->lake);
+    else
+        (void)printf("%s: %" PRIu64 " windows with %" PRIu64 " groups computed from %" PRIu64
+                     " lines of the lake, up to record %" PRIu64
+                     "; the module hands them over as soon as it runs\n",
+                     j->module.name, j->windows, j->groups, j->lines, j->through_seq);
+}
+
 static void tell(const job *j)
 {
     if (j->computed_from_us > j->from_us)
@@ -209,6 +241,10 @@ static void tell(const job *j)
                      " events did not fit as they should and count as they do in the running module "
                      "(__other__, or estimated)\n",
                      j->no_room);
+    if (j->lake[0]) {
+        tell_lake(j);
+        return;
+    }
     (void)printf("%s: %" PRIu64 " windows with %" PRIu64 " groups computed from records %" PRIu64
                  " to %" PRIu64 "; the module hands them over as soon as it runs\n",
                  j->module.name, j->windows, j->groups, j->first_seq, j->through_seq);
@@ -218,10 +254,10 @@ static int run(job *j)
 {
     int64_t now = clock_now_us();
     j->to_us = j->to_us < now ? j->to_us : now; /* of a window that is not over nobody knows all */
-    int code = find_records(j);
+    int code = j->lake[0] ? CLI_OK : find_records(j);
     if (code != CLI_OK)
         return code;
-    if (j->first_seq == 0) {
+    if (!j->lake[0] && j->first_seq == 0) {
         (void)puts("the journal has no events of that time");
         return CLI_OK;
     }
@@ -288,6 +324,7 @@ int windows_backfill(int argc, char **argv)
         return CLI_OK;
     const char *from = cli_take_option(&argc, argv, NULL, "from", &bad),
                *to = cli_take_option(&argc, argv, NULL, "to", &bad),
+               *lake = cli_take_option(&argc, argv, NULL, "lake", &bad),
                *module = cli_take_option(&argc, argv, NULL, "module", &bad),
                *config = cli_take_option(&argc, argv, "c", "config", &bad);
     j.accept_damage = cli_take_flag(&argc, argv, "accept-damage");
@@ -296,5 +333,11 @@ int windows_backfill(int argc, char **argv)
     if (!cli_time(from, &j.from_us) || !cli_time(to, &j.to_us) || j.from_us >= j.to_us)
         return fail(CLI_USAGE,
                     "--from and --to are times as 2026-11-26T08:00:00Z, the first before the second");
+    if (lake && !realpath(lake, j.lake))
+        return fail(CLI_FAILED, "--lake: %s: %s", lake, strerror(errno));
+    if (lake && j.accept_damage)
+        return fail(CLI_USAGE,
+                    "--accept-damage is about the journal; a lake's file that is damaged has to be put back");
+    j.config = config;
     return with_config(config, module, &j);
 }

@@ -64,22 +64,10 @@ static void put_quoted(buf *out, const char *text, char mark)
     buf_add(out, &mark, 1);
 }
 
-/* One of its folders is the receiver's name, or "receiver=NAME". */
-static bool is_of(const lake_file *f, const char *receiver)
-{
-    size_t len = strlen(receiver);
-    for (const char *at = f->path, *end; (end = strchr(at, '/')) != NULL; at = end + 1) {
-        const char *equals = memchr(at, '=', (size_t)(end - at));
-        const char *from = equals ? equals + 1 : at;
-        if ((size_t)(end - from) == len && memcmp(from, receiver, len) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool is_asked_for(const asking *q, const lake_file *f, const char *receiver)
 {
-    return f->max_us >= q->ask->from_us && f->min_us < q->ask->to_us && (!receiver || is_of(f, receiver));
+    return f->max_us >= q->ask->from_us && f->min_us < q->ask->to_us &&
+           (!receiver || lake_file_is_of(f, receiver));
 }
 
 static void put_parquet_files(buf *sql, const asking *q, const char *receiver, size_t *count)

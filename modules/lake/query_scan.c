@@ -1,26 +1,14 @@
 #include "modules/lake/query_scan.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "plugins/common/parquet_inside.h"
 
-#define READ_BYTES  (256u * 1024)
-#define DAMAGED     "it is not whole: put it back from a backup"
 #define CHUNK_BYTES (4u << 20) /* of lines in one chunk: a few thousand huge ones must fit into memory */
 
 typedef struct scan {
     const scan_set *set;
-    size_t next; /* file */
-    gzFile in;   /* gzip or not */
-    char *buffer;
-    size_t from, to, size;
-    bool ended; /* of the file */
+    lake_lines lines;
     ss_error why;
 } scan;
 
@@ -29,104 +17,8 @@ static const duck_api *functions; /* of the one library that this process has lo
 static void scan_free(void *data)
 {
     scan *s = data;
-    if (s->in)
-        (void)gzclose(s->in);
-    free(s->buffer);
+    lake_lines_end(&s->lines);
     free(s);
-}
-
-/* ---- lines ---- */
-
-static bool scan_fail(scan *s, const char *why)
-{
-    (void)ss_fail(&s->why, SS_RETRY, "%.200s: %.200s", s->set->files[s->next - 1]->path, why);
-    return false;
-}
-
-static bool next_file(scan *s)
-{
-    char path[PATH_MAX];
-    const lake_file *file = s->set->files[s->next++];
-    (void)snprintf(path, sizeof path, "%.2500s/%.1024s", s->set->lake, file->path);
-    s->from = s->to = 0;
-    s->ended = false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return scan_fail(s, strerror(errno));
-    struct stat st;
-    bool whole = fstat(fd, &st) == 0 && (file->bytes < 0 || st.st_size == file->bytes);
-    s->in = whole ? gzdopen(fd, "rb") : NULL;
-    if (s->in)
-        return true;
-    (void)close(fd);
-    return scan_fail(s, whole ? "out of memory" : DAMAGED);
-}
-
-/* zlib tells only now that the file ended inside a gzip member. */
-static bool end_file(scan *s)
-{
-    int code = gzclose(s->in);
-    s->in = NULL;
-    return code == Z_OK || scan_fail(s, DAMAGED);
-}
-
-static bool more_room(scan *s)
-{
-    if (s->from > 0) {
-        memmove(s->buffer, s->buffer + s->from, s->to - s->from);
-        s->to -= s->from;
-        s->from = 0;
-    }
-    if (s->to + READ_BYTES <= s->size)
-        return true;
-    size_t size = s->size ? s->size * 2 : 2 * READ_BYTES;
-    char *buffer = size <= 2 * SCAN_LINE_MAX ? realloc(s->buffer, size) : NULL;
-    if (!buffer)
-        return scan_fail(s, "a line that is too long");
-    s->buffer = buffer;
-    s->size = size;
-    return true;
-}
-
-static bool read_more(scan *s)
-{
-    if (!more_room(s))
-        return false;
-    int n = gzread(s->in, s->buffer + s->to, READ_BYTES), code = Z_OK;
-    if (n < 0)
-        return scan_fail(s, gzerror(s->in, &code));
-    s->to += (size_t)n;
-    s->ended = n == 0;
-    return true;
-}
-
-/* 1: a line without its newline; 0: the last file is done; -1: why. */
-static int next_line(scan *s, ss_str *line)
-{
-    size_t seen = 0;
-    for (;;) {
-        if (!s->in && s->next == s->set->count)
-            return 0;
-        if (!s->in && !next_file(s))
-            return -1;
-        char *from = s->buffer + s->from;
-        size_t have = s->to - s->from;
-        char *end = have > seen ? memchr(from + seen, '\n', have - seen) : NULL;
-        if (end || (s->ended && have > 0)) {
-            size_t len = end ? (size_t)(end - from) : have;
-            *line = ss_s(from, len);
-            s->from += len + (end != NULL);
-            return 1;
-        }
-        seen = have;
-        if (s->ended) {
-            seen = 0;
-            if (!end_file(s))
-                return -1;
-        } else if (!read_more(s)) {
-            return -1;
-        }
-    }
 }
 
 /* ---- the table function ---- */
@@ -146,6 +38,7 @@ static void on_init(void *info)
         return;
     }
     s->set = functions->init_get_extra_info(info);
+    s->lines = (lake_lines){.lake = s->set->lake, .files = s->set->files, .count = s->set->count};
     functions->init_set_init_data(info, s, scan_free);
 }
 
@@ -158,7 +51,7 @@ static void on_fill(void *info, void *chunk)
     ss_str line;
     int got = 1;
     parquet_columns_begin(columns, functions, chunk);
-    while (rows < most && bytes < CHUNK_BYTES && (got = next_line(s, &line)) > 0) {
+    while (rows < most && bytes < CHUNK_BYTES && (got = lake_lines_next(&s->lines, &line, &s->why)) > 0) {
         if (!parquet_columns_put(columns, functions, rows, line)) {
             (void)ss_fail(&s->why, SS_RETRY, "out of memory for a line");
             got = -1;

@@ -3,10 +3,8 @@
 #ifndef LAKE_QUERY_SCAN_H
 #define LAKE_QUERY_SCAN_H
 
-#include "plugins/common/lake_files.h"
+#include "plugins/common/lake_lines.h"
 #include "plugins/common/parquet.h"
-
-#define SCAN_LINE_MAX PARQUET_LINE_MAX
 
 typedef struct scan_set {
     const char *lake;

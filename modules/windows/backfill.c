@@ -20,7 +20,7 @@ bool windows_is_replay(const windows *w)
 
 static bool path_of(const windows *w, const char *name, char path[PATH_MAX])
 {
-    ss_str dir = w->host->data_dir(w->host->self);
+    ss_str dir = w->dir ? ss_cstr(w->dir) : w->host->data_dir(w->host->self);
     int n = snprintf(path, PATH_MAX, "%.*s/%s", (int)dir.len, dir.ptr, name);
     return n > 0 && n < PATH_MAX;
 }
@@ -105,15 +105,21 @@ static int32_t write_windows(windows *w, ss_error *err)
                : ss_fail(err, SS_RETRY, "%s: %s", from, strerror(errno));
 }
 
+int32_t windows_backfill_write(windows *w, backfill_result *r, ss_error *err)
+{
+    *r = result_of(w);
+    forget_ids(&w->engine);
+    return r->windows ? write_windows(w, err) : SS_OK;
+}
+
 int32_t windows_backfill_flush(windows *w, ss_error *err)
 {
     if (!w->running || w->broken)
         return SS_OK;
     bool all = !w->host->stopping(w->host->self) && w->host->behind(w->host->self) == 0;
-    backfill_result r = result_of(w);
     if (all) {
-        forget_ids(&w->engine);
-        int32_t status = r.windows ? write_windows(w, err) : SS_OK;
+        backfill_result r;
+        int32_t status = windows_backfill_write(w, &r, err);
         if (status == SS_OK && !write_result(w, &r))
             status = ss_fail(err, SS_RETRY, "the result cannot be written: %s", strerror(errno));
         if (status != SS_OK)

@@ -101,26 +101,19 @@ bool export_has_path(export *e, const char *path, export_value *v)
 
 /* ---- what is the record's own ---- */
 
-/* The fields that receivers keep it in. */
-static const char *const header_fields[][4] = {[EXPORT_APP] = {"application_id", "site_id", "app_id", NULL},
-                                               [EXPORT_TYPE] = {"event_type", NULL},
-                                               [EXPORT_ID] = {"event_id", NULL},
-                                               [EXPORT_KEY] = {NULL},
-                                               [EXPORT_RECEIVER] = {NULL}};
-
 bool export_resolve(export *e, uint32_t slot, export_value *v)
 {
     if (slot >= e->w->paths.headers)
         return export_resolve_path(e, ss_cstr(e->w->paths.names[slot]), v);
     *v = (export_value){SS_FIELD_STRING, NULL, slot, ss_s("", 0)};
-    if (slot == EXPORT_KEY)
+    if (slot == LINE_KEY)
         return export_refuse(e, "@key is not in the line: name the field that the key is made of");
-    if (slot == EXPORT_RECEIVER && e->receiver_count != 1)
+    if (slot == LINE_RECEIVER && e->receiver_count != 1)
         return export_refuse(e, "@receiver is not in the line: export a module that reads one receiver");
     export_value part;
-    size_t found = slot == EXPORT_RECEIVER || slot == EXPORT_APP; /* events need not have an application */
-    for (size_t i = 0; header_fields[slot][i]; i++)
-        found += export_has_path(e, header_fields[slot][i], &part);
+    size_t found = slot == LINE_RECEIVER || slot == LINE_APP; /* events need not have an application */
+    for (size_t i = 0; line_fields[slot][i]; i++)
+        found += export_has_path(e, line_fields[slot][i], &part);
     return found > 0 || export_refuse(e, "the lines do not say an event's type or id");
 }
 
@@ -128,13 +121,13 @@ bool export_resolve(export *e, uint32_t slot, export_value *v)
 static void put_header(export *e, uint32_t slot, buf *out)
 {
     export_value part;
-    if (slot == EXPORT_RECEIVER) {
+    if (slot == LINE_RECEIVER) {
         export_text(ss_cstr(e->receivers[0]), out);
         return;
     }
     buf_adds(out, "COALESCE(");
-    for (size_t i = 0; header_fields[slot][i]; i++)
-        if (export_has_path(e, header_fields[slot][i], &part)) {
+    for (size_t i = 0; line_fields[slot][i]; i++)
+        if (export_has_path(e, line_fields[slot][i], &part)) {
             export_as_text(e, &part, out);
             buf_adds(out, ", ");
         }

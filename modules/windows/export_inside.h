@@ -6,6 +6,7 @@
 #define WINDOWS_EXPORT_INSIDE_H
 
 #include "modules/windows/export.h"
+#include "modules/windows/line.h"
 
 #define EXPORT_BYTES_MAX    (8u << 20)
 #define EXPORT_FIELDS_MAX   4096u /* of all receivers that the module reads */
@@ -80,13 +81,6 @@ bool export_sets(export *e);
 bool export_batch(const export *e); /* the input ends: a batch job, which knows no late events */
 
 /* export_fields.c */
-enum export_header {
-    EXPORT_APP,
-    EXPORT_TYPE,
-    EXPORT_ID,
-    EXPORT_KEY,
-    EXPORT_RECEIVER
-}; /* slots, as paths.c has them */
 bool export_catalog(export *e);
 typedef struct export_value {  /* where a path stands */
     uint32_t type;             /* of its column: SS_FIELD_JSON: rest is a path in it */

@@ -74,7 +74,7 @@ static void put_selected(export *e, buf *out)
     buf_adds(out, "SELECT `ss_time`");
     if (has_scope(e)) {
         buf_adds(out, ",\n  ");
-        if (export_resolve(e, EXPORT_APP, &v))
+        if (export_resolve(e, LINE_APP, &v))
             export_column(e, &v, out);
         buf_adds(out, " AS `ss_app`");
     }

@@ -6,9 +6,6 @@
 
 #define COLUMNS_MAX (1u << 20)
 
-/* Fields that say when an event happened, by receiver; the first that a line has counts. */
-static const char *const time_fields[] = {"event_timestamp", "event_datetime", "event_time", NULL};
-
 int64_t export_wait_us(const export *e, const metric *m)
 {
     bool wait = strcmp(e->sets[SET_LATE], "wait") == 0;
@@ -41,14 +38,11 @@ static bool has_metadata(const export *e)
     return strcmp(e->ask->source, "kafka") == 0;
 }
 
-/* Fields that say it, by receiver. */
-static const char *const arrival_fields[] = {"received_at", "metadata.processing_timestamp", NULL};
-
 bool export_arrival(export *e)
 {
     export_value v;
-    for (size_t i = 0; arrival_fields[i]; i++)
-        if (has_metadata(e) || export_has_path(e, arrival_fields[i], &v))
+    for (size_t i = 0; line_fields[LINE_ARRIVAL][i]; i++)
+        if (has_metadata(e) || export_has_path(e, line_fields[LINE_ARRIVAL][i], &v))
             return true;
     return false;
 }
@@ -58,8 +52,8 @@ static void put_arrival_moments(export *e, buf *out)
 {
     export_value v;
     bool first = true;
-    for (size_t i = 0; arrival_fields[i]; i++)
-        if (export_has_path(e, arrival_fields[i], &v)) {
+    for (size_t i = 0; line_fields[LINE_ARRIVAL][i]; i++)
+        if (export_has_path(e, line_fields[LINE_ARRIVAL][i], &v)) {
             buf_adds(out, first ? "" : ", ");
             put_moment(e, &v, out);
             first = false;
@@ -89,8 +83,8 @@ static bool put_time(export *e, buf *out)
         buf_adds(out, ", ");
         found++;
     } else
-        for (size_t i = 0; time_fields[i]; i++)
-            if (export_has_path(e, time_fields[i], &v)) {
+        for (size_t i = 0; line_fields[LINE_TIME][i]; i++)
+            if (export_has_path(e, line_fields[LINE_TIME][i], &v)) {
                 put_moment(e, &v, out);
                 buf_adds(out, ", ");
                 found++;
@@ -111,7 +105,7 @@ static bool put_time(export *e, buf *out)
 
 /* ---- which events the module takes at all ---- */
 
-static void put_one_of(export *e, enum export_header header, const windows_names *names, const char *front,
+static void put_one_of(export *e, enum line_part header, const windows_names *names, const char *front,
                        buf *out)
 {
     export_value v;
@@ -129,8 +123,8 @@ static void put_one_of(export *e, enum export_header header, const windows_names
 
 void export_taken(export *e, const char *front, buf *out)
 {
-    put_one_of(e, EXPORT_TYPE, &e->ask->types, front, out);
-    put_one_of(e, EXPORT_APP, &e->ask->apps, front, out);
+    put_one_of(e, LINE_TYPE, &e->ask->types, front, out);
+    put_one_of(e, LINE_APP, &e->ask->apps, front, out);
     if (export_arrival(e)) { /* a line that does not say it is taken */
         buf_addf(out, "%s(`ss_time` <= `ss_arrival` + ", front);
         export_span(e->w->settings.ahead_us, out);

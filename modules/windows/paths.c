@@ -43,8 +43,10 @@ uint32_t paths_add(paths *p, ss_str path, ss_error *err)
     if (path.len > 2 && memcmp(path.ptr, "$.", 2) == 0)
         path = ss_s(path.ptr + 2, path.len - 2);
     for (uint32_t i = 0; i < SLOT_HEADERS; i++)
-        if (ss_eq(path, ss_cstr(header_names[i])))
+        if (ss_eq(path, ss_cstr(header_names[i]))) {
+            p->asked |= 1u << i;
             return i;
+        }
     uint32_t node = 0;
     size_t at = 0;
     if (path.len == 0 || path.ptr[0] == '@' || path.ptr[path.len - 1] == '.')

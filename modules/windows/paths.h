@@ -30,6 +30,7 @@ typedef struct paths {
     char *names[PATHS_MAX]; /* owned */
     path_value values[PATHS_MAX];
     uint32_t count, headers; /* headers: slots of the record's own come first */
+    uint32_t asked;          /* a bit for each of the record's own that a metric asks for */
     uint64_t round;
 } paths;
 

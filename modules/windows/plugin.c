@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "modules/windows/export.h"
+#include "modules/windows/lake.h"
 #include "modules/windows/options.h"
 #include "modules/windows/windows.h"
 
@@ -189,7 +190,7 @@ static int32_t windows_health(void *inst, ss_error *err)
     return w->why[0] ? ss_fail(err, SS_RETRY, "%s", w->why) : SS_OK;
 }
 
-/* ---- `streamsteam windows export` ---- */
+/* ---- `streamsteam windows export`, `backfill --lake` ---- */
 
 static int32_t windows_howto(const ss_host *host, const ss_config *cfg, const ss_sink *out, ss_error *err)
 {
@@ -197,14 +198,15 @@ static int32_t windows_howto(const ss_host *host, const ss_config *cfg, const ss
         "streamsteam windows export --to flink-sql    the metrics as a job of Apache Flink\n"
         "streamsteam query 'SELECT * FROM metrics'    the documents, where a warehouse takes them\n";
     const windows_sink *asked = windows_sink_of(out);
+    windows_lake_sink *lake = lake_sink_of(out);
     void *inst = NULL;
-    if (!asked)
+    if (!asked && !lake)
         return out->write(out->self, text, sizeof text - 1) == 0 ? SS_OK
                                                                  : ss_fail(err, SS_RETRY, "cannot write");
     int32_t status = windows_create(host, cfg, &inst, err);
     if (status != SS_OK)
         return status;
-    status = export_flink(inst, asked->ask, out, err);
+    status = lake ? windows_from_lake(inst, lake, err) : export_flink(inst, asked->ask, out, err);
     windows_destroy(inst);
     return status;
 }

@@ -40,6 +40,7 @@ typedef struct windows {
     buf body;
     bool backfills; /* this is a replay: windows are computed anew, nothing goes out */
     backfill_order order;
+    const char *dir;                /* where a backfill from a lake leaves its file; NULL: data_dir */
     char taken[WINDOWS_NAME_BYTES]; /* the backfill's file whose documents are in `fresh`; "": none */
 } windows;
 
@@ -54,6 +55,8 @@ int32_t windows_restore(windows *w, const ss_resume *resume, ss_error *err);
 bool windows_is_replay(const windows *w);
 int32_t windows_backfill_begin(windows *w, const ss_resume *resume, ss_error *err);
 int32_t windows_backfill_flush(windows *w, ss_error *err);
+/* What was computed as a file, where there is a window at all. */
+int32_t windows_backfill_write(windows *w, backfill_result *r, ss_error *err);
 /* The next file that `streamsteam windows backfill` left, into `fresh`; false: no memory. */
 bool windows_backfill_take(windows *w);
 void windows_backfill_done(windows *w, const char *name); /* its documents are saved with the round */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "plugins/common/grow.h"
+#include "plugins/common/rfc3339.h"
 
 typedef struct names {
     char **items;
@@ -97,6 +98,29 @@ static bool read_replaced(reading *r, json_scan *s)
     return !s->problem;
 }
 
+/* What a cut says of itself; a compaction's own times and numbers are those of cuts. */
+static bool read_through(reading *r, json_scan *s)
+{
+    json_value v;
+    int64_t through;
+    if (!json_read(s, &v) || v.kind != JSON_NUMBER || !json_i64(v.text, &through) || through < 0)
+        return false;
+    if ((uint64_t)through > r->files->through)
+        r->files->through = (uint64_t)through;
+    return true;
+}
+
+static bool read_newest(reading *r, json_scan *s)
+{
+    json_value v;
+    int64_t us;
+    if (!json_read(s, &v) || v.kind != JSON_STRING || !rfc3339_date_time(v.text, &us))
+        return false;
+    if (us > r->files->max_us)
+        r->files->max_us = us;
+    return true;
+}
+
 static bool read_manifest(reading *r, ss_str text)
 {
     json_scan s;
@@ -110,6 +134,10 @@ static bool read_manifest(reading *r, ss_str text)
             objects = good = read_objects(r, &s);
         else if (json_is(&key, "replaces"))
             good = read_replaced(r, &s);
+        else if (json_is(&key, "through"))
+            good = read_through(r, &s);
+        else if (json_is(&key, "event_max"))
+            good = read_newest(r, &s);
         else
             good = json_skip(&s, NULL);
     }
@@ -200,7 +228,7 @@ static void leave_out_replaced(lake_files *f, const names *replaced)
 bool lake_files_read(const char *lake, lake_files *out, ss_error *err)
 {
     reading r = {.files = out, .lake = lake, .err = err};
-    *out = (lake_files){NULL, 0, 0};
+    *out = (lake_files){.max_us = INT64_MIN};
     err->text[0] = '\0';
     bool good = take_directory(&r, "_compact") && take_directory(&r, "_manifest");
     if (good && r.replaced.count)
@@ -222,5 +250,17 @@ void lake_files_free(lake_files *f)
     for (size_t i = 0; i < f->count; i++)
         free(f->items[i].path);
     free(f->items);
-    *f = (lake_files){NULL, 0, 0};
+    *f = (lake_files){.max_us = INT64_MIN};
+}
+
+bool lake_file_is_of(const lake_file *f, const char *receiver)
+{
+    size_t len = strlen(receiver);
+    for (const char *at = f->path, *end; (end = strchr(at, '/')) != NULL; at = end + 1) {
+        const char *equals = memchr(at, '=', (size_t)(end - at));
+        const char *from = equals ? equals + 1 : at;
+        if ((size_t)(end - from) == len && memcmp(from, receiver, len) == 0)
+            return true;
+    }
+    return false;
 }

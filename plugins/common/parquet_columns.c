@@ -229,20 +229,6 @@ void parquet_columns_finish(parquet_columns *c, const duck_api *api, void *chunk
 
 /* ---- values ---- */
 
-/* As is_time() in row.c has let through: "2026-11-22T03:24:00[.123]Z", "2026-11-22 03:24:00". */
-static bool micros_of(const cell *v, int64_t *us)
-{
-    char text[40];
-    if (v->len + 1 >= sizeof text)
-        return false;
-    memcpy(text, v->as.ptr, v->len);
-    text[10] = 'T';
-    size_t len = v->len;
-    if (text[len - 1] != 'Z')
-        text[len++] = 'Z';
-    return rfc3339_date_time(ss_s(text, len), us);
-}
-
 static void put_cell(const duck_api *api, parquet_leaf *leaf, uint64_t at, const cell *v)
 {
     switch (leaf->type) {
@@ -257,7 +243,7 @@ static void put_cell(const duck_api *api, parquet_leaf *leaf, uint64_t at, const
         break;
     case SS_FIELD_TIMESTAMP:
     case SS_FIELD_DATETIME:
-        if (!micros_of(v, &((int64_t *)leaf->data)[at]))
+        if (!rfc3339_stored(ss_s(v->as.ptr, v->len), &((int64_t *)leaf->data)[at]))
             return;
         break;
     default:

@@ -1,8 +1,9 @@
 #include "plugins/common/rfc3339.h"
 
-#define DATE_LEN 10u
-#define US       1000000
-#define DAY_MIN  1440
+#define DATE_LEN   10u
+#define STORED_MAX 38u
+#define US         1000000
+#define DAY_MIN    1440
 
 typedef struct clock_time {
     int32_t hour, minute, second, micro, offset_min;
@@ -102,4 +103,17 @@ bool rfc3339_date_time(ss_str text, int64_t *us)
     if (us)
         *us = ((day * DAY_MIN + t.hour * 60 + t.minute - t.offset_min) * 60 + t.second) * US + t.micro;
     return true;
+}
+
+bool rfc3339_stored(ss_str text, int64_t *us)
+{
+    char copy[STORED_MAX + 1];
+    if (text.len <= DATE_LEN || text.len > STORED_MAX)
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[DATE_LEN] = 'T';
+    size_t len = text.len;
+    if (copy[len - 1] != 'Z')
+        copy[len++] = 'Z';
+    return rfc3339_date_time(ss_s(copy, len), us);
 }

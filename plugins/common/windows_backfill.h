@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "plugins/common/windows_ask.h"
+
 #define BACKFILL_ORDER      "order"
 #define BACKFILL_RESULT     "result"
 #define BACKFILL_PREFIX     "backfill-"
@@ -56,5 +58,24 @@ static inline bool backfill_get_result(const char *text, backfill_result *r)
     return sscanf(text, "1 %" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNu64 " %" SCNu64, &r->windows, &r->groups,
                   &r->covered_us, &r->no_room, &r->dropped) == 5;
 }
+
+/* From a lake it goes without a replay: howto() is given a sink that is the head of this, and the plugin
+   reads the files itself, in the verb's process. */
+#define WINDOWS_LAKE_SINK 0x57696e32u
+
+typedef struct windows_lake {
+    const char *lake, *dir;               /* where the files are; where the recomputed windows go */
+    int64_t from_us, to_us;               /* windows that begin in [from, to) and end by `to` */
+    windows_names receivers, types, apps; /* what the module takes; types, apps: empty: all */
+    windows_names all;                    /* the configuration's receivers */
+    bool (*stopping)(void);
+} windows_lake;
+
+typedef struct windows_lake_sink {
+    ss_sink sink; /* struct_size: of the whole; spare0: WINDOWS_LAKE_SINK */
+    const windows_lake *ask;
+    backfill_result *result;
+    uint64_t through, lines; /* the newest cut's last record; lines that were read */
+} windows_lake_sink;
 
 #endif

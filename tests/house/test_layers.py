@@ -54,7 +54,7 @@ OWNERS = {
     "pcre2.h": (["plugins/common", "receivers/matomo", "enrichers/device"],
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
     "librdkafka": (["receivers/kafka", "modules/kafka", "plugins/common", "tests"], "the protocol of Apache Kafka"),
-    "zlib.h": (["core/http", "modules/lake", "modules/compact", "modules/redshift", "modules/opensearch", "receivers/matomo"],
+    "zlib.h": (["core/http", "modules/lake", "modules/compact", "modules/redshift", "modules/opensearch", "receivers/matomo", "plugins/common"],
                "where ISA-L is missing; the script of the tracker, once; what COPY reads and bodies of _bulk, which go over the network anyway"),
 }
 

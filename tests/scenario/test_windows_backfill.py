@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# timeout: 400
+# timeout: 700
 """`streamsteam windows backfill`: what came too late for its window is counted after all, whatever is killed; what is newer stays."""
 import collections
 import datetime
@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.lib import windows_game
+from tests.lib import lake as lakes, windows_game
 from tests.lib.server import slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
@@ -19,10 +19,10 @@ STEPS, STEP_S, LATE_S, BATCH = 24, 20, 600, 20
 FOREVER_S = 10**6
 
 
-def make(t, **config):
+def make(t, modules=(), **config):
     """A server with the guidance's metrics, without lateness: late events are dropped."""
     server = t.server(config={"receivers": {"matomo": None, "game": {"stage": "live"}}, "server": {"journal": {"retain": "1d"}, **config}},
-                      modules={"counter": {"use": "null"}, "warehouse": {"receivers": ["metrics"], "batch": {"linger": "10ms"}}}, start=False)
+                      modules={"counter": {"use": "null"}, "warehouse": {"receivers": ["metrics"], "batch": {"linger": "10ms"}}, **dict(modules)}, start=False)
     windows_game.add_metrics(server, 0)
     return server.start()
 
@@ -137,6 +137,86 @@ def _(t):
     until(lambda: list(server.data.glob("modules/windows/refused-*")), 30 * slow(), "the damaged file to be put aside")
     check("run it again" in server.log_text(), "no reason")
     check(app, "an application")
+
+
+# ---- from a lake ----
+
+LAKE = {"lake": {"receivers": ["game"], "roll": {"age": "300ms"}}}
+DAYS_AGO_S = 3 * 86400  # partitions that are closed, so that they are compacted
+
+
+def values(documents):
+    return {key: value for key, (_, value) in documents.items()}
+
+
+def fill_lake(server, seeds, base):
+    """Three cuts and more; the time after all of them."""
+    for number, seed in enumerate(seeds):
+        fill(server, seed, base + number * 1200, 12)
+        count = len(windows_game.journal(server, "game"))
+        until(lambda: len(lakes.lines(server.lake)) == count, 60 * slow(), "the lake to have it all", 0.2)
+    return base + len(seeds) * 1200
+
+
+def from_lake(server, lake, first, last, **more):
+    return server.verb("windows", "backfill", "--from", iso(first - LATE_S - 60), "--to", iso(last), "--lake", str(lake), **more)
+
+
+def newest_cut(lake):
+    return max(json.loads(path.read_text())["through"] for path in (lake / "_manifest").glob("*.json"))
+
+
+@test("from a lake's files: the same documents, with a number that no newer one has; also compacted, and where the journal is gone", 300)
+def _(t):
+    base = int(time.time()) // 60 * 60 - DAYS_AGO_S
+    server = make(t, {**LAKE, "compact": {"lake": "lake", "grace": "0s", "keep": "0s", "every": "200ms", "size": "1MiB"}})
+    end = fill_lake(server, (21, 22, 23), base)
+    caught_up(server)
+    want = values(with_lateness(server, FOREVER_S))
+    check(values(newest(server)) != want, "no event was late")
+    until(lambda: list((server.lake / "_compact").glob("*.json")), 60 * slow(), "a compaction")
+    before, through = documents(server), newest_cut(server.lake)
+    said = from_lake(server, server.lake, base, end, check=True).stdout
+    check(f"up to record {through}" in said and "lines of the lake" in said, said)
+    windows_game.until_equal(lambda: values(newest(server)), want, 60 * slow(), "the documents of full lateness")
+    new = documents(server)[len(before):]
+    equal({d["METRIC_VERSION"] for d in new}, {through})
+    check(all(d["METRIC_VERSION"] <= through for d in before), "the module said something newer")
+    windows_game.until_equal(lambda: values(in_warehouse(server) or {}), want, 60 * slow(), "the warehouse's last words")
+    from_lake(server, server.lake, base, end, check=True)
+    until(lambda: len(documents(server)) >= len(before) + 2 * len(new), 60 * slow(), "the same documents again")
+    equal(sorted(map(str, documents(server)[len(before) + len(new):])), sorted(map(str, new)))
+    server.stop()
+
+    other = make(t)  # with a journal that knows nothing of it
+    from_lake(other, server.lake, base, end, check=True)
+    windows_game.until_equal(lambda: values(newest(other)), values(windows_game.as_expected(new)), 60 * slow(), "the documents of another server's lake")
+
+
+@test("from a lake: what cannot be known is refused with its reason, and what is damaged with its file", 120)
+def _(t):
+    base = int(time.time()) // 60 * 60 - DAYS_AGO_S
+    server = make(t, {**LAKE, "plain": {"use": "lake", "path": "plain", "partition": "%Y/", "receivers": ["game"], "roll": {"age": "300ms"}}})
+    end = fill_lake(server, (31,), base)
+    plain = server.data / "plain"
+    until(lambda: plain.exists() and len(lakes.lines(plain)) == len(lakes.lines(server.lake)), 60 * slow(), "the other lake", 0.2)
+    server.stop()
+    for lake, text in ((plain, "{receiver}"), (server.data / "nothing", "No such file")):
+        result = from_lake(server, lake, base, end)
+        check(result.returncode == 1 and text in result.stderr, f"{lake}: {result.stderr}")
+    said = from_lake(server, t.tmp, base, end, check=True).stdout
+    check("no manifests" in said, said)
+    said = from_lake(server, server.lake, base - 86400 * 30, base - 86400 * 20, check=True).stdout
+    check(" 0 windows" in said, said)
+    victim = max(lakes.objects(server.lake), key=lambda path: path.stat().st_size)
+    victim.write_bytes(victim.read_bytes()[:-9])
+    result = from_lake(server, server.lake, base, end)
+    check(result.returncode == 1 and victim.name in result.stderr, result.stderr)
+    equal(list(server.data.glob("modules/windows/backfill-*")), [])
+    result = from_lake(server, server.lake, base, end)
+    check(result.returncode == 1, "again")
+    result = server.verb("windows", "backfill", "--from", iso(base), "--to", iso(end), "--lake", str(server.lake), "--accept-damage")
+    check(result.returncode == 2 and "put back" in result.stderr, result.stderr)
 
 
 @test("wrong use and wrong configuration are named")
