@@ -132,7 +132,7 @@ static bool add_key(shape *s, folder *f, uint32_t number, ss_error *err)
 
 static bool add_folder(shape *s, const char *text, size_t len, uint32_t number, ss_error *err)
 {
-    folder f;
+    folder f = {.text = ""};
     size_t at = 0;
     for (size_t i = 0; i < len;) {
         static const char receiver[] = "{receiver}";

@@ -23,7 +23,7 @@ static int32_t hostile_create(const ss_host *, const ss_config *, void **inst, s
     return SS_OK;
 }
 
-extern "C" SS_EXPORT const ss_plugin *ss_plugin_v0(void)
+SS_EXPORT const ss_plugin *ss_plugin_v0(void)
 {
     static ss_module module = {};
     static ss_plugin plugin = hostile_plugin(SS_MODULE, "hostile");

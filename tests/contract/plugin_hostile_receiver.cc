@@ -25,7 +25,7 @@ static int32_t hostile_create(const ss_host *host, const ss_config *, void **ins
     return SS_OK;
 }
 
-extern "C" SS_EXPORT const ss_plugin *ss_plugin_v0(void)
+SS_EXPORT const ss_plugin *ss_plugin_v0(void)
 {
     static ss_route routes[2] = {};
     static ss_receiver receiver = {};
