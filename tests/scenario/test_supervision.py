@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What the supervisor does with plugins that crash, files that change and time that runs out."""
+import contextlib
 import json
 import os
 import pathlib
@@ -24,6 +25,14 @@ def plugin(name):
 
 def with_echo(more=None):
     return {"receivers": {"matomo": {}, "echo": {"use": plugin("echo_receiver"), **(more or {})}}}
+
+
+def open_files(pid):
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return found
 
 
 def status_of(port, target):
@@ -238,7 +247,7 @@ def _(t):
     equal(oct(server.data.stat().st_mode & 0o777), "0o700")
     equal(oct((server.data / "control.sock").stat().st_mode & 0o777), "0o600")
     for name, pid in server.children().items():
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        links = open_files(pid)
         check(not any(link.endswith("/LOCK") and "journal" not in link for link in links), f"{name} holds the server's lock")
         blob = os.open(f"/proc/{pid}/fd/3", os.O_RDONLY) if os.path.exists(f"/proc/{pid}/fd/3") else None
         if blob is not None:
