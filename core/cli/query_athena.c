@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/cli/ask.h"
 #include "core/cli/common.h"
 #include "core/cli/stop.h"
 #include "plugins/common/athena.h"
@@ -41,12 +42,6 @@ bool query_module(const config *c, const char *plugin, const char *option, const
 
 /* ---- asking ---- */
 
-static int32_t write_nothing(void *self, const char *bytes, size_t len)
-{
-    (void)self, (void)bytes, (void)len;
-    return 0;
-}
-
 int query_athena(const config *c, const char *module, const char *sql, int64_t timeout_ms,
                  const warehouse_rows *rows, warehouse_fault *fault)
 {
@@ -56,7 +51,7 @@ int query_athena(const config *c, const char *module, const char *sql, int64_t t
     if (!query_module(c, "glue", "--athena", module, &e))
         return CLI_FAILED;
     const athena_ask ask = {sql, timeout_ms, stopping, NULL, rows};
-    const athena_sink asked = {{sizeof asked, ATHENA_SINK, NULL, write_nothing}, &ask, fault};
+    const athena_sink asked = {{sizeof asked, ATHENA_SINK, NULL, cli_write_nothing}, &ask, fault};
     cli_stop_on_signals();
     int32_t rc = config_run(c, &e, CONFIG_HOWTO, &asked.sink, &err);
     if (rc == SS_OK)

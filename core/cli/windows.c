@@ -5,6 +5,7 @@
 
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/cli/ask.h"
 #include "core/cli/common.h"
 #include "core/cli/files.h"
 #include "core/cli/verbs.h"
@@ -12,7 +13,6 @@
 #include "plugins/common/windows_ask.h"
 
 #define SETS_MAX  64u
-#define NAMES_MAX 2048u /* more than the configuration takes */
 #define BYTES_MAX (64u << 20)
 
 static const char help[] =
@@ -56,24 +56,12 @@ static const char help[] =
 
 #define fail(code, ...) cli_fail(code, "windows", __VA_ARGS__)
 
-typedef struct names {
-    const char *at[NAMES_MAX];
-    size_t count;
-} names;
-
 typedef struct request {
     const char *source, *module, *output;
-    names sets;
+    cli_names sets;
     const config *config;
     buf text;
 } request;
-
-static void note_name(void *arg, const char *name)
-{
-    names *n = arg;
-    if (n->count < NAMES_MAX)
-        n->at[n->count++] = name;
-}
 
 static int32_t keep(void *self, const char *bytes, size_t len)
 {
@@ -85,14 +73,11 @@ static int32_t keep(void *self, const char *bytes, size_t len)
 /* One module behind the other: each is a job. */
 static int export_one(request *r, const config_entry *e)
 {
-    static names receivers, types, apps; /* too large for a stack; the verb has one thread */
+    static cli_names receivers, types, apps;
     ss_error err = error_init();
-    receivers.count = types.count = apps.count = 0;
-    config_entry_names(r->config, e, "receivers", note_name, &receivers);
-    config_entry_names(r->config, e, "types", note_name, &types);
-    config_entry_names(r->config, e, "apps", note_name, &apps);
-    for (size_t i = 0, all = receivers.count == 0; all && config_receiver(r->config, i); i++)
-        note_name(&receivers, config_receiver(r->config, i));
+    cli_names_taken(&receivers, r->config, e);
+    cli_names_of(&types, r->config, e, "types");
+    cli_names_of(&apps, r->config, e, "apps");
     const windows_ask ask = {.module = e->name,
                              .source = r->source,
                              .sets = {r->sets.at, r->sets.count},
@@ -169,7 +154,7 @@ int verb_windows(int argc, char **argv)
     for (const char *pair; (pair = cli_take_option(&argc, argv, NULL, "set", &bad)) != NULL;) {
         if (r.sets.count == SETS_MAX)
             return fail(CLI_USAGE, "--set may stand there %u times", SETS_MAX);
-        note_name(&r.sets, pair);
+        cli_names_add(&r.sets, pair);
     }
     r.source = r.source ? r.source : "kafka";
     if (bad || argc != 2 || strcmp(argv[1], "export") != 0)

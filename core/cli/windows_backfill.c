@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/cli/common.h"
+#include "core/cli/files.h"
 #include "core/cli/verbs.h"
 #include "core/cli/windows_backfill.h"
 #include "core/cli/windows_lake.h"
@@ -53,7 +54,7 @@ static const char help[] =
 
 typedef struct job {
     plan_module module;
-    const char *config;
+    const config *config;                  /* with a lake */
     char dir[PATH_MAX], journal[PATH_MAX]; /* the module's; the journal's */
     char lake[PATH_MAX];                   /* "": from the journal */
     uint64_t lines;                        /* of the lake that were read */
@@ -155,13 +156,15 @@ static int compute(const job *j, const char *dir, int64_t from_us, int64_t to_us
 
 static int compute_from_lake(job *j, const char *dir, int64_t from_us, int64_t to_us, backfill_result *r)
 {
-    windows_lake_job piece = {j->config, j->module.name, j->lake, dir, from_us, to_us, 0, 0};
+    windows_lake ask = {.lake = j->lake, .dir = dir, .from_us = from_us, .to_us = to_us};
+    windows_lake_result result = {.through = 0};
     remove_tree(dir); /* of one that was stopped */
     if (file_make_dirs(dir, 0700) != 0)
         return fail(CLI_FAILED, "%s: %s", dir, strerror(errno));
-    int code = windows_lake_compute(&piece, r);
-    j->through_seq = piece.through;
-    j->lines += piece.lines;
+    int code = windows_lake_compute(j->config, j->module.name, &ask, &result);
+    *r = result.windows;
+    j->through_seq = result.through;
+    j->lines += result.lines;
     return code;
 }
 
@@ -218,8 +221,21 @@ static int backfill_piece(job *j, int64_t from_us, int64_t to_us, unsigned depth
     return code;
 }
 
-static void tell_lake(const job *j)
+static void tell_room(const job *j)
 {
+    if (j->no_room)
+        (void)printf("%" PRIu64
+                     " events did not fit as they should and count as they do in the running module "
+                     "(__other__, or estimated)\n",
+                     j->no_room);
+}
+
+static int run_lake(job *j)
+{
+    int code = backfill_piece(j, j->from_us, j->to_us, 0);
+    if (code != CLI_OK)
+        return code;
+    tell_room(j);
     if (j->through_seq == 0)
         (void)printf("%s has no manifests: it is no lake, or has no cut yet\n", j->lake);
     else
@@ -227,6 +243,7 @@ static void tell_lake(const job *j)
                      " lines of the lake, up to record %" PRIu64
                      "; the module hands them over as soon as it runs\n",
                      j->module.name, j->windows, j->groups, j->lines, j->through_seq);
+    return CLI_OK;
 }
 
 static void tell(const job *j)
@@ -236,34 +253,39 @@ static void tell(const job *j)
                      " s after --from were computed: of earlier ones the "
                      "journal may not have all events any more\n",
                      (j->computed_from_us - j->from_us) / 1000000);
-    if (j->no_room)
-        (void)printf("%" PRIu64
-                     " events did not fit as they should and count as they do in the running module "
-                     "(__other__, or estimated)\n",
-                     j->no_room);
-    if (j->lake[0]) {
-        tell_lake(j);
-        return;
-    }
+    tell_room(j);
     (void)printf("%s: %" PRIu64 " windows with %" PRIu64 " groups computed from records %" PRIu64
                  " to %" PRIu64 "; the module hands them over as soon as it runs\n",
                  j->module.name, j->windows, j->groups, j->first_seq, j->through_seq);
 }
 
-static int run(job *j)
+static int run_journal(job *j)
 {
-    int64_t now = clock_now_us();
-    j->to_us = j->to_us < now ? j->to_us : now; /* of a window that is not over nobody knows all */
-    int code = j->lake[0] ? CLI_OK : find_records(j);
+    int code = find_records(j);
     if (code != CLI_OK)
         return code;
-    if (!j->lake[0] && j->first_seq == 0) {
+    if (j->first_seq == 0) {
         (void)puts("the journal has no events of that time");
         return CLI_OK;
     }
     code = backfill_piece(j, j->from_us, j->to_us, 0);
     if (code == CLI_OK)
         tell(j);
+    return code;
+}
+
+static int run(job *j, const char *given)
+{
+    cli_files files;
+    int64_t now = clock_now_us();
+    j->to_us = j->to_us < now ? j->to_us : now; /* of a window that is not over nobody knows all */
+    if (!j->lake[0])
+        return run_journal(j);
+    int code = cli_load("windows", given, &files);
+    j->config = files.config;
+    if (code == CLI_OK)
+        code = run_lake(j);
+    cli_unload(&files);
     return code;
 }
 
@@ -301,16 +323,16 @@ static int find_module(const plan *p, const char *wanted, job *j)
                   : fail(CLI_FAILED, "no module of the configuration uses windows: see docs/windows.md");
 }
 
-static int with_config(const char *config, const char *module, job *j)
+static int with_config(const char *given, const char *module, job *j)
 {
     buf errors;
     buf_init(&errors, ERRORS_MAX);
-    plan *p = plan_load(cli_config_path(config), &errors);
+    plan *p = plan_load(cli_config_path(given), &errors);
     if (!p)
         (void)fputs(buf_text(&errors), stderr);
     int code = p ? find_module(p, module, j) : CLI_FAILED;
     if (code == CLI_OK)
-        code = run(j);
+        code = run(j, given);
     buf_fini(&errors);
     plan_free(p);
     return code;
@@ -326,7 +348,7 @@ int windows_backfill(int argc, char **argv)
                *to = cli_take_option(&argc, argv, NULL, "to", &bad),
                *lake = cli_take_option(&argc, argv, NULL, "lake", &bad),
                *module = cli_take_option(&argc, argv, NULL, "module", &bad),
-               *config = cli_take_option(&argc, argv, "c", "config", &bad);
+               *given = cli_take_option(&argc, argv, "c", "config", &bad);
     j.accept_damage = cli_take_flag(&argc, argv, "accept-damage");
     if (bad || argc != 1)
         return fail(CLI_USAGE, "see streamsteam windows backfill --help");
@@ -338,6 +360,5 @@ int windows_backfill(int argc, char **argv)
     if (lake && j.accept_damage)
         return fail(CLI_USAGE,
                     "--accept-damage is about the journal; a lake's file that is damaged has to be put back");
-    j.config = config;
-    return with_config(config, module, &j);
+    return with_config(given, module, &j);
 }

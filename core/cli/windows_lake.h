@@ -2,16 +2,11 @@
 #ifndef CLI_WINDOWS_LAKE_H
 #define CLI_WINDOWS_LAKE_H
 
+#include "core/config/config.h"
 #include "plugins/common/windows_backfill.h"
 
-typedef struct windows_lake_job {
-    const char *config, *module; /* the file; the instance's name */
-    const char *lake, *dir;
-    int64_t from_us, to_us;
-    uint64_t through, lines; /* out */
-} windows_lake_job;
-
-/* 0, or an exit code after the error was printed. */
-int windows_lake_compute(windows_lake_job *job, backfill_result *result);
+/* module: the instance's name. ask: places and times; the names are filled in. 0, or an exit code after the
+   error was printed. */
+int windows_lake_compute(const config *c, const char *module, windows_lake *ask, windows_lake_result *result);
 
 #endif

@@ -66,7 +66,7 @@ static void put_quoted(buf *out, const char *text, char mark)
 
 static bool is_asked_for(const asking *q, const lake_file *f, const char *receiver)
 {
-    return f->max_us >= q->ask->from_us && f->min_us < q->ask->to_us &&
+    return lake_file_touches(f, q->ask->from_us, q->ask->to_us) &&
            (!receiver || lake_file_is_of(f, receiver));
 }
 

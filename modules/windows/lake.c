@@ -15,24 +15,18 @@
 
 typedef struct reader {
     windows *w;
-    windows_lake_sink *asked;
+    const windows_lake *ask;
+    windows_lake_result *result;
     lake_files files;
     const lake_file **chosen;
+    const char **receivers; /* whose lines each has */
     size_t count;
     lake_lines lines;
-    const lake_file *file;
-    const char *receiver; /* whose lines the file has */
     paths parts;
     uint32_t slots[LINE_PARTS][LINE_FIELDS_MAX];
     char texts[LAKE_TEXTS][TEXT_MAX];
     ss_error *err;
 } reader;
-
-windows_lake_sink *lake_sink_of(const ss_sink *sink)
-{
-    bool is = sink->struct_size == sizeof(windows_lake_sink) && sink->spare0 == WINDOWS_LAKE_SINK;
-    return is ? (windows_lake_sink *)(uintptr_t)sink : NULL;
-}
 
 /* ---- whose lines ---- */
 
@@ -47,7 +41,7 @@ static bool is_taken(const windows_names *names, ss_str text)
 /* NULL with err: its folders do not say it. */
 static const char *receiver_of(reader *r, const lake_file *f)
 {
-    const windows_names *all = &r->asked->ask->all;
+    const windows_names *all = &r->ask->all;
     for (size_t i = 0; i < all->count; i++)
         if (lake_file_is_of(f, all->at[i]))
             return all->at[i];
@@ -62,13 +56,14 @@ static const char *receiver_of(reader *r, const lake_file *f)
 /* Of the time that is asked for, and of a receiver whose events the module reads. */
 static bool choose(reader *r)
 {
-    const windows_lake *ask = r->asked->ask;
+    const windows_lake *ask = r->ask;
     r->chosen = calloc(r->files.count + 1, sizeof *r->chosen);
-    if (!r->chosen)
+    r->receivers = calloc(r->files.count + 1, sizeof *r->receivers);
+    if (!r->chosen || !r->receivers)
         return ss_fail(r->err, SS_REJECT, "no memory for a list of %zu files", r->files.count), false;
     for (size_t i = 0; i < r->files.count; i++) {
         const lake_file *f = &r->files.items[i];
-        if (f->max_us < ask->from_us || f->min_us >= ask->to_us)
+        if (!lake_file_touches(f, ask->from_us, ask->to_us))
             continue;
         const char *receiver = receiver_of(r, f);
         if (!receiver)
@@ -82,6 +77,7 @@ static bool choose(reader *r)
                        "journal has, or a lake that keeps lines",
                        f->path),
                    false;
+        r->receivers[r->count] = receiver;
         r->chosen[r->count++] = f;
     }
     return true;
@@ -137,11 +133,11 @@ static bool moment_of(reader *r, enum line_part part, int64_t *us)
 
 static bool take_line(reader *r, ss_str line)
 {
-    const windows_lake *ask = r->asked->ask;
+    const windows_lake *ask = r->ask;
     const ss_record bare = {.json = line};
     paths_read(&r->parts, &bare);
     ss_record record = {.seq = r->files.through,
-                        .receiver = ss_cstr(r->receiver),
+                        .receiver = ss_cstr(r->receivers[r->lines.next - 1]),
                         .app = text_of(r, LINE_APP),
                         .type = text_of(r, LINE_TYPE),
                         .id = text_of(r, LINE_ID),
@@ -152,7 +148,7 @@ static bool take_line(reader *r, ss_str line)
          dated = moment_of(r, LINE_TIME, &record.event_us);
     if (!arrived && !dated)
         return ss_fail(r->err, SS_REJECT, "%.200s has a line that does not say when its event was",
-                       r->file->path),
+                       lake_lines_file(&r->lines)->path),
                false;
     record.event_us = dated ? record.event_us : record.receive_us;
     record.receive_us = arrived ? record.receive_us : record.event_us;
@@ -167,15 +163,11 @@ static bool take_lines(reader *r)
 {
     ss_str line;
     int got;
-    r->lines = (lake_lines){.lake = r->asked->ask->lake, .files = r->chosen, .count = r->count};
+    r->lines = (lake_lines){.lake = r->ask->lake, .files = r->chosen, .count = r->count};
     while ((got = lake_lines_next(&r->lines, &line, r->err)) > 0) {
-        if (r->file != lake_lines_file(&r->lines)) {
-            r->file = lake_lines_file(&r->lines);
-            r->receiver = receiver_of(r, r->file);
-        }
-        if (!r->receiver || !take_line(r, line))
+        if (!take_line(r, line))
             return false;
-        if (++r->asked->lines % LOOK_EVERY == 0 && r->asked->ask->stopping())
+        if (++r->result->lines % LOOK_EVERY == 0 && r->ask->stopping())
             return ss_fail(r->err, SS_REJECT, "stopped"), false;
     }
     return got == 0;
@@ -187,9 +179,9 @@ static bool take_lines(reader *r)
 static void begin(reader *r)
 {
     windows *w = r->w;
-    const windows_lake *ask = r->asked->ask;
+    const windows_lake *ask = r->ask;
     w->dir = ask->dir;
-    w->order.through_seq = r->asked->through = r->files.through;
+    w->order.through_seq = r->result->through = r->files.through;
     w->settings.hold = true;
     w->settings.hold_from_us = ask->from_us;
     w->settings.hold_to_us = ask->to_us;
@@ -206,30 +198,30 @@ static bool compute(reader *r)
                    "@key is not in the stored lines: name the field that the key is made of, or compute from "
                    "the journal"),
                false;
-    if (!lake_files_read(r->asked->ask->lake, &r->files, r->err))
+    if (!lake_files_read(r->ask->lake, &r->files, r->err))
         return false;
     if (r->files.through == 0)
         return true;
     if (!choose(r) || !add_parts(r))
         return false;
     begin(r);
-    bool good = take_lines(r) && windows_backfill_write(r->w, r->asked->result, r->err) == SS_OK;
+    bool good = take_lines(r) && windows_backfill_write(r->w, &r->result->windows, r->err) == SS_OK;
     lake_lines_end(&r->lines);
     return good;
 }
 
-int32_t windows_from_lake(windows *w, windows_lake_sink *asked, ss_error *err)
+int32_t windows_from_lake(windows *w, const windows_lake *ask, windows_lake_result *result, ss_error *err)
 {
     reader *r = calloc(1, sizeof *r);
     if (!r)
         return ss_fail(err, SS_REJECT, "no memory");
-    *r = (reader){.w = w, .asked = asked, .err = err};
-    asked->through = asked->lines = 0;
-    *asked->result = (backfill_result){.covered_us = asked->ask->from_us};
+    *r = (reader){.w = w, .ask = ask, .result = result, .err = err};
+    *result = (windows_lake_result){.windows.covered_us = ask->from_us};
     bool good = compute(r);
     paths_fini(&r->parts);
     lake_files_free(&r->files);
     free(r->chosen);
+    free(r->receivers);
     free(r);
     return good ? SS_OK : SS_REJECT;
 }

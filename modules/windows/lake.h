@@ -7,10 +7,7 @@
 
 #include "modules/windows/windows.h"
 
-/* NULL: it is not asked for. */
-windows_lake_sink *lake_sink_of(const ss_sink *sink);
-/* In the verb's process, with an instance of its own. SS_OK with result, through and lines; SS_REJECT with
- * err. */
-int32_t windows_from_lake(windows *w, windows_lake_sink *asked, ss_error *err);
+/* In the verb's process, with an instance of its own. SS_OK with result; SS_REJECT with err. */
+int32_t windows_from_lake(windows *w, const windows_lake *ask, windows_lake_result *result, ss_error *err);
 
 #endif

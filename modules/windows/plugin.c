@@ -198,7 +198,7 @@ static int32_t windows_howto(const ss_host *host, const ss_config *cfg, const ss
         "streamsteam windows export --to flink-sql    the metrics as a job of Apache Flink\n"
         "streamsteam query 'SELECT * FROM metrics'    the documents, where a warehouse takes them\n";
     const windows_sink *asked = windows_sink_of(out);
-    windows_lake_sink *lake = lake_sink_of(out);
+    const windows_lake_sink *lake = windows_lake_sink_of(out);
     void *inst = NULL;
     if (!asked && !lake)
         return out->write(out->self, text, sizeof text - 1) == 0 ? SS_OK
@@ -206,7 +206,8 @@ static int32_t windows_howto(const ss_host *host, const ss_config *cfg, const ss
     int32_t status = windows_create(host, cfg, &inst, err);
     if (status != SS_OK)
         return status;
-    status = lake ? windows_from_lake(inst, lake, err) : export_flink(inst, asked->ask, out, err);
+    status = lake ? windows_from_lake(inst, lake->ask, lake->result, err)
+                  : export_flink(inst, asked->ask, out, err);
     windows_destroy(inst);
     return status;
 }

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "plugins/common/grow.h"
-#include "plugins/common/rfc3339.h"
 
 typedef struct names {
     char **items;
@@ -67,6 +66,8 @@ static bool add_file(lake_files *f, const lake_object *o)
                                        .max_us = o->has & LAKE_HAS_MAX ? o->max_us : INT64_MAX,
                                        .bytes = o->has & LAKE_HAS_BYTES ? o->bytes : -1,
                                        .parquet = ends_with(o->path, ".parquet")};
+    if (o->has & LAKE_HAS_MAX && o->max_us > f->max_us)
+        f->max_us = o->max_us;
     return true;
 }
 
@@ -98,7 +99,7 @@ static bool read_replaced(reading *r, json_scan *s)
     return !s->problem;
 }
 
-/* What a cut says of itself; a compaction's own times and numbers are those of cuts. */
+/* Of a cut; a compaction has none. */
 static bool read_through(reading *r, json_scan *s)
 {
     json_value v;
@@ -107,17 +108,6 @@ static bool read_through(reading *r, json_scan *s)
         return false;
     if ((uint64_t)through > r->files->through)
         r->files->through = (uint64_t)through;
-    return true;
-}
-
-static bool read_newest(reading *r, json_scan *s)
-{
-    json_value v;
-    int64_t us;
-    if (!json_read(s, &v) || v.kind != JSON_STRING || !rfc3339_date_time(v.text, &us))
-        return false;
-    if (us > r->files->max_us)
-        r->files->max_us = us;
     return true;
 }
 
@@ -136,8 +126,6 @@ static bool read_manifest(reading *r, ss_str text)
             good = read_replaced(r, &s);
         else if (json_is(&key, "through"))
             good = read_through(r, &s);
-        else if (json_is(&key, "event_max"))
-            good = read_newest(r, &s);
         else
             good = json_skip(&s, NULL);
     }

@@ -19,13 +19,18 @@ typedef struct lake_files {
     lake_file *items; /* by path */
     size_t count, size;
     uint64_t through; /* the newest cut's last record; 0: there is no cut */
-    int64_t max_us;   /* the newest event time of a cut                   */
+    int64_t max_us;   /* the newest event time; INT64_MIN: there is none   */
 } lake_files;
 
 /* Files of failed input are left out. false with err: a manifest that cannot be read, or too many files. A
    lake without manifests has no files. */
 bool lake_files_read(const char *lake, lake_files *out, ss_error *err);
 void lake_files_free(lake_files *f);
+/* May it hold an event of [from, to)? */
+static inline bool lake_file_touches(const lake_file *f, int64_t from_us, int64_t to_us)
+{
+    return f->max_us >= from_us && f->min_us < to_us;
+}
 /* Does one of its folders say that it holds the receiver's events: NAME, or KEY=NAME? */
 bool lake_file_is_of(const lake_file *f, const char *receiver);
 

@@ -64,18 +64,29 @@ static inline bool backfill_get_result(const char *text, backfill_result *r)
 #define WINDOWS_LAKE_SINK 0x57696e32u
 
 typedef struct windows_lake {
-    const char *lake, *dir;               /* where the files are; where the recomputed windows go */
-    int64_t from_us, to_us;               /* windows that begin in [from, to) and end by `to` */
-    windows_names receivers, types, apps; /* what the module takes; types, apps: empty: all */
-    windows_names all;                    /* the configuration's receivers */
+    const char *lake, *dir;    /* where the files are; where the recomputed windows go */
+    int64_t from_us, to_us;    /* windows that begin in [from, to) and end by `to` */
+    windows_names receivers;   /* whose events the module takes */
+    windows_names types, apps; /* empty: all */
+    windows_names all;         /* the configuration's receivers */
     bool (*stopping)(void);
 } windows_lake;
+
+typedef struct windows_lake_result {
+    backfill_result windows;
+    uint64_t through, lines; /* the newest cut's last record; lines that were read */
+} windows_lake_result;
 
 typedef struct windows_lake_sink {
     ss_sink sink; /* struct_size: of the whole; spare0: WINDOWS_LAKE_SINK */
     const windows_lake *ask;
-    backfill_result *result;
-    uint64_t through, lines; /* the newest cut's last record; lines that were read */
+    windows_lake_result *result;
 } windows_lake_sink;
+
+static inline const windows_lake_sink *windows_lake_sink_of(const ss_sink *sink)
+{
+    bool is = sink->struct_size == sizeof(windows_lake_sink) && sink->spare0 == WINDOWS_LAKE_SINK;
+    return is ? (const windows_lake_sink *)(const void *)sink : NULL;
+}
 
 #endif
