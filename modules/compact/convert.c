@@ -180,7 +180,7 @@ static enum copy_result convert_lines(converter *c, const lake_index *x, const s
     ss_error why = {.struct_size = sizeof why};
     f.err = &why;
     parquet_columns *columns = columns_of(c, x->files[*files].folder, err);
-    const parquet_source source = {read_lines, &f};
+    const line_source source = {read_lines, &f};
     unpack_into(c->copier->unpack, &f.unpacked);
     parquet_write *w = columns ? parquet_begin(&c->duck, columns, &source, path, s, err) : NULL;
     enum copy_result rc = w ? write_all(c, w, err) : COPY_FAILED;

@@ -101,7 +101,7 @@ static bool begin(cut *c, cut_part *p, ss_error *err)
     k->fd = open(k->path, O_RDONLY | O_CLOEXEC);
     if (k->fd < 0)
         return ss_fail(err, SS_RETRY, "%.300s: %s", k->path, strerror(errno)), false;
-    const parquet_source source = {read_lines, k};
+    const line_source source = {read_lines, k};
     k->write = parquet_begin(&k->duck, k->columns, &source, target, &s, err);
     FAULT_POINT("lake.parquet_begun");
     return k->write != NULL;

@@ -5,17 +5,14 @@
 #define COMMON_LAKE_LINES_H
 
 #include "plugins/common/lake_files.h"
-
-#define LAKE_LINE_MAX (64u << 20)
+#include "plugins/common/line_reader.h"
 
 typedef struct lake_lines {
     const char *lake;
     const lake_file *const *files; /* borrowed; none of Parquet */
     size_t count, next;
-    void *in;
-    char *buffer;
-    size_t from, to, size;
-    bool ended; /* of the file */
+    void *in; /* the file that is read, or NULL */
+    line_reader reader;
 } lake_lines;
 
 /* 1: a line without its newline, valid until the next call; 0: the last file is done; -1: err says why. */

@@ -8,7 +8,6 @@
 #include "plugins/common/parquet_inside.h"
 
 #define FUNCTION     "ss_lines"
-#define READ_BYTES   (1u << 20)
 #define CHUNK_BYTES  (4u << 20)  /* of lines in one chunk: a few thousand huge ones must fit into memory */
 #define GROUP_BYTES  (24u << 20) /* of values in one row group: it is in memory until it is written      */
 #define SQL_MAX      (PATH_MAX * 2 + 512)
@@ -17,12 +16,10 @@
 struct parquet_write {
     duck *duck;
     parquet_columns *columns;
-    parquet_source source;
+    line_reader reader;
     void *prepared, *pending;
-    char *buffer; /* what was read and not yet taken: from..to */
-    size_t from, to, size;
-    uint64_t lines, bytes;
-    bool ended, joins;
+    uint64_t joined; /* rows */
+    bool joins;
     ss_error why; /* of the function: what the statement's own text would hide */
 };
 
@@ -42,54 +39,6 @@ bool parquet_options(const ss_host *h, const ss_config *cfg, bool wanted, parque
     s->row_group = (uint32_t)h->cfg_int(cfg, "parquet.row_group");
     return !wanted || duck_load(library, &why) ||
            (ss_fail(err, SS_REJECT, "format: parquet: %.400s", why.text), false);
-}
-
-/* ---- lines ---- */
-
-static bool more_room(parquet_write *w)
-{
-    if (w->from > 0) {
-        memmove(w->buffer, w->buffer + w->from, w->to - w->from);
-        w->to -= w->from;
-        w->from = 0;
-    }
-    if (w->to + READ_BYTES / 2 <= w->size)
-        return true;
-    size_t size = w->size ? w->size * 2 : READ_BYTES;
-    char *buffer = size <= 2 * PARQUET_LINE_MAX ? realloc(w->buffer, size) : NULL;
-    if (!buffer)
-        return ss_fail(&w->why, SS_RETRY, "no memory for a line of %zu bytes", w->to), false;
-    w->buffer = buffer;
-    w->size = size;
-    return true;
-}
-
-/* 1: a line without its newline; 0: the end; -1: why. */
-static int next_line(parquet_write *w, ss_str *line)
-{
-    size_t seen = 0;
-    for (;;) {
-        char *from = w->buffer + w->from;
-        char *end = w->to - w->from > seen ? memchr(from + seen, '\n', w->to - w->from - seen) : NULL;
-        if (end || (w->ended && w->to > w->from)) {
-            size_t len = end ? (size_t)(end - from) : w->to - w->from;
-            *line = ss_s(from, len);
-            w->from += len + (end != NULL);
-            w->bytes += len + (end != NULL);
-            w->lines++;
-            return 1;
-        }
-        if (w->ended)
-            return 0;
-        seen = w->to - w->from;
-        if (!more_room(w))
-            return -1;
-        ssize_t n = w->source.read(w->source.arg, w->buffer + w->to, w->size - w->to, &w->why);
-        if (n < 0)
-            return -1;
-        w->to += (size_t)n;
-        w->ended = n == 0;
-    }
 }
 
 /* ---- the table function ---- */
@@ -113,12 +62,13 @@ static void on_fill(void *info, void *chunk)
 {
     const duck *d = functions->function_get_extra_info(info);
     parquet_write *w = d->lines;
-    uint64_t rows = 0, most = functions->vector_size(), until = w->bytes + CHUNK_BYTES;
+    uint64_t rows = 0, most = functions->vector_size(), until = w->reader.bytes + CHUNK_BYTES;
     ss_str line;
     int got = 1;
     FAULT_POINT("parquet.chunk");
     parquet_columns_begin(w->columns, functions, chunk);
-    while (rows < most && w->bytes < until && (got = next_line(w, &line)) > 0) {
+    while (rows < most && w->reader.bytes < until &&
+           (got = line_reader_next(&w->reader, &line, &w->why)) > 0) {
         if (!parquet_columns_put(w->columns, functions, rows, line)) {
             (void)ss_fail(&w->why, SS_RETRY, "out of memory for a line");
             got = -1;
@@ -199,14 +149,15 @@ static parquet_write *begin(parquet_write *w, buf *from, const char *to, const p
     return NULL;
 }
 
-parquet_write *parquet_begin(duck *d, parquet_columns *c, const parquet_source *source, const char *path,
+parquet_write *parquet_begin(duck *d, parquet_columns *c, const line_source *source, const char *path,
                              const parquet_settings *s, ss_error *err)
 {
     parquet_write *w = calloc(1, sizeof *w);
     buf sql;
     if (!w)
         return ss_fail(err, SS_RETRY, "out of memory"), NULL;
-    *w = (parquet_write){.duck = d, .columns = c, .source = *source, .why = {.struct_size = sizeof w->why}};
+    *w = (parquet_write){
+        .duck = d, .columns = c, .reader.source = *source, .why = {.struct_size = sizeof w->why}};
     d->lines = w;
     buf_init(&sql, SQL_MAX);
     buf_adds(&sql, "COPY (SELECT * FROM " FUNCTION "()");
@@ -244,10 +195,10 @@ static enum parquet_result finish(parquet_write *w, ss_error *err)
         duck_fail(err, "write a Parquet file", w->why.text[0] ? w->why.text : api->result_error(&result));
     uint64_t rows = good ? api->rows_changed(&result) : 0;
     api->destroy_result(&result);
-    w->lines = w->joins ? rows : w->lines;
-    if (good && rows != w->lines) {
+    w->joined = rows;
+    if (good && rows != parquet_lines(w)) {
         (void)ss_fail(err, SS_RETRY, "DuckDB wrote %llu rows of %llu lines", (unsigned long long)rows,
-                      (unsigned long long)w->lines);
+                      (unsigned long long)parquet_lines(w));
         good = false;
     }
     return good ? PARQUET_DONE : PARQUET_FAILED;
@@ -272,12 +223,12 @@ enum parquet_result parquet_step(parquet_write *w, int64_t until_us, int64_t (*c
 
 uint64_t parquet_lines(const parquet_write *w)
 {
-    return w->lines;
+    return w->joins ? w->joined : w->reader.lines;
 }
 
 uint64_t parquet_bytes(const parquet_write *w)
 {
-    return w->bytes;
+    return w->reader.bytes;
 }
 
 void parquet_end(parquet_write *w)
@@ -289,6 +240,6 @@ void parquet_end(parquet_write *w)
     if (w->prepared)
         w->duck->api->destroy_prepare(&w->prepared);
     w->duck->lines = NULL;
-    free(w->buffer);
+    line_reader_end(&w->reader);
     free(w);
 }

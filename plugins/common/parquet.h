@@ -7,12 +7,12 @@
 #include <limits.h>
 
 #include "plugins/common/duckdb.h"
+#include "plugins/common/line_reader.h"
 #include "plugins/common/shape.h"
 
 #define PARQUET_ROW_GROUP_MIN 2048u
 #define PARQUET_ROW_GROUP_MAX 1048576u
 #define PARQUET_MEMORY_BYTES  (160ull << 20) /* what DuckDB may have */
-#define PARQUET_LINE_MAX      (64u << 20)
 
 typedef struct parquet_settings {
     char compression[8]; /* "zstd", "snappy" */
@@ -58,15 +58,10 @@ enum parquet_result {
     PARQUET_FAILED /* err says why; the file is of no use     */
 };
 
-typedef struct parquet_source { /* bytes of whole lines; pieces may end anywhere */
-    ssize_t (*read)(void *arg, char *to, size_t size, ss_error *err); /* 0: the end; -1 */
-    void *arg;
-} parquet_source;
-
 typedef struct parquet_write parquet_write;
 
 /* The file is made or overwritten; syncing it is the caller's. NULL with err. Columns stay borrowed. */
-parquet_write *parquet_begin(duck *d, parquet_columns *c, const parquet_source *source, const char *path,
+parquet_write *parquet_begin(duck *d, parquet_columns *c, const line_source *source, const char *path,
                              const parquet_settings *s, ss_error *err);
 /* Works until about then (0: until it is done), by clock_us. */
 enum parquet_result parquet_step(parquet_write *w, int64_t until_us, int64_t (*clock_us)(void *arg),

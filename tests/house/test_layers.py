@@ -55,7 +55,7 @@ OWNERS = {
                 "pattern of JSON Schemas; the expressions of device-detector; exclusions written as /regex/, as Matomo's administrators write them"),
     "librdkafka": (["receivers/kafka", "modules/kafka", "plugins/common", "tests"], "the protocol of Apache Kafka"),
     "zlib.h": (["core/http", "modules/lake", "modules/compact", "modules/redshift", "modules/opensearch", "receivers/matomo", "plugins/common"],
-               "where ISA-L is missing; the script of the tracker, once; what COPY reads and bodies of _bulk, which go over the network anyway"),
+               "where ISA-L is missing; the script of the tracker, once; lines of a lake for those who ask it; what COPY reads and bodies of _bulk, which go over the network anyway"),
 }
 
 SYSTEM = re.compile(r"^(sys|linux|net|netinet|arpa|asm|bits)/|^(emmintrin|immintrin|nmmintrin|x86intrin|cpuid|arm_acle)\.h$")

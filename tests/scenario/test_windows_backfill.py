@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from tests.lib import lake as lakes, windows_game
+from tests.lib import compact, lake as lakes, windows_game
 from tests.lib.server import slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
@@ -154,7 +154,7 @@ def fill_lake(server, seeds, base):
     for number, seed in enumerate(seeds):
         fill(server, seed, base + number * 1200, 12)
         count = len(windows_game.journal(server, "game"))
-        until(lambda: len(lakes.lines(server.lake)) == count, 60 * slow(), "the lake to have it all", 0.2)
+        until(lambda: compact.lines(server.lake).total() == count, 60 * slow(), "the lake to have it all", 0.2)
     return base + len(seeds) * 1200
 
 
@@ -169,7 +169,7 @@ def newest_cut(lake):
 @test("from a lake's files: the same documents, with a number that no newer one has; also compacted, and where the journal is gone", 300)
 def _(t):
     base = int(time.time()) // 60 * 60 - DAYS_AGO_S
-    server = make(t, {**LAKE, "compact": {"lake": "lake", "grace": "0s", "keep": "0s", "every": "200ms", "size": "1MiB"}})
+    server = make(t, {**LAKE, "compact": {"lake": "lake", "grace": "0s", "keep": "10m", "every": "200ms", "size": "1MiB"}})
     end = fill_lake(server, (21, 22, 23), base)
     caught_up(server)
     want = values(with_lateness(server, FOREVER_S))
