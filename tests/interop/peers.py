@@ -17,23 +17,14 @@ GRACE_S = 15
 SERVER_CONFIG = {"server": {"idle_timeout": "2s"}}
 
 
-def install(t, what, command, timeout_s):
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        t.skip(f"{what} was not installed within {timeout_s} s")
-    if result.returncode != 0:
-        t.skip(f"{what} cannot be installed: {result.stderr.strip().splitlines()[-1:]}")
-
-
 def npm_package(t, package, version):
     """The node_modules folder that has exactly this package."""
     t.need("node")
     t.need("npm")
 
     def fill(work):
-        install(t, package, ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(work), f"{package}@{version}"],
-                INSTALL_TIMEOUT_S)
+        cache.fetch(t, package, ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", work, f"{package}@{version}"],
+                    INSTALL_TIMEOUT_S)
         return work
     return cache.once(t, f"{package.replace('/', '-').lstrip('@')}-{version}", fill) / "node_modules"
 
@@ -41,8 +32,8 @@ def npm_package(t, package, version):
 def pip_packages(t, name, *requirements, timeout_s=INSTALL_TIMEOUT_S):
     """The folder with exactly these; for PYTHONPATH, so that what a peer needs is nobody else's."""
     def fill(work):
-        install(t, requirements[0], [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(work), *requirements],
-                timeout_s)
+        cache.fetch(t, requirements[0], [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", work, *requirements],
+                    timeout_s)
         return work
     return cache.once(t, name, fill)
 

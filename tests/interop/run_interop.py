@@ -9,7 +9,6 @@ import importlib
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 from tests.interop.peers import INSTALL_TIMEOUT_S
 from tests.lib import tap
+from tests.run import end_group
 
 AT_ONCE = os.cpu_count() or 1  # more would need more memory than a small machine has: some peers take 2 GB
 FIRST = ("with_flink", "with_spark_jobs", "with_spark")  # they take the longest
@@ -58,10 +58,8 @@ class Child:
 
     def end(self):
         self.stopped = True
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except (AttributeError, ProcessLookupError):
-            pass
+        if self.process:
+            end_group(self.process)
 
     def counts(self):
         """(passed, failed, skipped); who dies before the last line has failed."""

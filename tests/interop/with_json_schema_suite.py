@@ -21,11 +21,8 @@ UNSUPPORTED = {"unevaluatedProperties", "unevaluatedItems", "$ref to another doc
 
 def suite(t):
     def fill(work):
-        result = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE, "-d", str(work),
-                                 f"{PACKAGE}=={VERSION}"], capture_output=True, text=True, timeout=300)
+        cache.fetch(t, PACKAGE, [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE, "-d", work, f"{PACKAGE}=={VERSION}"], 300)
         archive = work / f"{PACKAGE}-{VERSION}.tar.gz"
-        if result.returncode != 0 or not archive.is_file():
-            t.skip(f"pip cannot download {PACKAGE}: {result.stderr.strip().splitlines()[-1:]}")
         with tarfile.open(archive) as tar:
             tar.extractall(work, [m for m in tar.getmembers() if m.name.startswith(f"{PACKAGE}-{VERSION}/{FOLDER}") and m.isfile()])
         return work / f"{PACKAGE}-{VERSION}"

@@ -3,12 +3,23 @@ import fcntl
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 
 def base():
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(home) / "streamsteam" / "interop"
+
+
+def fetch(t, what, command, timeout_s, cwd=None):
+    """A package manager's command; skips the test where what cannot be had."""
+    try:
+        result = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        t.skip(f"{what} was not fetched within {timeout_s} s")
+    if result.returncode != 0:
+        t.skip(f"{what} cannot be fetched: {(result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]}")
 
 
 def once(t, name, fill):

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 
-from tests.lib.server import ROOT, build_dir, gone
+from tests.lib.server import ROOT, build_dir, gone, sanitized
 from tests.lib.tap import equal
 
 COMMAND_TIMEOUT_S = 240
@@ -36,7 +36,7 @@ def prefix(t):
     """make install, once; sanitizer builds are skipped, as authors link the installed libraries with their own."""
     t.need("make")
     t.need("pkg-config")
-    if "san" in build_dir().name:
+    if sanitized():
         t.skip("authors' builds are tested with the plain build")
     with lock:
         if not installed:

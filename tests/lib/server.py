@@ -19,9 +19,13 @@ STOP_TIMEOUT_S = 60
 LOG_TAIL_LINES = 40
 
 
+def sanitized():
+    """Sanitizer builds are slower, and have memory, threads and system calls of their own."""
+    return "san" in build_dir().name
+
+
 def slow():
-    """Sanitizer builds get more time."""
-    return 4 if "san" in build_dir().name else 1
+    return 4 if sanitized() else 1
 
 
 def build_dir(faults=False):

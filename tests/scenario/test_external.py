@@ -11,7 +11,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.lib import http
-from tests.lib.server import build_dir
+from tests.lib.server import build_dir, sanitized
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -31,7 +31,7 @@ def install(t):
     t.need("make")
     t.need("pkg-config")
     prefix = t.tmp / "prefix"
-    options = ["SAN=" + build_dir().name.removeprefix("build-san-").replace("-", ",")] if "san" in build_dir().name else []
+    options = ["SAN=" + build_dir().name.removeprefix("build-san-").replace("-", ",")] if sanitized() else []
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     run("make", "--no-print-directory", "-C", ROOT, "install", f"PREFIX={prefix}", f"BUILD={build_dir()}", *options, env=environment)
     return prefix

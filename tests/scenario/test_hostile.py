@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.lib import http, lake, load
-from tests.lib.server import build_dir, slow
+from tests.lib.server import build_dir, sanitized, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -27,7 +27,6 @@ ACTS = {
     "throw": "signal 6 .*",
 }
 HITS = 5
-SANITIZED = "san" in build_dir().name
 
 
 def plugin(kind):
@@ -36,7 +35,7 @@ def plugin(kind):
 
 def acts():
     # A sanitizer's runtime has its own idea of memory limits, and reports through descriptors.
-    return {a: log for a, log in ACTS.items() if not (SANITIZED and a in ("leak", "close", "blocked"))}
+    return {a: log for a, log in ACTS.items() if not (sanitized() and a in ("leak", "close", "blocked"))}
 
 
 def status_of(port, target):
@@ -64,7 +63,7 @@ def hits_around(server, target):
 def ingest_case(t, act, log, config, target, culprit):
     server = t.server(config=config | {"server": {"memory": "512MiB"}})
     names = hits_around(server, target)
-    if log and SANITIZED:  # its runtime has a way of its own to end a process
+    if log and sanitized():  # its runtime has a way of its own to end a process
         log = f"({log}|exit code \\d+)"
     if log:
         server.wait_log(f"ingest ended with {log} in {culprit}; started again")

@@ -10,7 +10,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.lib import http, lake, regexes
-from tests.lib.server import build_dir
+from tests.lib.server import build_dir, sanitized
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -86,7 +86,7 @@ def traced(t):
 def _(t):
     t.need("systemd-analyze")
     t.need("strace")
-    if "san" in build_dir().name:
+    if sanitized():
         t.skip("a sanitizer's runtime has system calls of its own")
     text = (ROOT / "packaging" / "systemd" / "streamsteam.service.in").read_text()
     allowed = set()
@@ -112,7 +112,7 @@ def _(t):
     def deny():
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0:
             os._exit(77)
-    if "san" in build_dir().name:
+    if sanitized():
         t.skip("a sanitizer's runtime may need such memory")
     tried = subprocess.run(["true"], preexec_fn=deny)
     if tried.returncode == 77:

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.fakes.aws import Fake
 from tests.lib import spark
-from tests.lib.server import build_dir, slow
+from tests.lib.server import sanitized, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -125,7 +125,7 @@ def _(t):
         check(abs(starts[True] - starts[False]) <= 1, f"two requests a look, one from the beginning and one behind what is known: {starts}")
         pid = c.server.child("module spark")
         kib = int(next(line.split()[1] for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")))
-        check(kib < 48 * 1024 or "san" in build_dir().name, f"{kib} KiB")
+        check(kib < 48 * 1024 or sanitized(), f"{kib} KiB")
 
 
 @test("the module lake writes the bucket that the module spark reads")

@@ -13,7 +13,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.lib import windows_reference
-from tests.lib.server import build_dir, slow
+from tests.lib.server import build_dir, sanitized, slow
 from tests.lib.tap import check, equal, main, test
 from tests.lib.wait import until
 
@@ -242,7 +242,7 @@ def _(t):
         return documents, kilobytes
     documents, kilobytes = measured("S", "K")
     equal(documents, 0)
-    if "san" not in build_dir().name:
+    if not sanitized():
         check(kilobytes <= 100 * 1024, f"{kilobytes} KiB")
     equal(measured("S", "K", "C 1700000090000000", "S")[0], 100_000)
 

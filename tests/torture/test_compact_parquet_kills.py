@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.bench import compact_lake
 from tests.lib import compact, duckdb, lake as lakes, spark
-from tests.lib.server import ROOT, Server, build_dir
+from tests.lib.server import ROOT, Server, build_dir, sanitized
 from tests.lib.tap import check, equal, main, test
 from tests.torture.power import Power
 
@@ -175,7 +175,7 @@ def _(t):
 @test("memory stays below 256 MB for lines of a whole day, and for many Parquet files", timeout_s=300)
 def _(t):
     library = duckdb.library(t)
-    if "san" in build_dir().name:
+    if sanitized():
         t.skip("a sanitizer has memory of its own")
     server = Server(t.tmp / "s", config={"modules": {"compact": {"lake": "lake", "keep": "0s", "format": "parquet", "size": "128MiB",
                                                                  "parquet": {"library": library, "receivers": ["matomo"]}}}})
