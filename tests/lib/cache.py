@@ -2,6 +2,7 @@
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,8 @@ def fetch(t, what, command, timeout_s, cwd=None):
     except subprocess.TimeoutExpired:
         t.skip(f"{what} was not fetched within {timeout_s} s")
     if result.returncode != 0:
-        t.skip(f"{what} cannot be fetched: {(result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]}")
+        said = (result.stderr + result.stdout).splitlines()
+        t.skip(f"{what} cannot be fetched: {next((line.strip() for line in said if re.search('err', line, re.I)), said[-1:])}")
 
 
 def once(t, name, fill):
